@@ -1,0 +1,227 @@
+use super::*;
+use crate::api::Class;
+use crate::condition::{Condition, Goal};
+use crate::migration::{Reading, Status};
+use std::sync::Mutex;
+
+type Answers = dyn Fn(Duration, &TaskId) -> Result<Stats, ApiError> + Send + Sync;
+
+/// A cloud that answers from a script, at times that the test can look at.
+struct Script {
+    clock: Clock,
+    /// How long each answer takes.
+    takes: Duration,
+    /// When a request was begun.
+    asked: Mutex<Vec<(Duration, &'static str)>>,
+    answer: Box<Answers>,
+    session: Mutex<bool>,
+    signs_in: bool,
+}
+
+impl Script {
+    fn new(answer: impl Fn(Duration, &TaskId) -> Result<Stats, ApiError> + Send + Sync + 'static) -> Self {
+        Self {
+            clock: Clock::start(),
+            takes: Duration::ZERO,
+            asked: Mutex::default(),
+            answer: Box::new(answer),
+            session: Mutex::default(),
+            signs_in: false,
+        }
+    }
+
+    async fn take(&self, what: &'static str) -> Duration {
+        let now = self.clock.elapsed();
+        self.asked.lock().unwrap().push((now, what));
+        self.clock.sleep_until(now + self.takes).await;
+        now
+    }
+
+    fn times(&self) -> Vec<u64> {
+        self.asked.lock().unwrap().iter().map(|(at, _)| at.as_secs()).collect()
+    }
+}
+
+impl Cloud for Script {
+    fn needs_sign_in(&self) -> bool {
+        self.signs_in && !*self.session.lock().unwrap()
+    }
+    async fn sign_in(&self) -> Result<SignedIn, ApiError> {
+        self.take("sign-in").await;
+        *self.session.lock().unwrap() = true;
+        Ok(SignedIn { kind: "test", lifetime: None })
+    }
+    async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
+        let at = self.take("stats").await;
+        let answer = (self.answer)(at, task);
+        if matches!(&answer, Err(error) if error.class == Class::Unauthenticated) {
+            *self.session.lock().unwrap() = false;
+        }
+        answer
+    }
+    async fn detail(&self, _: &TaskId) -> Result<Detail, ApiError> {
+        self.take("detail").await;
+        Ok(Detail { status: Status::parse("INCRMIGEATING"), task_status: None, migration_method: None })
+    }
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn looked(&mut self, _: Duration, _: &mut TaskWait, _: Option<Duration>) {}
+    fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
+    fn ended(&mut self, _: Duration, _: &TaskWait) {}
+}
+
+fn task(n: u32) -> TaskId {
+    TaskId::parse(&format!("{n:032x}")).unwrap()
+}
+
+fn plan(tasks: u32) -> Plan {
+    Plan {
+        tasks: (1..=tasks).map(task).collect(),
+        rules: Rules {
+            condition: Condition { goal: Goal::Completed, max_offset: 0 },
+            stable_polls: 1,
+            status_check: StatusCheck::Off,
+            pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(5), multiplier: 1.0 },
+            max_outage: Duration::from_secs(600),
+            stall_timeout: None,
+            request_timeout: Duration::from_secs(10),
+            deadline: Duration::from_secs(60),
+        },
+        requests_per_second: 1000.0,
+        fail_fast: true,
+    }
+}
+
+fn migrating(is_migrating: bool) -> Result<Stats, ApiError> {
+    let reading = Reading {
+        is_migrating: Some(is_migrating),
+        offset: Some(0),
+        full_migration_progress: Some(100.0),
+        ..Reading::default()
+    };
+    Ok(Stats { reading, raw: String::new() })
+}
+
+fn refused(class: Class) -> Result<Stats, ApiError> {
+    Err(ApiError { class, message: "refused".to_owned(), advice: None })
+}
+
+async fn run(script: Script, plan: Plan) -> (Outcome, Duration, Arc<Script>, Vec<TaskWait>) {
+    let (_keep, mut interrupts) = mpsc::unbounded_channel();
+    let clock = script.clock;
+    let script = Arc::new(script);
+    let (outcome, tasks) = wait(Arc::clone(&script), plan, clock, &mut interrupts, &mut Silent).await;
+    (outcome, clock.elapsed(), script, tasks)
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_at_once_and_then_as_scheduled_until_the_goal() {
+    let script = Script::new(|at, _| migrating(at < Duration::from_secs(12)));
+    let (outcome, took, script, _) = run(script, plan(1)).await;
+    assert!(outcome.is_ready());
+    assert_eq!(script.times(), [0, 5, 10, 15]);
+    assert_eq!(took.as_secs(), 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_ends_the_wait_whatever_hangs() {
+    let script = Script { takes: Duration::from_secs(100_000), ..Script::new(|_, _| migrating(false)) };
+    let (outcome, took, ..) = run(script, plan(1)).await;
+    assert!(matches!(outcome, Outcome::TimedOut));
+    assert_eq!(took.as_secs(), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_look_before_the_deadline_counts() {
+    let mut plan = plan(1);
+    plan.rules.pace = Pace { initial: Duration::from_secs(50), max: Duration::from_secs(50), multiplier: 1.0 };
+    let script = Script::new(|at, _| migrating(at < Duration::from_secs(55)));
+    let (outcome, took, ..) = run(script, plan).await;
+    assert!(outcome.is_ready());
+    assert!(Duration::from_secs(55) < took && took < Duration::from_secs(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_is_heard_while_a_request_hangs() {
+    let script = Script { takes: Duration::from_secs(100_000), ..Script::new(|_, _| migrating(false)) };
+    let (sender, mut interrupts) = mpsc::unbounded_channel();
+    sender.send(Interrupt::Term).unwrap();
+    let clock = script.clock;
+    let (outcome, _) = wait(Arc::new(script), plan(1), clock, &mut interrupts, &mut Silent).await;
+    assert!(matches!(outcome, Outcome::Cancelled(Interrupt::Term)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_ends_the_wait_even_while_the_next_look_is_far_away() {
+    let mut plan = plan(1);
+    plan.rules.max_outage = Duration::from_secs(30);
+    let far = Some(Duration::from_secs(3600));
+    let script = Script::new(move |_, _| refused(Class::Transient { retry_after: far }));
+    let (outcome, took, script, _) = run(script, plan).await;
+    assert!(matches!(outcome, Outcome::Unreachable(..)));
+    assert_eq!((took.as_secs(), script.times().len()), (30, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_obtained_before_the_first_look_and_once_more_after_a_refusal() {
+    let refused_once = Mutex::new(false);
+    let script = Script::new(move |_, _| {
+        let mut done = refused_once.lock().unwrap();
+        if std::mem::replace(&mut *done, true) { migrating(false) } else { refused(Class::Unauthenticated) }
+    });
+    let (outcome, _, script, _) = run(Script { signs_in: true, ..script }, plan(1)).await;
+    assert!(outcome.is_ready());
+    let asked: Vec<&str> = script.asked.lock().unwrap().iter().map(|&(_, what)| what).collect();
+    assert_eq!(asked, ["sign-in", "stats", "sign-in", "stats"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_tasks_have_to_be_ready_and_the_first_failure_ends_the_wait_unless_told_otherwise() {
+    let ready_at = |ready: [u64; 3]| {
+        Script::new(move |at, id| {
+            let n = ready.iter().zip(1..).find(|&(_, n)| task(n) == *id).map(|(&ready, _)| ready).unwrap();
+            if n == 0 && at.as_secs() >= 10 { refused(Class::UnknownTask) } else { migrating(at.as_secs() < n.max(1)) }
+        })
+    };
+    let (outcome, took, ..) = run(ready_at([5, 20, 10]), plan(3)).await;
+    assert!(outcome.is_ready());
+    assert_eq!(took.as_secs(), 20);
+
+    let failing = |n: u64| {
+        Script::new(move |at, id| match (*id == task(2), at.as_secs()) {
+            (true, 10..) => refused(Class::UnknownTask),
+            _ => migrating(at.as_secs() < n),
+        })
+    };
+    let (outcome, took, _, tasks) = run(failing(40), plan(3)).await;
+    assert!(matches!(outcome, Outcome::Failed(_)));
+    assert_eq!(took.as_secs(), 20);
+    assert_eq!(tasks.iter().filter(|task| task.outcome.is_some()).count(), 1);
+
+    let (outcome, took, _, tasks) = run(failing(40), Plan { fail_fast: false, ..plan(3) }).await;
+    assert!(matches!(outcome, Outcome::Failed(_)));
+    assert_eq!(took.as_secs(), 40);
+    assert_eq!(tasks.iter().filter(|task| matches!(task.outcome, Some((Outcome::Ready, _)))).count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_ends_the_wait_for_every_task() {
+    let script = Script::new(|_, id| if *id == task(2) { refused(Class::Denied) } else { migrating(true) });
+    let (outcome, took, ..) = run(script, Plan { fail_fast: false, ..plan(3) }).await;
+    assert!(matches!(outcome, Outcome::Denied(_)));
+    assert_eq!(took.as_secs(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_holds_over_all_tasks() {
+    let script = Script::new(|_, _| migrating(true));
+    let (_, _, script, _) = run(script, Plan { requests_per_second: 4.0, ..plan(100) }).await;
+    let times = script.asked.lock().unwrap().clone();
+    for window in times.windows(5) {
+        assert!(window[4].0 - window[0].0 >= Duration::from_secs(1));
+    }
+    assert!(times.len() >= 230, "{}", times.len());
+}

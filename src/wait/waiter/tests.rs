@@ -1,0 +1,324 @@
+use super::*;
+use crate::condition::{Goal, Missing};
+use proptest::prelude::*;
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn rules(goal: Goal) -> Rules {
+    Rules {
+        condition: Condition { goal, max_offset: 0 },
+        stable_polls: 1,
+        status_check: StatusCheck::Off,
+        pace: Pace { initial: secs(5), max: secs(30), multiplier: 1.5 },
+        max_outage: secs(600),
+        stall_timeout: None,
+        request_timeout: secs(10),
+        deadline: secs(3600),
+    }
+}
+
+fn stats(is_migrating: bool, offset: i64, progress: f64) -> Result<Stats, ApiError> {
+    let reading = Reading {
+        is_migrating: Some(is_migrating),
+        offset: Some(offset),
+        full_migration_progress: Some(progress),
+        ..Reading::default()
+    };
+    Ok(Stats { reading, raw: "{}".to_owned() })
+}
+
+fn status(word: &str) -> Result<Detail, ApiError> {
+    Ok(Detail { status: Status::parse(word), task_status: None, migration_method: None })
+}
+
+fn error(class: Class) -> ApiError {
+    ApiError { class, message: "HTTP 503".to_owned(), advice: None }
+}
+
+const BUSY: Class = Class::Transient { retry_after: None };
+
+fn outage() -> ApiError {
+    error(BUSY)
+}
+
+/// The time of the next look, relative to `now`.
+#[track_caller]
+fn next_look(step: &Step, now: u64) -> Duration {
+    match step {
+        Step::StatsAt(at) => at.checked_sub(secs(now)).expect("a look in the past"),
+        other @ (Step::StatusNow | Step::Done(_)) => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn outcome(step: Step) -> Outcome {
+    match step {
+        Step::Done(outcome) => outcome,
+        other @ (Step::StatsAt(_) | Step::StatusNow) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn so_many_readings_in_a_row_have_to_show_the_goal() {
+    let mut waiter = Waiter::new(Rules { stable_polls: 3, ..rules(Goal::InSync) }, secs(0));
+    let mut now = 0;
+    let mut look = |answer| {
+        now += 10;
+        waiter.handle_stats(secs(now), secs(now), answer)
+    };
+    look(stats(true, 0, 100.0));
+    look(stats(true, 0, 100.0));
+    // One over the limit starts the count again.
+    look(stats(true, 1, 100.0));
+    look(stats(true, 0, 100.0));
+    // A failed poll neither counts nor resets.
+    look(Err(outage()));
+    let step = look(stats(true, 0, 100.0));
+    assert!(matches!(step, Step::StatsAt(_)));
+    assert!(outcome(look(stats(true, 0, 100.0))).is_ready());
+}
+
+#[test]
+fn a_large_hole_between_readings_starts_the_count_again() {
+    let ready_after = |hole: u64, failed: bool| {
+        let mut waiter = Waiter::new(Rules { stable_polls: 2, ..rules(Goal::InSync) }, secs(0));
+        waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
+        if failed {
+            waiter.handle_stats(secs(5), secs(5), Err(outage()));
+        }
+        matches!(waiter.handle_stats(secs(hole), secs(hole), stats(true, 0, 100.0)), Step::Done(Outcome::Ready))
+    };
+    assert!(ready_after(90, true));
+    assert!(!ready_after(91, true));
+    // Without a failed poll there is no hole, however long the budget made the poll wait.
+    assert!(ready_after(91, false));
+}
+
+#[test]
+fn the_status_is_read_at_first_on_change_before_ready_and_every_five_minutes() {
+    let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::InSync) }, secs(0));
+    let mut asks = |now: u64, answer, word: &str| {
+        let step = waiter.handle_stats(secs(now), secs(now), answer);
+        let asked = matches!(step, Step::StatusNow);
+        if asked { (true, waiter.handle_status(secs(now), status(word))) } else { (false, step) }
+    };
+    assert!(asks(0, stats(true, 9, 50.0), "FULLMIGRATING").0);
+    assert!(!asks(10, stats(true, 9, 60.0), "").0);
+    assert!(!asks(299, stats(true, 9, 60.0), "").0);
+    assert!(asks(300, stats(true, 9, 70.0), "FULLMIGRATING").0);
+    assert!(!asks(310, stats(true, 9, 100.0), "").0);
+    // The old status says full sync: only a new one can make ready.
+    let (asked, step) = asks(320, stats(true, 0, 100.0), "FULLMIGRATING");
+    assert!(asked && matches!(step, Step::StatsAt(_)));
+    let (asked, step) = asks(330, stats(true, 0, 100.0), "INCRMIGEATING");
+    assert!(asked && matches!(step, Step::Done(Outcome::Ready)));
+}
+
+#[test]
+fn auto_goes_on_without_the_status_and_says_so_once_while_require_does_not() {
+    let run = |status_check, class| {
+        let mut waiter = Waiter::new(Rules { status_check, ..rules(Goal::Completed) }, secs(0));
+        for now in [0, 10] {
+            assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0)), Step::StatusNow));
+            if let Step::Done(outcome) = waiter.handle_status(secs(now), Err(error(class))) {
+                return (Some(outcome), waiter);
+            }
+            // Auto asks again only when there is a reason to.
+            if status_check == StatusCheck::Auto {
+                break;
+            }
+        }
+        assert!(matches!(waiter.handle_stats(secs(20), secs(20), stats(false, 0, 100.0)), Step::StatusNow));
+        let step = waiter.handle_status(secs(20), Err(error(class)));
+        (if let Step::Done(outcome) = step { Some(outcome) } else { None }, waiter)
+    };
+    for class in [BUSY, Class::Denied, Class::Rejected] {
+        let (ended, mut waiter) = run(StatusCheck::Auto, class);
+        assert!(matches!(ended, Some(Outcome::Ready)), "{class:?}");
+        assert!(waiter.is_status_unavailable());
+        let said = waiter.take_notes().iter().filter(|note| matches!(note, Note::StatusUnavailable(_))).count();
+        assert_eq!(said, 1);
+    }
+    for (class, denied) in [(BUSY, false), (Class::Rejected, false), (Class::Denied, true)] {
+        let (ended, waiter) = run(StatusCheck::Require, class);
+        assert_eq!(matches!(ended, Some(Outcome::Denied(_))), denied, "{class:?}");
+        assert!(denied || (ended.is_none() && waiter.failed_polls() == 3));
+    }
+}
+
+#[test]
+fn fatal_errors_end_the_wait_at_the_poll_that_saw_them() {
+    for class in [Class::Denied, Class::Rejected] {
+        let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+        assert!(matches!(waiter.handle_stats(secs(0), secs(0), Err(error(class))), Step::Done(_)));
+    }
+}
+
+#[test]
+fn a_session_is_renewed_once_and_the_second_refusal_in_a_row_ends_the_wait() {
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    let refused = || Err(error(Class::Unauthenticated));
+    let step = waiter.handle_stats(secs(0), secs(1), refused());
+    assert_eq!(next_look(&step, 1), secs(0));
+    // A good answer in between, and the next refusal is a first one again.
+    waiter.handle_stats(secs(1), secs(1), stats(true, 1, 100.0));
+    let step = waiter.handle_stats(secs(9), secs(9), refused());
+    assert_eq!(next_look(&step, 9), secs(0));
+    assert!(matches!(outcome(waiter.handle_stats(secs(9), secs(9), refused())), Outcome::Denied(_)));
+}
+
+#[test]
+fn a_task_is_unknown_after_three_answers_from_the_start_and_deleted_after_three_later_on() {
+    let unknown = || Err(error(Class::UnknownTask));
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    waiter.handle_stats(secs(0), secs(0), unknown());
+    // An outage in between is no answer.
+    waiter.handle_stats(secs(10), secs(10), Err(outage()));
+    assert!(matches!(waiter.handle_stats(secs(20), secs(20), unknown()), Step::StatsAt(_)));
+    assert!(matches!(outcome(waiter.handle_stats(secs(30), secs(30), unknown())), Outcome::UnknownTask(_)));
+
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    waiter.handle_stats(secs(0), secs(0), unknown());
+    waiter.handle_stats(secs(10), secs(10), unknown());
+    waiter.handle_stats(secs(20), secs(20), stats(true, 1, 100.0));
+    for now in [30, 40] {
+        assert!(matches!(waiter.handle_stats(secs(now), secs(now), unknown()), Step::StatsAt(_)));
+    }
+    let ended = outcome(waiter.handle_stats(secs(50), secs(50), unknown()));
+    assert!(matches!(ended, Outcome::Failed(Failure::TaskDeleted)));
+}
+
+#[test]
+fn an_outage_is_counted_from_the_first_failed_poll_and_ended_by_a_good_answer() {
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    waiter.handle_stats(secs(0), secs(0), stats(true, 1, 100.0));
+    assert_eq!(waiter.give_up_at(), None);
+    waiter.handle_stats(secs(100), secs(110), Err(outage()));
+    assert_eq!(waiter.give_up_at(), Some(secs(700)));
+    waiter.handle_stats(secs(200), secs(201), Err(outage()));
+    assert_eq!(waiter.give_up_at(), Some(secs(700)));
+    assert!(matches!(waiter.handle_give_up(), Outcome::Unreachable(..)));
+    waiter.handle_stats(secs(300), secs(301), stats(true, 1, 100.0));
+    assert_eq!(waiter.give_up_at(), None);
+    waiter.handle_stats(secs(400), secs(401), Err(outage()));
+    assert!(matches!(outcome(waiter.handle_stats(secs(999), secs(1000), Err(outage()))), Outcome::Unreachable(..)));
+}
+
+#[test]
+fn retry_after_lengthens_a_delay_but_never_past_the_last_look_before_the_deadline() {
+    let ask = |retry_after, now: u64| {
+        let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+        let class = Class::Transient { retry_after: Some(secs(retry_after)) };
+        next_look(&waiter.handle_stats(secs(now), secs(now), Err(error(class))), now)
+    };
+    assert_eq!(ask(120, 0), secs(120));
+    assert!(ask(0, 0) >= secs(5));
+    let last = ask(86_400, 3000);
+    assert!(secs(599) < last && last < secs(600), "{last:?}");
+}
+
+#[test]
+fn a_look_that_would_come_too_late_is_made_before_the_deadline_and_then_none() {
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    // The slowest answer took two seconds.
+    waiter.handle_stats(secs(0), secs(2), stats(true, 1, 100.0));
+    let step = waiter.handle_stats(secs(3590), secs(3590), stats(true, 1, 100.0));
+    assert!(next_look(&step, 3590) <= Duration::from_millis(5_700));
+    let step = waiter.handle_stats(secs(3593), secs(3593), stats(true, 1, 100.0));
+    assert_eq!(next_look(&step, 3593), Duration::from_millis(2_700));
+    let step = waiter.handle_stats(secs(3596), secs(3597), stats(true, 1, 100.0));
+    assert_eq!(next_look(&step, 3597), secs(3), "at the deadline, where the loop ends");
+}
+
+#[test]
+fn a_stall_is_when_nothing_improves_and_a_look_is_made_at_its_end() {
+    let stalling = Rules { stall_timeout: Some(secs(60)), ..rules(Goal::InSync) };
+    let mut waiter = Waiter::new(stalling, secs(0));
+    waiter.handle_stats(secs(0), secs(0), stats(true, 50, 100.0));
+    waiter.handle_stats(secs(50), secs(50), stats(true, 49, 100.0));
+    let step = waiter.handle_stats(secs(100), secs(100), stats(true, 60, 100.0));
+    assert!(next_look(&step, 100) <= secs(10));
+    assert!(matches!(outcome(waiter.handle_stats(secs(110), secs(110), stats(true, 49, 100.0))), Outcome::Stalled(_)));
+}
+
+#[test]
+fn the_next_look_comes_no_later_than_half_of_the_time_to_the_goal() {
+    let slow = Rules { pace: Pace { initial: secs(1), max: secs(300), multiplier: 10.0 }, ..rules(Goal::InSync) };
+    let mut waiter = Waiter::new(slow, secs(0));
+    for (now, offset) in [(0, 1000), (100, 900), (200, 800)] {
+        waiter.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
+    }
+    // 400 to go at one a second would allow 200 s, backoff alone 300.
+    let step = waiter.handle_stats(secs(600), secs(600), stats(true, 400, 100.0));
+    assert!(next_look(&step, 600) <= secs(200));
+    assert_eq!(waiter.time_to_goal(), Some(secs(400)));
+}
+
+#[test]
+fn notes_tell_what_changed_and_nothing_else() {
+    let mut waiter = Waiter::new(Rules { stable_polls: 9, ..rules(Goal::InSync) }, secs(0));
+    let mut notes = |now, answer| {
+        waiter.handle_stats(secs(now), secs(now), answer);
+        waiter.take_notes().iter().map(|note| format!("{note:?}")).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(notes(0, stats(true, 0, 10.0)), "Phase(FullSync)");
+    assert_eq!(notes(10, stats(true, 0, 20.0)), "");
+    assert_eq!(notes(20, stats(true, 5, 100.0)), "Phase(Incremental)");
+    assert!(notes(30, Err(outage())).starts_with("Failing"));
+    assert_eq!(notes(35, Err(outage())), "");
+    assert_eq!(notes(40, stats(true, 0, 100.0)), "Recovered(2, 10s) GoalShows(1)");
+    assert_eq!(notes(50, stats(true, -3, 100.0)), "NegativeOffset(-3) GoalLost");
+    assert_eq!(notes(60, stats(true, 0, 3.0)), "Regressed(100.0, 3.0) Phase(FullSync)");
+}
+
+#[test]
+fn a_reading_that_cannot_be_judged_is_not_ready_and_says_why() {
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    let unknown = Stats { reading: Reading { offset: Some(0), ..Reading::default() }, raw: String::new() };
+    assert!(matches!(waiter.handle_stats(secs(0), secs(0), Ok(unknown)), Step::StatsAt(_)));
+    assert_eq!(waiter.seen().unwrap().check, Check::NotYet(Missing::MigratingUnknown));
+}
+
+/// One thing that can happen at a poll.
+fn happening() -> impl Strategy<Value = Result<Stats, ApiError>> {
+    let reading = (
+        any::<Option<bool>>(),
+        prop_oneof![Just(None), (-2i64..3).prop_map(Some)],
+        prop_oneof![Just(None), Just(Some(100.0)), (0.0..100.0).prop_map(Some)],
+    )
+        .prop_map(|(is_migrating, offset, full_migration_progress)| {
+            Ok(Stats {
+                reading: Reading { is_migrating, offset, full_migration_progress, ..Reading::default() },
+                raw: String::new(),
+            })
+        });
+    let retry_after = proptest::option::of((0u64..9999).prop_map(Duration::from_secs));
+    prop_oneof![4 => reading, 1 => retry_after.prop_map(|retry_after| Err(error(Class::Transient { retry_after })))]
+}
+
+proptest! {
+    #[test]
+    fn looks_keep_their_distance_and_never_come_after_the_deadline(
+        answers in proptest::collection::vec((happening(), 0u64..20_000), 1..80),
+        stall in proptest::option::of(1u64..4000),
+    ) {
+        let rules = Rules { stall_timeout: stall.map(secs), stable_polls: 2, ..rules(Goal::InSync) };
+        let (pace, deadline) = (rules.pace, rules.deadline);
+        let mut waiter = Waiter::new(rules, secs(0));
+        let mut at = secs(0);
+        for (answer, took) in answers {
+            let now = at + Duration::from_millis(took);
+            if now >= deadline { break }
+            let asked_to_wait = matches!(&answer, Err(ApiError { class: Class::Transient { retry_after: Some(_) }, .. }));
+            let Step::StatsAt(next) = waiter.handle_stats(at, now, answer) else { break };
+            prop_assert!(now <= next && next <= deadline);
+            let last_look = next + secs(10) >= deadline;
+            let stalls = stall.is_some();
+            prop_assert!(next - now >= pace.initial || last_look || stalls);
+            prop_assert!(next - now <= pace.max || asked_to_wait);
+            at = next;
+        }
+    }
+}
