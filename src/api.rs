@@ -1,0 +1,415 @@
+//! The cloud's API: one request is one attempt, with limits, without redirects and without retries of its own.
+//!
+//! The only code that owns an HTTP client. Requests are signed when they are sent.
+
+pub mod endpoint;
+pub mod error;
+pub mod retry_after;
+pub mod wire;
+
+pub use error::{ApiError, Class};
+
+use crate::auth::{
+    self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, Session, oidc, password, sign, token,
+};
+use crate::config::TaskId;
+use crate::escape;
+use crate::migration::{Detail, Reading};
+use crate::wait::{Clock, Cloud};
+use error::{Refusal, SignIn};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tracing::{debug, trace};
+use url::Url;
+
+/// Largest body that is read, in bytes.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// A good answer to a request for the stats.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stats {
+    /// The values.
+    pub reading: Reading,
+    /// The body as it came, on one line of ASCII.
+    pub raw: String,
+}
+
+/// A session was obtained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// By which kind of credential.
+    pub kind: &'static str,
+    /// How long its token lives, where the answer tells.
+    pub lifetime: Option<Duration>,
+}
+
+/// Where and how to ask.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Base URL of DCS.
+    pub dcs: Url,
+    /// Base URL of IAM, where a sign-in needs it.
+    pub iam: Option<Url>,
+    /// The project.
+    pub project: ProjectScope,
+    /// Bound of one request, connect included.
+    pub request_timeout: Duration,
+    /// Extra root certificates.
+    pub extra_roots: Vec<reqwest::Certificate>,
+    /// Whether `HTTPS_PROXY` and its kin are honoured.
+    pub use_proxies: bool,
+}
+
+/// Called with each secret before it is used for the first time.
+pub type Mask = dyn Fn(&SecretString) + Send + Sync;
+
+/// A client of one cloud.
+pub struct Client {
+    http: reqwest::Client,
+    connection: Connection,
+    credentials: Credentials,
+    clock: Clock,
+    mask: Arc<Mask>,
+    state: Mutex<State>,
+}
+
+/// What a sign-in leaves behind.
+#[derive(Default)]
+struct State {
+    session: Option<Session>,
+    project_id: Option<String>,
+}
+
+/// A good answer, whole.
+struct Answer {
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Client {
+    /// A client; sends nothing yet.
+    ///
+    /// # Errors
+    /// Where the machine has no usable root certificates or proxy settings are wrong.
+    #[expect(clippy::disallowed_methods, reason = "this is the one HTTP client")]
+    pub fn new(
+        connection: Connection,
+        credentials: Credentials,
+        clock: Clock,
+        mask: Arc<Mask>,
+    ) -> Result<Self, ApiError> {
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("dcs-migration-wait/", env!("CARGO_PKG_VERSION")))
+            .timeout(connection.request_timeout)
+            .connect_timeout(connection.request_timeout)
+            // The default would carry X-Auth-Token to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            // One poll is one request.
+            .retry(reqwest::retry::never())
+            .referer(false);
+        let plain_http = |url: &Url| url.scheme() == "http";
+        let asks_github = matches!(&credentials, Credentials::Oidc(Oidc { source: IdTokenSource::GitHub { .. }, .. }));
+        if plain_http(&connection.dcs) && connection.iam.as_ref().is_none_or(plain_http) && !asks_github {
+            // Reading the system's roots takes longer than everything else at the start.
+            http = http.tls_certs_only([]);
+        } else if !connection.extra_roots.is_empty() {
+            http = http.tls_certs_merge(connection.extra_roots.clone());
+        }
+        if !connection.use_proxies {
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|error| ApiError {
+            class: Class::Rejected,
+            message: format!("cannot set up HTTPS: {}", escape::line(&error::words(&error))),
+            advice: Some("install the system's root certificates, or set `ca-file`; check `HTTPS_PROXY`".to_owned()),
+        })?;
+        let project_id = match &connection.project {
+            ProjectScope::Id(id) => Some(id.clone()),
+            ProjectScope::Name(_) => None,
+        };
+        for secret in credentials.secrets() {
+            mask(secret);
+        }
+        Ok(Self { http, connection, credentials, clock, mask, state: Mutex::new(State { session: None, project_id }) })
+    }
+
+    fn with_state<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
+        // Nothing panics while the lock is held, so poison cannot mean half a change.
+        use_it(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads something below the task.
+    async fn get_task(&self, task: &TaskId, rest: &[&str]) -> Result<Answer, ApiError> {
+        let project = self.with_state(|state| state.project_id.clone()).unwrap_or_default();
+        let mut path = vec!["v2", &project, "migration-task", task.as_str()];
+        path.extend(rest);
+        let url = endpoint::join(&self.connection.dcs, &path);
+        self.send(self.authorized(&url)?, &url, StatusCode::OK, self.sign_in_kind()).await
+    }
+
+    fn sign_in_kind(&self) -> SignIn {
+        match self.credentials {
+            Credentials::Token(_) => SignIn::Token,
+            Credentials::AccessKey(_) => SignIn::AccessKey,
+            Credentials::Oidc(_) | Credentials::Password(_) => SignIn::RenewableToken,
+        }
+    }
+
+    /// A GET with the credential of this moment.
+    fn authorized(&self, url: &Url) -> Result<reqwest::Request, ApiError> {
+        let mut request = reqwest::Request::new(Method::GET, url.clone());
+        let token = match &self.credentials {
+            Credentials::AccessKey(keys) => {
+                self.sign(request.headers_mut(), url, keys)?;
+                return Ok(request);
+            }
+            Credentials::Token(token) => Some(token.clone()),
+            Credentials::Oidc(_) | Credentials::Password(_) => {
+                self.with_state(|state| state.session.as_ref().map(|session| session.token.clone()))
+            }
+        };
+        if let Some(token) = token {
+            request.headers_mut().insert("x-auth-token", secret_header(&token)?);
+        }
+        Ok(request)
+    }
+
+    fn sign(&self, headers: &mut HeaderMap, url: &Url, keys: &AccessKey) -> Result<(), ApiError> {
+        let date = sign::sdk_date(self.clock.wall());
+        let project = self.with_state(|state| state.project_id.clone());
+        let mut signed = vec![("x-sdk-date", date.as_str())];
+        if let Some(project) = &project {
+            signed.push(("x-project-id", project));
+        }
+        if let Some(token) = &keys.security_token {
+            signed.push(("x-security-token", token.expose_secret()));
+        }
+        let request = sign::Request { method: "GET", url, headers: &signed, body: b"" };
+        let authorization = sign::authorization(&keys.access_key, &keys.secret_key, &date, &request);
+        for (name, value) in signed {
+            headers.insert(HeaderName::from_static(name), secret_header(&SecretString::from(value))?);
+        }
+        headers.insert("authorization", secret_header(&SecretString::from(authorization))?);
+        Ok(())
+    }
+
+    /// One attempt: sends, reads within the limits, and sorts what came.
+    async fn send(
+        &self,
+        request: reqwest::Request,
+        url: &Url,
+        wanted: StatusCode,
+        sign_in: SignIn,
+    ) -> Result<Answer, ApiError> {
+        let server = server(url);
+        debug!(method = %request.method(), path = url.path(), %server, "request");
+        let response = self.http.execute(request).await.map_err(|error| error::from_transport(&error, &server))?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        debug!(status = status.as_u16(), request_id = request_id(&headers).map(escape::line), "answer");
+        let body = read_body(response, &server).await;
+        if status == wanted {
+            return Ok(Answer { headers, body: body? });
+        }
+        let wall = self.clock.wall();
+        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let error = error::classify(&Refusal {
+            status: status.as_u16(),
+            // A refusal whose body breaks off is a refusal all the same.
+            body: &body.unwrap_or_default(),
+            request_id: request_id(&headers),
+            retry_after: text(&RETRY_AFTER).and_then(|value| retry_after::parse(value, wall)),
+            clock_skew: text(&DATE).and_then(|date| httpdate::parse_http_date(date).ok()).map(|server| {
+                match server.duration_since(wall) {
+                    Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX),
+                    Err(behind) => i64::try_from(behind.duration().as_secs()).map_or(i64::MIN, |behind| -behind),
+                }
+            }),
+            location: text(&LOCATION),
+            sign_in,
+        });
+        if error.class == Class::Unauthenticated {
+            self.with_state(|state| state.session = None);
+        }
+        Err(error)
+    }
+
+    async fn post(&self, url: &Url, body: &SecretString, idp_id: Option<&str>) -> Result<Answer, ApiError> {
+        let mut request = reqwest::Request::new(Method::POST, url.clone());
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json;charset=utf8"));
+        if let Some(id) = idp_id {
+            request.headers_mut().insert("x-idp-id", secret_header(&SecretString::from(id))?);
+        }
+        *request.body_mut() = Some(body.expose_secret().to_owned().into());
+        self.send(request, url, StatusCode::CREATED, SignIn::SigningIn).await
+    }
+
+    fn iam(&self) -> Result<&Url, ApiError> {
+        self.connection.iam.as_ref().ok_or_else(|| ApiError {
+            class: Class::Rejected,
+            message: "the sign-in needs IAM".to_owned(),
+            advice: Some("set `region` or `iam-endpoint`".to_owned()),
+        })
+    }
+
+    async fn sign_in_by_password(&self, user: &Password) -> Result<SignedIn, ApiError> {
+        let iam = self.iam()?;
+        let answer = self.post(&password::url(iam), &password::body(user, &self.connection.project), None).await?;
+        self.begin_session(&answer)
+    }
+
+    async fn sign_in_by_oidc(&self, oidc: &Oidc) -> Result<SignedIn, ApiError> {
+        let iam = self.iam()?;
+        let id_token = self.id_token(&oidc.source).await?;
+        let body = oidc::body(&id_token, &self.connection.project);
+        let answer = self.post(&oidc::url(iam), &body, Some(&oidc.idp_id)).await?;
+        self.begin_session(&answer)
+    }
+
+    async fn id_token(&self, source: &IdTokenSource) -> Result<SecretString, ApiError> {
+        let token = match source {
+            IdTokenSource::Value(token) => return Ok(token.clone()),
+            IdTokenSource::File(path) => {
+                let text = crate::config::read_file(path).map_err(|error| ApiError {
+                    class: Class::Denied,
+                    message: format!("cannot read `id-token-file`: {error}"),
+                    advice: Some("check `id-token-file`".to_owned()),
+                })?;
+                SecretString::from(String::from_utf8_lossy(&text).trim().to_owned())
+            }
+            IdTokenSource::GitHub { request_url, request_token, audience } => {
+                let refused = |message: String| ApiError {
+                    class: Class::Denied,
+                    message,
+                    advice: Some("check the job's permission `id-token: write` and `oidc-audience`".to_owned()),
+                };
+                let url =
+                    oidc::github_url(request_url, audience.as_deref()).map_err(|error| refused(error.to_string()))?;
+                let mut request = reqwest::Request::new(Method::GET, url.clone());
+                let bearer = SecretString::from(format!("Bearer {}", request_token.expose_secret()));
+                request.headers_mut().insert("authorization", secret_header(&bearer)?);
+                let answer = self.send(request, &url, StatusCode::OK, SignIn::SigningIn).await.map_err(|error| {
+                    match error.class {
+                        Class::Transient { .. } => error,
+                        Class::Unauthenticated | Class::Denied | Class::UnknownTask | Class::Rejected => {
+                            refused(format!("GitHub gives no OIDC token: {}", error.message))
+                        }
+                    }
+                })?;
+                oidc::github_token(&answer.body).map_err(|error| ApiError::transient(error.to_string()))?
+            }
+        };
+        (self.mask)(&token);
+        Ok(token)
+    }
+
+    fn begin_session(&self, answer: &Answer) -> Result<SignedIn, ApiError> {
+        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
+        let date = header("date").and_then(|date| httpdate::parse_http_date(date).ok());
+        let issued = token::issued(header(token::SUBJECT_HEADER), date, &answer.body)
+            .map_err(|error| ApiError::transient(error.to_string()))?;
+        (self.mask)(&issued.token);
+        let renew_at = issued.lifetime.map(|lifetime| self.clock.elapsed() + auth::renew_after(lifetime));
+        self.with_state(|state| {
+            state.session = Some(Session { token: issued.token, renew_at });
+            if state.project_id.is_none() {
+                state.project_id = issued.project_id;
+            }
+        });
+        Ok(SignedIn { kind: self.credentials.kind(), lifetime: issued.lifetime })
+    }
+
+    /// Looks up the project's id where only its name is known.
+    async fn find_project(&self) -> Result<(), ApiError> {
+        let name = match &self.connection.project {
+            ProjectScope::Name(name) if self.with_state(|state| state.project_id.is_none()) => name,
+            ProjectScope::Name(_) | ProjectScope::Id(_) => return Ok(()),
+        };
+        let url = token::projects_url(self.iam()?, name);
+        let answer = self.send(self.authorized(&url)?, &url, StatusCode::OK, self.sign_in_kind()).await?;
+        let id = token::only_project(&answer.body).map_err(|error| ApiError {
+            class: Class::Rejected,
+            message: format!("cannot find the id of project `{}`: {error}", escape::line(name)),
+            advice: Some("set `project-id`".to_owned()),
+        })?;
+        self.with_state(|state| state.project_id = Some(id));
+        Ok(())
+    }
+}
+
+impl Cloud for Client {
+    fn needs_sign_in(&self) -> bool {
+        let now = self.clock.elapsed();
+        self.with_state(|state| {
+            let expired = |session: &Session| session.renew_at.is_some_and(|at| at <= now);
+            state.project_id.is_none()
+                || (self.credentials.is_renewable() && state.session.as_ref().is_none_or(expired))
+        })
+    }
+
+    async fn sign_in(&self) -> Result<SignedIn, ApiError> {
+        let signed_in = match &self.credentials {
+            Credentials::Token(_) | Credentials::AccessKey(_) => {
+                SignedIn { kind: self.credentials.kind(), lifetime: None }
+            }
+            Credentials::Oidc(oidc) => self.sign_in_by_oidc(oidc).await?,
+            Credentials::Password(user) => self.sign_in_by_password(user).await?,
+        };
+        self.find_project().await?;
+        Ok(signed_in)
+    }
+
+    async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
+        let answer = self.get_task(task, &["stats"]).await?;
+        let reading = wire::reading(&answer.body).map_err(|error| ApiError::transient(error.to_string()))?;
+        let raw = escape::compact_json(&String::from_utf8_lossy(&answer.body));
+        trace!(stats = %escape::line(&raw), "stats");
+        Ok(Stats { reading, raw })
+    }
+
+    async fn detail(&self, task: &TaskId) -> Result<Detail, ApiError> {
+        // Never log this body: it holds the Redis passwords of both sides.
+        let answer = self.get_task(task, &[]).await?;
+        wire::detail(&answer.body).map_err(|error| ApiError::transient(format!("the task's status: {error}")))
+    }
+}
+
+/// Reads a body, or stops at the limit.
+async fn read_body(mut response: Response, server: &str) -> Result<Vec<u8>, ApiError> {
+    let too_large = || ApiError::transient(format!("{server} sends a body over 1 MiB"));
+    if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
+        return Err(too_large());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| error::from_transport(&error, server))? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Host and port, as people name a server.
+fn server(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("the server");
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn request_id(headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get("x-request-id").or_else(|| headers.get("x-iam-trace-id"))?;
+    header.to_str().ok()
+}
+
+fn secret_header(secret: &SecretString) -> Result<HeaderValue, ApiError> {
+    let mut value = HeaderValue::from_str(secret.expose_secret()).map_err(|_| ApiError {
+        class: Class::Denied,
+        message: "a credential holds characters that no header can carry".to_owned(),
+        advice: Some("check for line breaks or non-ASCII characters in the sign-in inputs".to_owned()),
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

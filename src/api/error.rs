@@ -1,0 +1,332 @@
+//! What an answer that is not a good one means: the one table of retry, renew or end.
+//!
+//! Codes and their meaning: OTC's DCS, IAM and API gateway references, and Huawei Cloud's provider for Terraform where
+//! those are silent.
+
+use crate::escape;
+use serde_json::Value;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+/// A request that brought no good answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// What to do about it.
+    pub class: Class,
+    /// What happened; one visible line.
+    pub message: String,
+    /// What a person should change.
+    pub advice: Option<String>,
+}
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Try again, not before `retry_after` where the server asked for that.
+    Transient {
+        /// From the `Retry-After` header.
+        retry_after: Option<Duration>,
+    },
+    /// The session is no longer accepted; a new one may be.
+    Unauthenticated,
+    /// Authentication or permission refused for good.
+    Denied,
+    /// The API does not know the task.
+    UnknownTask,
+    /// The request as such is wrong: endpoint, region or project.
+    Rejected,
+}
+
+impl ApiError {
+    /// An error worth a new try.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self { class: Class::Transient { retry_after: None }, message: message.into(), advice: None }
+    }
+
+    /// Whether it is the same trouble as `other`: the same class and words.
+    pub fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(&self.class) == std::mem::discriminant(&other.class)
+            && self.message.split(REQUEST_ID).next() == other.message.split(REQUEST_ID).next()
+    }
+}
+
+/// Begins the part of a message that differs from answer to answer.
+const REQUEST_ID: &str = " (request id ";
+
+/// An answer with a status other than 200, as far as it matters.
+#[derive(Debug, Clone, Copy)]
+pub struct Refusal<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, as far as it was read.
+    pub body: &'a [u8],
+    /// `X-Request-Id` or `X-IAM-Trace-Id`.
+    pub request_id: Option<&'a str>,
+    /// From `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// The server's clock (`Date`) minus ours, in seconds.
+    pub clock_skew: Option<i64>,
+    /// From `Location`.
+    pub location: Option<&'a str>,
+    /// How the request was authenticated.
+    pub sign_in: SignIn,
+}
+
+/// How a request was authenticated, as far as it decides what a refusal means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignIn {
+    /// A token from an input: nothing can be renewed.
+    Token,
+    /// A token that we can get anew.
+    RenewableToken,
+    /// Signed with access keys.
+    AccessKey,
+    /// The request is the sign-in itself.
+    SigningIn,
+}
+
+/// Code and message of an error body, in whichever of the known shapes it comes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ErrorBody {
+    /// Such as `DCS.4133`; one visible line.
+    pub code: Option<String>,
+    /// One visible line.
+    pub message: Option<String>,
+}
+
+impl ErrorBody {
+    /// Reads `{error_code,error_msg}`, `{errorCode,errorMsg}`, `{code,message}` and `{"error":{code,message}}`; anything
+    /// else has neither code nor message.
+    pub fn parse(body: &[u8]) -> Self {
+        let Ok(Value::Object(body)) = serde_json::from_slice(body) else { return Self::default() };
+        let body = body.get("error").and_then(Value::as_object).unwrap_or(&body);
+        let text = |names: [&str; 3]| {
+            names.iter().find_map(|&name| match body.get(name)? {
+                Value::String(text) if !text.trim().is_empty() => Some(escape::line(text)),
+                Value::Number(number) => Some(number.to_string()),
+                Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
+            })
+        };
+        Self { code: text(["error_code", "errorCode", "code"]), message: text(["error_msg", "errorMsg", "message"]) }
+    }
+}
+
+/// The table: status and code to class and advice.
+pub fn classify(refusal: &Refusal<'_>) -> ApiError {
+    let ErrorBody { code, message } = ErrorBody::parse(refusal.body);
+    let text = message.as_deref().unwrap_or_default();
+    let (class, advice) = match refusal.status {
+        300..=399 => (Class::Rejected, redirect_advice(refusal.location)),
+        400 => bad_request(code.as_deref(), refusal),
+        401 => unauthorized(code.as_deref(), text, refusal),
+        403 => (Class::Denied, forbidden_advice(code.as_deref(), refusal.sign_in)),
+        407 => (Class::Denied, "the proxy asks for credentials: put them into `HTTPS_PROXY`".to_owned()),
+        408 | 429 | 500..=599 => (Class::Transient { retry_after: refusal.retry_after }, String::new()),
+        404 | 405 => (
+            Class::Rejected,
+            match refusal.sign_in {
+                SignIn::SigningIn if code.as_deref() == Some("IAM.0004") => {
+                    "the identity provider is not known: check `idp-id` and `iam-endpoint`".to_owned()
+                }
+                SignIn::SigningIn => "check `iam-endpoint` and `region`".to_owned(),
+                SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey => {
+                    "check `endpoint`, `region` and `project-id`".to_owned()
+                }
+            },
+        ),
+        402 | 406 | 409..=428 | 430..=499 => (Class::Rejected, "check `endpoint` and `region`".to_owned()),
+        // Neither success nor failure: not an answer that this API gives.
+        _ => (Class::Transient { retry_after: None }, String::new()),
+    };
+
+    let mut what = format!("HTTP {}", refusal.status);
+    if let Some(code) = &code {
+        let _ = write!(what, " {code}");
+    }
+    if let Some(message) = &message {
+        let _ = write!(what, " \"{message}\"");
+    }
+    if code.is_none() && message.is_none() && !refusal.body.is_empty() {
+        what.push_str(" with a body that is no error of this API");
+    }
+    if let Some(id) = refusal.request_id {
+        let _ = write!(what, "{REQUEST_ID}{})", escape::line(id));
+    }
+    ApiError { class, message: what, advice: Some(advice).filter(|advice| !advice.is_empty()) }
+}
+
+fn redirect_advice(location: Option<&str>) -> String {
+    let to = location.map(|location| format!(" (to `{}`)", escape::line(location))).unwrap_or_default();
+    format!("redirects are not followed{to}, since the credential would go along: check `endpoint`")
+}
+
+/// Codes of status 400 that ask to try again: the instance is busy, or recovers from a fault.
+const BUSY: &[&str] = &[
+    "DCS.4017", "DCS.4026", "DCS.4049", "DCS.4096", "DCS.4097", "DCS.4104", "DCS.4111", "DCS.4112", "DCS.4113",
+    "DCS.4114", "DCS.4115", "DCS.4116", "DCS.4117", "DCS.4118", "DCS.4120", "DCS.4121", "DCS.4231", "DCS.4975",
+];
+
+fn bad_request(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
+    match code {
+        Some("DCS.4133") => {
+            (Class::UnknownTask, "check `task-id`, and that `region` and `project-id` are those of the task".to_owned())
+        }
+        Some("DCS.4070" | "111400070") => {
+            (Class::Rejected, "the API does not accept the format of `task-id`".to_owned())
+        }
+        Some("DCS.4002" | "111400002") => {
+            (Class::Rejected, "the API does not accept the format of `project-id`: it is an id, not a name".to_owned())
+        }
+        Some("IAM.1105" | "IAM.1108") => match refusal.sign_in {
+            SignIn::RenewableToken => (Class::Unauthenticated, String::new()),
+            SignIn::Token | SignIn::AccessKey | SignIn::SigningIn => (
+                Class::Denied,
+                "the temporary access keys have expired: get new ones, or sign in with `idp-id`".to_owned(),
+            ),
+        },
+        Some(code) if BUSY.contains(&code) => (Class::Transient { retry_after: refusal.retry_after }, String::new()),
+        _ => match refusal.sign_in {
+            SignIn::SigningIn => (Class::Rejected, "check the sign-in inputs and `iam-endpoint`".to_owned()),
+            SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey => {
+                (Class::Rejected, "check `task-id`, `project-id` and `endpoint`".to_owned())
+            }
+        },
+    }
+}
+
+/// Gateways refuse signatures that are further off than this, in seconds.
+const MAX_CLOCK_SKEW: i64 = 15 * 60;
+
+fn unauthorized(code: Option<&str>, text: &str, refusal: &Refusal<'_>) -> (Class, String) {
+    let lower = text.to_ascii_lowercase();
+    let skew = refusal.clock_skew.filter(|skew| skew.abs() > MAX_CLOCK_SKEW);
+    match (code, refusal.sign_in) {
+        (Some("DCS.1004" | "111401004"), _) => {
+            (Class::Denied, "the credential belongs to another project: check `project-id`".to_owned())
+        }
+        (Some("IAM.0061"), _) => (
+            Class::Denied,
+            "the account is locked after too many wrong attempts: wait for the time that the administrator has set, \
+             then check the password"
+                .to_owned(),
+        ),
+        (Some("IAM.0062" | "IAM.0063" | "IAM.0064"), _) => {
+            (Class::Denied, "IAM refuses this user: ask the account's administrator".to_owned())
+        }
+        (_, SignIn::AccessKey) if lower.contains("expired") || skew.is_some() => {
+            (Class::Denied, clock_advice(refusal.clock_skew))
+        }
+        (_, SignIn::AccessKey) if lower.contains("lock") => (
+            Class::Denied,
+            "the access key is locked after five refusals: wait five minutes, then check `access-key` and `secret-key`"
+                .to_owned(),
+        ),
+        (_, SignIn::AccessKey) => (
+            Class::Denied,
+            "check `access-key`, `secret-key` and, for temporary keys, `security-token`; not tried again, since five \
+             refusals lock the key"
+                .to_owned(),
+        ),
+        (_, SignIn::SigningIn) => (Class::Denied, "check the sign-in inputs: IAM refuses them".to_owned()),
+        (_, SignIn::RenewableToken) => (Class::Unauthenticated, region_advice(code)),
+        (Some("APIGW.0307" | "APIG.0307"), SignIn::Token) => {
+            (Class::Denied, format!("{}; or {}", region_advice(code), TOKEN_ADVICE))
+        }
+        (_, SignIn::Token) => (Class::Denied, TOKEN_ADVICE.to_owned()),
+    }
+}
+
+const TOKEN_ADVICE: &str = "`auth-token` is not valid or has expired (a token lives 24 hours at most): set a new one, \
+    or use `access-key`, `password` or `idp-id`, which outlive every token";
+
+fn region_advice(code: Option<&str>) -> String {
+    match code {
+        Some("APIGW.0307" | "APIG.0307") => {
+            "the token is not one of this region: check `region` and `endpoint`".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+fn clock_advice(skew: Option<i64>) -> String {
+    match skew {
+        Some(skew) if skew != 0 => format!(
+            "the signature's time is refused: this machine's clock is {} {} the server's; set it right (15 minutes are \
+             allowed)",
+            humantime::format_duration(Duration::from_secs(skew.unsigned_abs())),
+            if skew > 0 { "behind" } else { "ahead of" },
+        ),
+        _ => "the signature's time is refused: set this machine's clock right (15 minutes are allowed)".to_owned(),
+    }
+}
+
+fn forbidden_advice(code: Option<&str>, sign_in: SignIn) -> String {
+    match (code, sign_in) {
+        (Some("IAM.0081"), _) => {
+            "this user has console access only: allow programmatic access for it in IAM".to_owned()
+        }
+        (_, SignIn::SigningIn) => {
+            "IAM refuses this identity: check that the identity provider's mapping rules match this job".to_owned()
+        }
+        (_, SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey) => {
+            "grant the action `dcs:migrationTask:get` in the IAM project of the task (a grant in an enterprise project \
+             does not count)"
+                .to_owned()
+        }
+    }
+}
+
+/// An attempt that brought no answer at all.
+pub fn from_transport(error: &reqwest::Error, server: &str) -> ApiError {
+    let causes = causes(error);
+    let what = words(error);
+    if causes.iter().any(|cause| is_certificate_problem(cause)) {
+        return ApiError {
+            class: Class::Rejected,
+            message: format!("cannot trust {server}: {what}"),
+            advice: Some(
+                "check `endpoint`; where a proxy or a private cloud has its own authority, set `ca-file`".to_owned(),
+            ),
+        };
+    }
+    let what = if error.is_timeout() {
+        format!("no answer from {server} within `request-timeout`")
+    } else if error.is_connect() {
+        format!("cannot reach {server}: {what}")
+    } else {
+        format!("the connection to {server} broke: {what}")
+    };
+    ApiError::transient(what)
+}
+
+/// The innermost cause of an error of the HTTP client.
+pub fn words(error: &reqwest::Error) -> String {
+    causes(error).pop().unwrap_or_else(|| "unknown cause".to_owned())
+}
+
+/// The error's causes, outermost first, without its own words: those may hold the URL.
+fn causes(error: &reqwest::Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = match cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(ErrorKind::ConnectionReset) => "connection reset".to_owned(),
+            Some(ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+            Some(_) | None => escape::line(&cause.to_string()),
+        };
+        causes.push(words);
+        next = cause.source();
+    }
+    causes
+}
+
+/// A bad certificate does not heal by itself.
+fn is_certificate_problem(cause: &str) -> bool {
+    cause.contains("invalid peer certificate") || cause.contains("certificate verify failed")
+}
+
+#[cfg(test)]
+#[path = "error/tests.rs"]
+mod tests;

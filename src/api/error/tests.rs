@@ -1,0 +1,163 @@
+use super::*;
+
+fn refusal(status: u16, body: &str, sign_in: SignIn) -> ApiError {
+    classify(&Refusal {
+        status,
+        body: body.as_bytes(),
+        request_id: None,
+        retry_after: Some(Duration::from_secs(7)),
+        clock_skew: None,
+        location: None,
+        sign_in,
+    })
+}
+
+fn coded(status: u16, code: &str, sign_in: SignIn) -> ApiError {
+    refusal(status, &format!(r#"{{"error_code":"{code}","error_msg":"text"}}"#), sign_in)
+}
+
+#[test]
+fn every_status_has_its_class() {
+    let name = |class| match class {
+        Class::Transient { retry_after: Some(_) } => "again, not before Retry-After",
+        Class::Transient { retry_after: None } => "again",
+        Class::Unauthenticated => "renew",
+        Class::Denied => "denied",
+        Class::UnknownTask => "unknown task",
+        Class::Rejected => "rejected",
+    };
+    let mut runs: Vec<(u16, u16, &str)> = Vec::new();
+    for status in 100..600 {
+        let class = name(refusal(status, "", SignIn::RenewableToken).class);
+        match runs.last_mut() {
+            Some((_, last, before)) if *before == class => *last = status,
+            _ => runs.push((status, status, class)),
+        }
+    }
+    let table: Vec<String> = runs.iter().map(|(from, to, class)| format!("{from}-{to} {class}")).collect();
+    insta::assert_snapshot!(table.join("\n"), @r"
+    100-299 again
+    300-400 rejected
+    401-401 renew
+    402-402 rejected
+    403-403 denied
+    404-406 rejected
+    407-407 denied
+    408-408 again, not before Retry-After
+    409-428 rejected
+    429-429 again, not before Retry-After
+    430-499 rejected
+    500-599 again, not before Retry-After
+    ");
+}
+
+#[test]
+fn bodies_of_every_shape_give_code_and_message() {
+    for body in [
+        r#"{"error_code":"X.1","error_msg":"m"}"#,
+        r#"{"errorCode":"X.1","errorMsg":"m","other":[]}"#,
+        r#"{"code":"X.1","message":"m"}"#,
+        r#"{"error":{"code":"X.1","message":"m","title":"t"}}"#,
+        r#"{"error_code":"X.1","error_msg":"m","error_ext_msg":null,"request_id":"r"}"#,
+    ] {
+        let parsed = ErrorBody::parse(body.as_bytes());
+        assert_eq!((parsed.code.as_deref(), parsed.message.as_deref()), (Some("X.1"), Some("m")), "{body}");
+    }
+    let keystone = ErrorBody::parse(br#"{"error":{"code":401,"message":"m","title":"Unauthorized"}}"#);
+    assert_eq!(keystone.code.as_deref(), Some("401"));
+    for body in ["", "<html>", "[]", "null", "{}", r#"{"error_code":[],"error_msg":{}}"#, r#"{"error":"x"}"#] {
+        assert_eq!(ErrorBody::parse(body.as_bytes()), ErrorBody::default(), "{body}");
+    }
+}
+
+#[test]
+fn codes_that_ask_to_try_again_are_tried_again_and_other_bad_requests_are_not() {
+    for code in BUSY {
+        assert!(matches!(coded(400, code, SignIn::Token).class, Class::Transient { .. }), "{code}");
+    }
+    for code in ["DCS.4070", "DCS.4002", "IAM.1104", "IAM.1109", "DCS.4110", "X"] {
+        assert_eq!(coded(400, code, SignIn::Token).class, Class::Rejected, "{code}");
+    }
+    assert_eq!(coded(400, "DCS.4133", SignIn::Token).class, Class::UnknownTask);
+}
+
+#[test]
+fn a_refusal_is_renewed_only_where_something_can_be_renewed() {
+    for (code, renewable) in [
+        ("APIGW.0301", true),
+        ("APIGW.0307", true),
+        ("DCS.1002", true),
+        ("IAM.0066", true),
+        ("DCS.1004", false),
+        ("IAM.0061", false),
+    ] {
+        let class = if renewable { Class::Unauthenticated } else { Class::Denied };
+        assert_eq!(coded(401, code, SignIn::RenewableToken).class, class, "{code}");
+        for sign_in in [SignIn::Token, SignIn::AccessKey, SignIn::SigningIn] {
+            assert_eq!(coded(401, code, sign_in).class, Class::Denied, "{code} {sign_in:?}");
+        }
+    }
+}
+
+#[test]
+fn advice_names_the_input_to_change() {
+    let advice = |status, code: &str, text: &str, sign_in| {
+        let body = format!(r#"{{"error_code":"{code}","error_msg":"{text}"}}"#);
+        refusal(status, &body, sign_in).advice.unwrap_or_default()
+    };
+    for (advice, words) in [
+        (advice(401, "DCS.1004", "", SignIn::Token), "`project-id`"),
+        (advice(401, "APIGW.0307", "", SignIn::Token), "`region`"),
+        (advice(401, "APIGW.0307", "", SignIn::RenewableToken), "`region`"),
+        (advice(401, "DCS.1002", "", SignIn::Token), "outlive every token"),
+        (advice(401, "APIGW.0301", "signature expired", SignIn::AccessKey), "clock"),
+        (advice(401, "APIGW.0301", "AK is locked", SignIn::AccessKey), "wait five minutes"),
+        (advice(401, "APIGW.0301", "", SignIn::AccessKey), "`secret-key`"),
+        (advice(401, "IAM.0061", "", SignIn::SigningIn), "locked"),
+        (advice(403, "DCS.2007", "", SignIn::Token), "`dcs:migrationTask:get`"),
+        (advice(403, "DCS.2003", "", SignIn::Token), "enterprise"),
+        (advice(403, "IAM.0081", "", SignIn::SigningIn), "programmatic access"),
+        (advice(403, "IAM.0003", "", SignIn::SigningIn), "mapping rules"),
+        (advice(404, "APIGW.0101", "", SignIn::Token), "`endpoint`"),
+        (advice(404, "IAM.0004", "", SignIn::SigningIn), "`idp-id`"),
+        (advice(400, "DCS.4133", "", SignIn::Token), "`task-id`"),
+        (advice(400, "DCS.4002", "", SignIn::Token), "`project-id`"),
+        (advice(400, "IAM.1108", "", SignIn::AccessKey), "temporary access keys"),
+        (advice(302, "", "", SignIn::Token), "`endpoint`"),
+    ] {
+        assert!(advice.contains(words), "{words}: {advice}");
+    }
+}
+
+#[test]
+fn a_wrong_clock_is_told_with_its_difference() {
+    let advice = |skew| {
+        let refusal = Refusal {
+            status: 401,
+            body: br#"{"error_code":"APIGW.0301","error_msg":"Incorrect IAM authentication information"}"#,
+            request_id: None,
+            retry_after: None,
+            clock_skew: Some(skew),
+            location: None,
+            sign_in: SignIn::AccessKey,
+        };
+        classify(&refusal).advice.unwrap_or_default()
+    };
+    assert!(advice(3600).contains("1h behind"), "{}", advice(3600));
+    assert!(advice(-7200).contains("2h ahead of"), "{}", advice(-7200));
+    assert!(!advice(10).contains("clock"), "{}", advice(10));
+}
+
+#[test]
+fn the_message_holds_code_words_and_request_id_on_one_visible_line() {
+    let error = classify(&Refusal {
+        status: 403,
+        body: "{\"error_code\":\"DCS.2003\",\"error_msg\":\"no\\n::error::\\u001b[31m\"}".as_bytes(),
+        request_id: Some("abc\u{202e}"),
+        retry_after: None,
+        clock_skew: None,
+        location: None,
+        sign_in: SignIn::Token,
+    });
+    insta::assert_snapshot!(error.message, @r#"HTTP 403 DCS.2003 "no ::error::\u{1b}[31m" (request id abc\u{202e})"#);
+}

@@ -1,0 +1,227 @@
+//! Answers as they are on the wire, and their way into the domain.
+//!
+//! The vendor's table says strings where its example shows numbers, so both are accepted. Absent, null and empty are
+//! unknown. Any other shape is an error that names the field, never a guess.
+
+use crate::escape;
+use crate::migration::{Detail, Reading, Status};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A body that is not what it should be: which field, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("malformed reading: {0}")]
+pub struct Malformed(String);
+
+/// `ShowMigrationTaskStats`. A field that stands twice is an error: nobody can know which one is meant.
+#[derive(Deserialize)]
+struct StatsBody {
+    is_migrating: Option<Value>,
+    offset: Option<Value>,
+    full_migration_progress: Option<Value>,
+    source_dbsize: Option<Value>,
+    target_dbsize: Option<Value>,
+    target_input_kbps: Option<Value>,
+    target_ops: Option<Value>,
+}
+
+/// Reads a body of the stats.
+///
+/// # Errors
+/// Where it is no JSON object, or a field has a shape that the contract does not know.
+pub fn reading(body: &[u8]) -> Result<Reading, Malformed> {
+    let body: StatsBody = object(body)?;
+    let progress = decimal("full_migration_progress", body.full_migration_progress.as_ref())?;
+    if let Some(percent) = progress.filter(|percent| !(0.0..=100.0).contains(percent)) {
+        return Err(Malformed(format!("`full_migration_progress` is {percent}, which is no percentage")));
+    }
+    Ok(Reading {
+        is_migrating: boolean("is_migrating", body.is_migrating.as_ref())?,
+        offset: integer("offset", body.offset.as_ref())?,
+        full_migration_progress: progress,
+        source_dbsize: integer("source_dbsize", body.source_dbsize.as_ref())?,
+        target_dbsize: integer("target_dbsize", body.target_dbsize.as_ref())?,
+        target_input_kbps: decimal("target_input_kbps", body.target_input_kbps.as_ref())?,
+        target_ops: decimal("target_ops", body.target_ops.as_ref())?,
+    })
+}
+
+/// `ShowMigrationTask`, reduced to what may be looked at: the rest of the body holds passwords.
+#[derive(Deserialize)]
+struct DetailBody {
+    status: Option<Value>,
+    task_status: Option<Value>,
+    migration_method: Option<Value>,
+}
+
+/// Reads a body of the task detail.
+///
+/// # Errors
+/// Where it is no JSON object or has no status. The error holds nothing of the body.
+pub fn detail(body: &[u8]) -> Result<Detail, Malformed> {
+    let body: DetailBody = object(body)?;
+    let word = |name: &str, value: Option<Value>| match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(escape::line(&text)).filter(|text| !text.is_empty())),
+        Some(_) => Err(Malformed(format!("`{name}` is no text"))),
+    };
+    Ok(Detail {
+        status: Status::parse(
+            &word("status", body.status)?.ok_or_else(|| Malformed("`status` is missing".to_owned()))?,
+        ),
+        task_status: word("task_status", body.task_status)?,
+        migration_method: word("migration_method", body.migration_method)?,
+    })
+}
+
+/// The parser's own words are not passed on where they could quote the body.
+fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
+    // `from_slice` would take an array of the right length for a struct.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Malformed("the body is no JSON object".to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        Malformed(if error.is_data() {
+            "a field stands twice".to_owned()
+        } else {
+            format!("the body is no valid JSON at line {} column {}", error.line(), error.column())
+        })
+    })
+}
+
+fn boolean(field: &str, value: Option<&Value>) -> Result<Option<bool>, Malformed> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(value)) => Ok(Some(*value)),
+        Some(Value::String(text)) => match text.trim() {
+            "" => Ok(None),
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            other => Err(Malformed(format!("`{field}` is `{}`, not true or false", escape::line(other)))),
+        },
+        Some(Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(Malformed(format!("`{field}` is not true or false")))
+        }
+    }
+}
+
+fn integer(field: &str, value: Option<&Value>) -> Result<Option<i64>, Malformed> {
+    number(field, value, "a whole number", |text| {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
+    })
+}
+
+/// A decimal number; a trailing `%` is accepted.
+fn decimal(field: &str, value: Option<&Value>) -> Result<Option<f64>, Malformed> {
+    number(field, value, "a number", |text| {
+        let text = text.strip_suffix('%').map_or(text, str::trim_end);
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'e' | b'E' | b'+'));
+        // `parse` alone would take "inf" and "nan".
+        text.parse().ok().filter(|number: &f64| plain && number.is_finite())
+    })
+}
+
+fn number<T>(
+    field: &str,
+    value: Option<&Value>,
+    wanted: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Malformed> {
+    let text = match value {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => return Ok(None),
+        Some(Value::String(text)) => text.trim().to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
+            return Err(Malformed(format!("`{field}` is not {wanted}")));
+        }
+    };
+    match parse(&text) {
+        Some(number) => Ok(Some(number)),
+        None => Err(Malformed(format!("`{field}` is `{}`, not {wanted}", escape::line(&text)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(body: &str) -> Result<Reading, String> {
+        reading(body.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_vendor_s_example_and_its_table_read_the_same() {
+        let numbers = r#"{"full_migration_progress":100,"offset":100,"source_dbsize":531221,"target_dbsize":531211,
+            "target_input_kbps":50,"target_ops":5300,"is_migrating":true}"#;
+        let strings = r#"{"full_migration_progress":"100 %","offset":" 100 ","source_dbsize":"531221",
+            "target_dbsize":"531211","target_input_kbps":"50","target_ops":"5300","is_migrating":"true","new":[]}"#;
+        assert_eq!(read(numbers).unwrap(), read(strings).unwrap());
+        assert_eq!(read(numbers).unwrap().offset, Some(100));
+    }
+
+    #[test]
+    fn absent_null_and_empty_are_unknown() {
+        let empty = r#"{"full_migration_progress":"","offset":null,"source_dbsize":" ","is_migrating":""}"#;
+        assert_eq!(read(empty).unwrap(), Reading::default());
+        assert_eq!(read("{}").unwrap(), Reading::default());
+    }
+
+    #[test]
+    fn every_other_shape_is_malformed_and_names_its_field() {
+        for (body, field) in [
+            (r#"{"offset":"x"}"#, "offset"),
+            (r#"{"offset":0.5}"#, "offset"),
+            (r#"{"offset":"0%"}"#, "offset"),
+            (r#"{"offset":1e400}"#, "JSON"),
+            (r#"{"offset":"1e2"}"#, "offset"),
+            (r#"{"offset":18446744073709551615}"#, "offset"),
+            (r#"{"offset":false}"#, "offset"),
+            (r#"{"offset":[0]}"#, "offset"),
+            (r#"{"offset":0,"offset":5}"#, "twice"),
+            (r#"{"is_migrating":0}"#, "is_migrating"),
+            (r#"{"is_migrating":"no"}"#, "is_migrating"),
+            (r#"{"full_migration_progress":101}"#, "full_migration_progress"),
+            (r#"{"full_migration_progress":"-1"}"#, "full_migration_progress"),
+            (r#"{"full_migration_progress":"NaN"}"#, "full_migration_progress"),
+            (r#"{"full_migration_progress":"inf"}"#, "full_migration_progress"),
+            (r#"{"source_dbsize":{}}"#, "source_dbsize"),
+            ("[true,0,100,1,1,1,1]", "object"),
+            ("null", "object"),
+            ("", "object"),
+            ("{\"offset\":0", "JSON"),
+            ("\u{feff}{}", "object"),
+        ] {
+            let error = read(body).expect_err(body);
+            assert!(error.contains(field), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_detail_is_three_words_and_its_errors_hold_nothing_of_the_body() {
+        let body = r#"{"status":"INCRMIGEATING","task_status":"EXCHANGING","migration_method":"incremental_migration",
+            "source_instance":{"password":"DCStest123"}}"#;
+        let seen = detail(body.as_bytes()).unwrap();
+        assert_eq!(seen.status.word(), "INCRMIGEATING");
+        assert_eq!(seen.task_status.as_deref(), Some("EXCHANGING"));
+        for bad in [
+            r#"{"password":"DCStest123","status":["DCStest123"]}"#,
+            r#"{"password":"DCStest123"}"#,
+            r#"{"status":"DCStest123","status":1}"#,
+            r#"{"status":{"DCStest123""#,
+            "\"DCStest123\"",
+            "DCStest123",
+        ] {
+            assert!(!detail(bad.as_bytes()).unwrap_err().to_string().contains("DCS"), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_it(body in any::<Vec<u8>>(), json in r#"\{"(offset|is_migrating)": ?("?-?[0-9.e%]{0,22}"?|null|true)\}"#) {
+            let _ = (reading(&body), detail(&body), reading(json.as_bytes()));
+        }
+    }
+}

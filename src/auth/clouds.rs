@@ -1,0 +1,582 @@
+//! `clouds.yaml` and `secure.yaml`, which people of OpenStack already have.
+//!
+//! The files come in as texts. They are read into a small tree of our own, because only scalars at known places matter:
+//! every scalar stays the text that it was written as (`0123` is a password, not a number), and aliases are shared, not
+//! copied, so that a few lines cannot become gigabytes. Errors quote nothing but the names of clouds.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use secrecy::SecretString;
+use thiserror::Error;
+
+use crate::escape;
+
+/// Deeper than this is no clouds.yaml.
+const DEEPEST: usize = 64;
+/// Longest text that is read, in bytes.
+const LONGEST: usize = 1024 * 1024;
+/// So many entries at most come in through merge keys (`<<`), which copy.
+const MOST_MERGED: usize = 10_000;
+/// So many aliases at most; each can make the tree one level deeper than [`DEEPEST`] sees.
+const MOST_ALIASES: usize = 1_000;
+/// So many names at most are listed in an error.
+const MOST_LISTED: usize = 20;
+
+/// One cloud: what the two files say about it. Nothing is checked but that each value is a text.
+#[derive(Debug, Clone, Default)]
+pub struct Cloud {
+    /// IAM's address, with or without `/v3`.
+    pub auth_url: Option<String>,
+    /// Name of the user.
+    pub username: Option<String>,
+    /// Password of the user.
+    pub password: Option<SecretString>,
+    /// The user's domain: `user_domain_name`, else `domain_name`.
+    pub user_domain_name: Option<String>,
+    /// Id of the project.
+    pub project_id: Option<String>,
+    /// Name of the project.
+    pub project_name: Option<String>,
+    /// A token that somebody already has.
+    pub token: Option<SecretString>,
+    /// Access key, under `auth` or beside it.
+    pub access_key: Option<String>,
+    /// Secret key, under `auth` or beside it.
+    pub secret_key: Option<SecretString>,
+    /// Security token of a temporary access key.
+    pub security_token: Option<SecretString>,
+    /// Name of the region.
+    pub region_name: Option<String>,
+    /// A file with more roots to trust.
+    pub cacert: Option<String>,
+}
+
+/// Which of the two files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum File {
+    /// `clouds.yaml`
+    Clouds,
+    /// `secure.yaml`
+    Secure,
+}
+
+impl fmt::Display for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clouds => "clouds.yaml",
+            Self::Secure => "secure.yaml",
+        })
+    }
+}
+
+/// Why a cloud was not found.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum CloudsError {
+    /// The text is not YAML.
+    #[error("{file} is not valid YAML: line {line}")]
+    Syntax {
+        /// Which file.
+        file: File,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// The text is YAML that nobody writes by hand.
+    #[error("{file} is too long, too deep or merges too much")]
+    TooMuch {
+        /// Which file.
+        file: File,
+    },
+    /// Neither file has a cloud of that name.
+    #[error("clouds.yaml has no cloud {cloud:?}; {}", listed(known))]
+    Unknown {
+        /// The name that was asked for.
+        cloud: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+    /// A value that should be a text is a list or a mapping; an unfilled `{{ template }}` reads like that.
+    #[error("in clouds.yaml or secure.yaml, {field} of cloud {cloud:?} is not a text; quote it")]
+    NotText {
+        /// The cloud.
+        cloud: String,
+        /// The name of the value.
+        field: &'static str,
+    },
+}
+
+fn listed(known: &[String]) -> String {
+    let names: Vec<&str> = known.iter().map(String::as_str).take(MOST_LISTED).collect();
+    match (names.is_empty(), known.len().checked_sub(MOST_LISTED)) {
+        (true, _) => "it names none".to_owned(),
+        (false, Some(more @ 1..)) => format!("it has: {}, and {more} more", names.join(", ")),
+        (false, _) => format!("it has: {}", names.join(", ")),
+    }
+}
+
+/// Looks a cloud up. What `secure` says wins, value by value. A value may stand under `auth` or beside it; where it
+/// stands twice, `auth` wins.
+pub fn lookup(clouds: &str, secure: Option<&str>, cloud: &str) -> Result<Cloud, CloudsError> {
+    let clouds = read(clouds, File::Clouds)?;
+    let secure = read(secure.unwrap_or_default(), File::Secure)?;
+    // The file that wins comes first.
+    let files = [secure.as_ref(), clouds.as_ref()];
+    let found: Vec<&Node> =
+        files.iter().filter_map(|file| file.get("clouds")?.get(cloud)).filter(|node| node.is_mapping()).collect();
+    if found.is_empty() {
+        return Err(CloudsError::Unknown { cloud: escape::line(cloud), known: names(&files) });
+    }
+    let text = |names: &[&'static str]| -> Result<Option<String>, CloudsError> {
+        for node in &found {
+            for &field in names {
+                let under_auth = node.get("auth").and_then(|auth| auth.get(field));
+                for value in under_auth.into_iter().chain(node.get(field)) {
+                    match value {
+                        Node::Null => {}
+                        Node::Text(text) if text.trim().is_empty() => {}
+                        Node::Text(text) => return Ok(Some(text.clone())),
+                        Node::List(_) | Node::Mapping(_) => {
+                            return Err(CloudsError::NotText { cloud: escape::line(cloud), field });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(None)
+    };
+    let secret = |names: &[&'static str]| Ok::<_, CloudsError>(text(names)?.map(SecretString::from));
+    Ok(Cloud {
+        auth_url: text(&["auth_url"])?,
+        username: text(&["username"])?,
+        password: secret(&["password"])?,
+        user_domain_name: text(&["user_domain_name", "domain_name"])?,
+        project_id: text(&["project_id", "tenant_id"])?,
+        project_name: text(&["project_name", "tenant_name"])?,
+        token: secret(&["token"])?,
+        access_key: text(&["ak", "access_key"])?,
+        secret_key: secret(&["sk", "secret_key"])?,
+        security_token: secret(&["security_token"])?,
+        region_name: text(&["region_name"])?,
+        cacert: text(&["cacert"])?,
+    })
+}
+
+fn names(files: &[&Node]) -> Vec<String> {
+    let clouds = files.iter().filter_map(|file| match file.get("clouds")? {
+        Node::Mapping(clouds) => Some(clouds),
+        Node::Null | Node::Text(_) | Node::List(_) => None,
+    });
+    // A text is no cloud, and may be a secret at the wrong place.
+    let names = clouds.flatten().filter(|(_, node)| node.is_mapping()).map(|(name, _)| escape::line(name));
+    names.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Where `clouds.yaml` is looked for, first found wins. The arguments are `OS_CLIENT_CONFIG_FILE`, `HOME` and
+/// `XDG_CONFIG_HOME`.
+pub fn search_paths(config_file: Option<&str>, home: Option<&str>, xdg_config: Option<&str>) -> Vec<PathBuf> {
+    paths("clouds", config_file, home, xdg_config)
+}
+
+/// Where `secure.yaml` is looked for, first found wins. The first argument is `OS_CLIENT_SECURE_FILE`.
+pub fn secure_search_paths(secure_file: Option<&str>, home: Option<&str>, xdg_config: Option<&str>) -> Vec<PathBuf> {
+    paths("secure", secure_file, home, xdg_config)
+}
+
+fn paths(stem: &str, explicit: Option<&str>, home: Option<&str>, xdg_config: Option<&str>) -> Vec<PathBuf> {
+    let set = |value: Option<&str>| value.filter(|value| !value.trim().is_empty()).map(PathBuf::from);
+    let config = set(xdg_config).or_else(|| set(home).map(|home| home.join(".config")));
+    let folders = [
+        Some(PathBuf::from(".")),
+        config.map(|config| config.join("openstack")),
+        Some(Path::new("/etc/openstack").into()),
+    ];
+    let found = folders.into_iter().flatten();
+    let found = found.flat_map(|folder| ["yaml", "yml"].map(|ending| folder.join(format!("{stem}.{ending}"))));
+    set(explicit).into_iter().chain(found).collect()
+}
+
+/// YAML, as far as it matters here. No `Debug`: it holds passwords.
+enum Node {
+    Null,
+    Text(String),
+    List(Vec<Rc<Self>>),
+    Mapping(BTreeMap<String, Rc<Self>>),
+}
+
+impl Node {
+    fn get(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Mapping(entries) => entries.get(key).map(Rc::as_ref),
+            Self::Null | Self::Text(_) | Self::List(_) => None,
+        }
+    }
+
+    fn is_mapping(&self) -> bool {
+        match self {
+            Self::Mapping(_) => true,
+            Self::Null | Self::Text(_) | Self::List(_) => false,
+        }
+    }
+}
+
+/// Reads the first document of a text.
+fn read(text: &str, file: File) -> Result<Rc<Node>, CloudsError> {
+    if text.len() > LONGEST {
+        return Err(CloudsError::TooMuch { file });
+    }
+    let mut tree =
+        Tree { file, open: Vec::new(), anchors: HashMap::new(), aliases: 0, merged: 0, root: Rc::new(Node::Null) };
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| CloudsError::Syntax { file, line: error.marker().line() })?;
+        match event {
+            Event::Scalar(text, ScalarStyle::Plain, anchor, _) => match &*text {
+                "~" | "null" | "Null" | "NULL" => tree.put(anchor, Node::Null),
+                "<<" if tree.expects_key() => tree.set_key(Key::Merge),
+                text => tree.put(anchor, Node::Text(text.to_owned())),
+            },
+            Event::Scalar(text, _, anchor, _) => tree.put(anchor, Node::Text(text.into_owned())),
+            Event::Alias(anchor) => tree.put_alias(anchor, span.start.line())?,
+            Event::SequenceStart(anchor, _) => tree.start(anchor, Unfinished::List(Vec::new()))?,
+            Event::MappingStart(anchor, _) => tree.start(anchor, Unfinished::Mapping(Entries::default()))?,
+            Event::SequenceEnd | Event::MappingEnd => tree.end()?,
+            Event::DocumentEnd => break,
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => {}
+        }
+    }
+    Ok(tree.root)
+}
+
+/// The tree while it is being read.
+struct Tree {
+    file: File,
+    /// Lists and mappings whose end has not come yet, with their anchors; the innermost is the last.
+    open: Vec<(usize, Unfinished)>,
+    anchors: HashMap<usize, Rc<Node>>,
+    aliases: usize,
+    merged: usize,
+    root: Rc<Node>,
+}
+
+enum Unfinished {
+    List(Vec<Rc<Node>>),
+    Mapping(Entries),
+}
+
+#[derive(Default)]
+struct Entries {
+    own: BTreeMap<String, Rc<Node>>,
+    merged: Vec<Rc<Node>>,
+    key: Option<Key>,
+}
+
+/// The key that waits for its value.
+enum Key {
+    Name(String),
+    /// `<<`
+    Merge,
+    /// A list, a mapping or nothing; nobody asks for it.
+    Odd,
+}
+
+impl Tree {
+    fn expects_key(&self) -> bool {
+        match self.open.last() {
+            Some((_, Unfinished::Mapping(entries))) => entries.key.is_none(),
+            Some((_, Unfinished::List(_))) | None => false,
+        }
+    }
+
+    fn set_key(&mut self, key: Key) {
+        if let Some((_, Unfinished::Mapping(entries))) = self.open.last_mut() {
+            entries.key = Some(key);
+        }
+    }
+
+    fn start(&mut self, anchor: usize, unfinished: Unfinished) -> Result<(), CloudsError> {
+        self.bounded(self.open.len() < DEEPEST)?;
+        self.open.push((anchor, unfinished));
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), CloudsError> {
+        match self.open.pop() {
+            Some((anchor, Unfinished::List(items))) => self.put(anchor, Node::List(items)),
+            Some((anchor, Unfinished::Mapping(entries))) => {
+                let entries = self.merge(entries)?;
+                self.put(anchor, Node::Mapping(entries));
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// A mapping's own entries, then those of its merge keys, the first first.
+    fn merge(&mut self, entries: Entries) -> Result<BTreeMap<String, Rc<Node>>, CloudsError> {
+        let mut all = entries.own;
+        for source in &entries.merged {
+            let sources = match source.as_ref() {
+                Node::List(sources) => sources.as_slice(),
+                Node::Null | Node::Text(_) | Node::Mapping(_) => std::slice::from_ref(source),
+            };
+            for source in sources {
+                let Node::Mapping(more) = source.as_ref() else { continue };
+                self.merged += more.len();
+                self.bounded(self.merged <= MOST_MERGED)?;
+                for (key, value) in more {
+                    all.entry(key.clone()).or_insert_with(|| Rc::clone(value));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn put_alias(&mut self, anchor: usize, line: usize) -> Result<(), CloudsError> {
+        self.aliases += 1;
+        self.bounded(self.aliases <= MOST_ALIASES)?;
+        match self.anchors.get(&anchor) {
+            Some(node) => {
+                self.attach(Rc::clone(node));
+                Ok(())
+            }
+            // It stands inside of what it names.
+            None => Err(CloudsError::Syntax { file: self.file, line }),
+        }
+    }
+
+    fn put(&mut self, anchor: usize, node: Node) {
+        let node = Rc::new(node);
+        // Zero is no anchor.
+        if anchor > 0 {
+            self.anchors.insert(anchor, Rc::clone(&node));
+        }
+        self.attach(node);
+    }
+
+    /// Hands a finished node to whatever is open.
+    fn attach(&mut self, node: Rc<Node>) {
+        match self.open.last_mut() {
+            None => self.root = node,
+            Some((_, Unfinished::List(items))) => items.push(node),
+            Some((_, Unfinished::Mapping(entries))) => match entries.key.take() {
+                None => {
+                    entries.key = Some(match node.as_ref() {
+                        Node::Text(name) => Key::Name(name.clone()),
+                        Node::Null | Node::List(_) | Node::Mapping(_) => Key::Odd,
+                    });
+                }
+                // Of a key that is there twice, the last counts.
+                Some(Key::Name(name)) => {
+                    entries.own.insert(name, node);
+                }
+                Some(Key::Merge) => entries.merged.push(node),
+                Some(Key::Odd) => {}
+            },
+        }
+    }
+
+    fn bounded(&self, within: bool) -> Result<(), CloudsError> {
+        if within { Ok(()) } else { Err(CloudsError::TooMuch { file: self.file }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    const CLOUDS: &str = "
+clouds:
+  otc:
+    profile: otc
+    auth:
+      auth_url: https://iam.eu-de.example.com/v3
+      username: ci
+      user_domain_name: OTC00000000001000000000
+      project_name: eu-de_shop
+      project_id: 0123
+    region_name: eu-de
+    interface: public
+    cacert: /etc/ssl/own.pem
+  keys:
+    auth: {ak: AKUNDER, sk: 'sk under'}
+    access_key: AKBESIDE
+  \"beside\":
+    ak: AKBESIDE
+    sk: SKBESIDE
+    security_token: ST
+";
+
+    fn secret(value: Option<&SecretString>) -> Option<&str> {
+        value.map(ExposeSecret::expose_secret)
+    }
+
+    fn cloud(clouds: &str, name: &str) -> Cloud {
+        lookup(clouds, None, name).unwrap()
+    }
+
+    #[test]
+    fn a_usual_file_reads_as_one_expects() {
+        let otc = cloud(CLOUDS, "otc");
+        assert_eq!(otc.auth_url.as_deref(), Some("https://iam.eu-de.example.com/v3"));
+        assert_eq!(otc.username.as_deref(), Some("ci"));
+        assert_eq!(otc.user_domain_name.as_deref(), Some("OTC00000000001000000000"));
+        assert_eq!(otc.project_name.as_deref(), Some("eu-de_shop"));
+        // As it was written, not as a number.
+        assert_eq!(otc.project_id.as_deref(), Some("0123"));
+        assert_eq!(otc.region_name.as_deref(), Some("eu-de"));
+        assert_eq!(otc.cacert.as_deref(), Some("/etc/ssl/own.pem"));
+        assert!(otc.password.is_none() && otc.token.is_none() && otc.access_key.is_none());
+    }
+
+    #[test]
+    fn access_keys_may_stand_under_auth_or_beside_it() {
+        let keys = cloud(CLOUDS, "keys");
+        assert_eq!(keys.access_key.as_deref(), Some("AKUNDER"));
+        assert_eq!(secret(keys.secret_key.as_ref()), Some("sk under"));
+        let beside = cloud(CLOUDS, "beside");
+        assert_eq!(beside.access_key.as_deref(), Some("AKBESIDE"));
+        assert_eq!(secret(beside.secret_key.as_ref()), Some("SKBESIDE"));
+        assert_eq!(secret(beside.security_token.as_ref()), Some("ST"));
+        let long = cloud("clouds: {c: {auth: {access_key: A, secret_key: S}}}", "c");
+        assert_eq!((long.access_key.as_deref(), secret(long.secret_key.as_ref())), (Some("A"), Some("S")));
+        let twice = cloud("clouds: {c: {username: beside, auth: {username: under}}}", "c");
+        assert_eq!(twice.username.as_deref(), Some("under"));
+    }
+
+    #[test]
+    fn the_secure_file_wins_value_by_value() {
+        let clouds = "clouds: {c: {auth: {username: u, password: old, domain_name: d}}}";
+        let secure = "clouds: {c: {auth: {password: new, token: }}, extra: {auth: {token: t}}}";
+        let c = lookup(clouds, Some(secure), "c").unwrap();
+        assert_eq!(c.username.as_deref(), Some("u"));
+        assert_eq!(secret(c.password.as_ref()), Some("new"));
+        assert_eq!(c.user_domain_name.as_deref(), Some("d"));
+        assert!(c.token.is_none());
+        assert_eq!(secret(lookup(clouds, Some(secure), "extra").unwrap().token.as_ref()), Some("t"));
+        assert_eq!(lookup(clouds, Some(""), "c").unwrap().username.as_deref(), Some("u"));
+        // Under another name and at another place, too.
+        let keys = lookup("clouds: {c: {auth: {sk: old}}}", Some("clouds: {c: {secret_key: new}}"), "c").unwrap();
+        assert_eq!(secret(keys.secret_key.as_ref()), Some("new"));
+    }
+
+    #[test]
+    fn nothing_and_null_are_not_set_but_quoted_words_are() {
+        let of = |value: &str| {
+            cloud(&format!("clouds: {{c: {{auth: {{password: {value}, username: u}}}}}}"), "c")
+                .password
+                .map(|p| p.expose_secret().to_owned())
+        };
+        for unset in ["", "~", "null", "''", "'  '"] {
+            assert_eq!(of(unset), None, "{unset}");
+        }
+        for (written, read) in
+            [("'null'", "null"), ("1e3", "1e3"), ("yes", "yes"), ("\"a\\tb \"", "a\tb "), ("!!str 7", "7")]
+        {
+            assert_eq!(of(written).as_deref(), Some(read), "{written}");
+        }
+    }
+
+    #[test]
+    fn anchors_and_merge_keys_work() {
+        let text = "
+base: &base {auth: &auth {username: u, password: p}, region_name: eu-de}
+more: &more {region_name: eu-nl, cacert: c}
+clouds:
+  one: {<<: *base, region_name: eu-ch2}
+  two:
+    <<: [*more, *base]
+    auth: {<<: *auth, username: v}
+";
+        let one = cloud(text, "one");
+        assert_eq!((one.username.as_deref(), one.region_name.as_deref()), (Some("u"), Some("eu-ch2")));
+        let two = cloud(text, "two");
+        assert_eq!((two.username.as_deref(), secret(two.password.as_ref())), (Some("v"), Some("p")));
+        assert_eq!((two.region_name.as_deref(), two.cacert.as_deref()), (Some("eu-nl"), Some("c")));
+    }
+
+    #[test]
+    fn bombs_do_not_go_off() {
+        let mut laughs = "a0: &a0 {k0: lol}\n".to_owned();
+        let mut merges = laughs.clone();
+        for n in 1..100 {
+            let aliases = vec![format!("*a{}", n - 1); 9].join(", ");
+            laughs.push_str(&format!("a{n}: &a{n} [{aliases}]\n"));
+            merges.push_str(&format!("a{n}: &a{n} {{<<: [{aliases}], k{n}: lol}}\n"));
+        }
+        let clouds = "clouds: {c: {region_name: r}}\n";
+        assert_eq!(cloud(&format!("{laughs}{clouds}"), "c").region_name.as_deref(), Some("r"));
+        let too_much = Some(CloudsError::TooMuch { file: File::Clouds });
+        assert_eq!(lookup(&format!("{merges}{clouds}"), None, "c").err(), too_much);
+        assert_eq!(
+            lookup(&"a: [*a, ".repeat(100), None, "c").err().map(|error| error.to_string().contains("line")),
+            Some(true)
+        );
+        assert_eq!(lookup(&"[".repeat(100), None, "c").err(), too_much);
+        assert_eq!(lookup(&" ".repeat(LONGEST + 1), None, "c").err(), too_much);
+        let mut chain = "a0: &a0 []\n".to_owned();
+        for n in 1..20_000 {
+            chain.push_str(&format!("a{n}: &a{n} [*a{}]\n", n - 1));
+        }
+        assert_eq!(lookup(&chain, None, "c").err(), too_much);
+        assert_eq!(lookup("a: &a [*a]", None, "c").err(), Some(CloudsError::Syntax { file: File::Clouds, line: 1 }));
+    }
+
+    #[test]
+    fn errors_name_clouds_and_nothing_else() {
+        let error = lookup(CLOUDS, Some("clouds: {more: {}, stray: s3cret}"), "prod").unwrap_err();
+        assert_eq!(error.to_string(), "clouds.yaml has no cloud \"prod\"; it has: beside, keys, more, otc");
+        assert_eq!(
+            lookup("", None, "prod").unwrap_err().to_string(),
+            "clouds.yaml has no cloud \"prod\"; it names none"
+        );
+        let many: String = (0..30).map(|n| format!("  c{n:02}: {{}}\n")).collect();
+        let error = lookup(&format!("clouds:\n{many}"), None, "prod").unwrap_err().to_string();
+        assert!(error.ends_with("c18, c19, and 10 more"), "{error}");
+
+        for broken in
+            ["clouds:\n  c:\n    password: [s3cret\n", "clouds:\n\tpassword: s3cret", "a: b: s3cret", "*s3cret"]
+        {
+            let error = lookup("clouds: {c: {}}", Some(broken), "c").err();
+            let text = error.as_ref().map(ToString::to_string).unwrap_or_default();
+            assert!(matches!(error, Some(CloudsError::Syntax { file: File::Secure, .. })), "{broken}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+        let error = lookup("clouds: {c: {auth: {password: {{ s3cret }}}}}", None, "c").unwrap_err();
+        assert_eq!(error, CloudsError::NotText { cloud: "c".to_owned(), field: "password" });
+        let tab = lookup("clouds:\n  c: {}\n\tx: y", None, "c").unwrap_err();
+        assert_eq!(tab.to_string(), "clouds.yaml is not valid YAML: line 3");
+        for shape in ["- a", "text", "clouds:", "clouds: [c]", "clouds: {c: }"] {
+            assert!(
+                matches!(lookup(shape, None, "c"), Err(CloudsError::Unknown { known, .. }) if known.is_empty()),
+                "{shape}"
+            );
+        }
+        assert!(!format!("{:?}", cloud("clouds: {c: {auth: {password: s3cret}}}", "c")).contains("s3cret"));
+    }
+
+    #[test]
+    fn the_file_is_looked_for_where_openstack_does() {
+        let of = |file, home, xdg| -> Vec<String> {
+            search_paths(file, home, xdg).iter().map(|path| path.display().to_string()).collect()
+        };
+        assert_eq!(
+            of(Some("/run/c.yaml"), Some("/home/u"), None),
+            [
+                "/run/c.yaml",
+                "./clouds.yaml",
+                "./clouds.yml",
+                "/home/u/.config/openstack/clouds.yaml",
+                "/home/u/.config/openstack/clouds.yml",
+                "/etc/openstack/clouds.yaml",
+                "/etc/openstack/clouds.yml"
+            ]
+        );
+        assert_eq!(of(None, Some("/home/u"), Some("/x")).get(2).map(String::as_str), Some("/x/openstack/clouds.yaml"));
+        assert_eq!(of(Some(" "), Some(""), Some("")).len(), 4);
+        assert_eq!(secure_search_paths(Some("/run/s"), None, None).get(1), Some(&PathBuf::from("./secure.yaml")));
+    }
+}

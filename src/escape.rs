@@ -1,0 +1,241 @@
+//! Foreign text, made harmless for each place that it can go to.
+//!
+//! Two stages. At the border (`api::wire`, `api::error`, and where a user's value is quoted) every foreign string goes
+//! through [`line`]: from then on it is one line without control characters. Each renderer then escapes *all* text for
+//! its own medium: [`log`] for what a runner reads, [`markdown`], [`html`], [`command_data`], [`dotenv`].
+
+/// Longest foreign text that is worth showing, in characters.
+const LONGEST: usize = 300;
+
+/// One line of visible text: control characters, line separators and everything that reorders or hides text are shown
+/// as `\u{...}`, white space becomes a space, and the end is cut off behind 300 characters.
+pub fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(LONGEST));
+    for (n, c) in text.trim().chars().enumerate() {
+        if n == LONGEST {
+            out.push('…');
+            break;
+        }
+        push_visible(&mut out, c);
+    }
+    out
+}
+
+fn push_visible(out: &mut String, c: char) {
+    if matches!(c, '\t' | '\n' | '\r') {
+        out.push(' ');
+    } else if is_invisible(c) {
+        out.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
+    } else {
+        out.push(c);
+    }
+}
+
+/// Control characters, and characters that reorder, hide or separate text without being seen.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A line for a log that a CI runner reads: it cannot start a workflow command (`::x::` at its start, `##[x]`
+/// anywhere), whatever it holds. Also applies what [`line`] does to single characters, without cutting.
+pub fn log(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // The old syntax is found anywhere in a line.
+        if c == '[' && out.ends_with("##") {
+            out.push(' ');
+        }
+        push_visible(&mut out, c);
+    }
+    if out.trim_start().starts_with("::") {
+        out.insert_str(0, "· ");
+    }
+    out
+}
+
+/// The data of a GitHub workflow command (`::error::DATA`).
+pub fn command_data(text: &str) -> String {
+    log(text).replace('%', "%25")
+}
+
+/// Text in Markdown, within a paragraph, a list item or a table cell: shown as it is, whatever it holds. What cannot be
+/// taken for markup where it stands is left alone, so that people can read the source, too.
+pub fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let next = chars.peek().copied();
+        let in_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // Mentions and references are made after Markdown, so a backslash does not stop them; an entity does.
+            '@' => out.push_str("&#64;"),
+            '#' => out.push_str("&#35;"),
+            // `https://` and `www.` make links, `:x:` makes a picture.
+            ':' if next.is_some_and(|next| next.is_alphabetic() || matches!(next, '/' | '_' | '+' | '-')) => {
+                out.push_str("&#58;");
+            }
+            '.' if out.to_ascii_lowercase().ends_with("www") => out.push_str("&#46;"),
+            '_' if in_word(before) && in_word(next) => out.push(c),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' => {
+                out.push('\\');
+                out.push(c);
+            }
+            // Lists and underlined headings begin a line.
+            '-' | '+' | '=' if before.is_none() => {
+                out.push('\\');
+                out.push(c);
+            }
+            '.' | ')' if !out.is_empty() && out.bytes().all(|byte| byte.is_ascii_digit()) => {
+                out.push('\\');
+                out.push(c);
+            }
+            _ => push_visible(&mut out, c),
+        }
+        before = Some(c);
+    }
+    out
+}
+
+/// Text in HTML, attribute values in quotes included.
+pub fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => push_visible(&mut out, c),
+        }
+    }
+    out
+}
+
+/// A value in a dotenv file. GitLab takes the rest of the line as it is, but expands `$NAME` when it hands the value
+/// to a later job, and people source such files in shells: what either would act on is replaced.
+pub fn dotenv(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.trim().chars() {
+        match c {
+            '`' => {}
+            ';' => out.push(','),
+            '(' => out.push('['),
+            ')' => out.push(']'),
+            '\'' | '"' => out.push('’'),
+            '$' | '\\' | '&' | '|' | '<' | '>' => out.push('_'),
+            _ => push_visible(&mut out, c),
+        }
+    }
+    out.replace('\\', "_")
+}
+
+/// Valid JSON text on one line of printable ASCII that a runner finds no command in; the same JSON value as before.
+pub fn compact_json(valid: &str) -> String {
+    let mut out = String::with_capacity(valid.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for c in valid.chars() {
+        if !in_string {
+            in_string = c == '"';
+            if !c.is_ascii_whitespace() {
+                out.push(c);
+            }
+            continue;
+        }
+        match c {
+            // Outside of strings a `#` is no JSON; inside, it could build `##[`.
+            '#' => out.push_str("\\u0023"),
+            _ if c.is_ascii() && !c.is_control() => out.push(c),
+            _ => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+        in_string = escaped || c != '"';
+        escaped = !escaped && c == '\\';
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn foreign_text_becomes_one_visible_line() {
+        assert_eq!(line(" a\r\nb\tc "), "a  b c");
+        assert_eq!(line("\u{1b}[31mred"), "\\u{1b}[31mred");
+        assert_eq!(line("abc\u{202e}def"), "abc\\u{202e}def");
+        assert_eq!(line(&"x".repeat(1000)).chars().count(), 301);
+    }
+
+    #[test]
+    fn nothing_in_a_log_line_is_a_workflow_command() {
+        assert_eq!(log("::error::x"), "· ::error::x");
+        assert_eq!(log("  ::set-output name=x::y"), "·   ::set-output name=x::y");
+        assert_eq!(log("a ##[group]b"), "a ## [group]b");
+        assert_eq!(command_data("50% ::x::"), "50%25 ::x::");
+    }
+
+    #[test]
+    fn markdown_shows_text_as_it_is_and_leaves_plain_words_alone() {
+        for plain in ["in-sync: 5,320 at 2026-11-24T00:12:34Z (12 %)", "is_migrating", "a = b + c!", "v0.1.0"] {
+            assert_eq!(markdown(plain), plain);
+        }
+        for (text, escaped) in [
+            ("<b>&amp;", "&lt;b&gt;&amp;amp;"),
+            ("**x** _y_ `z` ~~q~~ $m$", r"\*\*x\*\* \_y\_ \`z\` \~\~q\~\~ \$m\$"),
+            ("[a](b) ![c](d) |", r"\[a\](b) !\[c\](d) \|"),
+            ("@org/team #12", "&#64;org/team &#35;12"),
+            ("https://x www.y WWW.z", "https&#58;//x www&#46;y WWW&#46;z"),
+            (":white_check_mark:", "&#58;white_check_mark:"),
+            ("- x", r"\- x"),
+            ("12. x", r"12\. x"),
+        ] {
+            assert_eq!(markdown(text), escaped);
+        }
+    }
+
+    #[test]
+    fn a_dotenv_value_is_inert_in_gitlab_and_in_a_shell() {
+        assert_eq!(dotenv("$(rm -rf /) `id` ${X} \"a\" 'b' c;d\\n"), "_[rm -rf /] id _{X} ’a’ ’b’ c,d_n");
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        assert_eq!(
+            compact_json("{ \"a\" : [1, 2.50],\n\"b\":\"x y # \\\" \u{e9}\u{1f600}\" }"),
+            "{\"a\":[1,2.50],\"b\":\"x y \\u0023 \\\" \\u00e9\\ud83d\\ude00\"}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_starts_a_command(text in ".*|(.{0,3}(##|::|\\[|\r|\n| |error::).{0,3}){1,6}") {
+            for out in [log(&text), log(&line(&text)), command_data(&text)] {
+                prop_assert!(!out.contains("##["));
+                prop_assert!(!out.trim_start().starts_with("::"));
+                prop_assert!(!out.chars().any(|c| c.is_control() || is_invisible(c)));
+            }
+        }
+
+        #[test]
+        fn compacting_keeps_the_value(text in ".*", number in any::<i64>()) {
+            let value = serde_json::json!({ text.clone(): [text, number, null, true] });
+            let compact = compact_json(&serde_json::to_string_pretty(&value).unwrap());
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&compact).unwrap(), value);
+            prop_assert!(compact.bytes().all(|b| (0x20..0x7f).contains(&b)));
+        }
+    }
+}
