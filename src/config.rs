@@ -1,0 +1,694 @@
+//! Inputs, resolved and valid, or every problem at once.
+//!
+//! The only code that reads the environment, and the files that inputs name. Raw strings stop here: what comes out can
+//! be used as it is.
+
+pub mod cli;
+pub mod error;
+pub mod inputs;
+
+pub use error::{Problem, Problems};
+
+use crate::api::{Connection, endpoint};
+use crate::auth::{AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, clouds};
+use crate::condition::{Condition, Goal};
+use crate::escape;
+use crate::wait::{Pace, Plan, Rules, StatusCheck};
+use cli::Flags;
+use inputs::{INPUTS, Input};
+use secrecy::SecretString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use url::Url;
+
+/// What surrounds the process: read once, handed around as a value. No `Debug`: it holds secrets.
+#[derive(Clone, Default)]
+pub struct Environment {
+    /// Arguments, without the program's name.
+    pub arguments: Vec<OsString>,
+    /// Environment variables.
+    pub variables: BTreeMap<String, OsString>,
+}
+
+impl Environment {
+    /// The process's own.
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+    pub fn of_process() -> Self {
+        Self {
+            arguments: std::env::args_os().skip(1).collect(),
+            variables: std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value)).collect(),
+        }
+    }
+
+    /// The variable's value; empty after trimming counts as not set.
+    fn get(&self, name: &str) -> Option<String> {
+        let value = self.variables.get(name)?.to_string_lossy().trim().to_owned();
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// The forge that runs us.
+    pub fn forge(&self) -> Forge {
+        let is_true = |name| self.get(name).is_some_and(|value| value == "true" || value == "1");
+        if is_true("GITHUB_ACTIONS") {
+            Forge::GitHub
+        } else if is_true("GITLAB_CI") {
+            Forge::GitLab
+        } else {
+            Forge::None
+        }
+    }
+}
+
+/// The forge that runs us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forge {
+    /// GitHub Actions.
+    GitHub,
+    /// GitLab CI.
+    GitLab,
+    /// A shell, or a forge without markup of its own.
+    None,
+}
+
+/// Everything that a wait needs.
+#[derive(Debug)]
+pub struct Config {
+    /// What is waited for.
+    pub plan: Plan,
+    /// How to sign in.
+    pub credentials: Credentials,
+    /// Where and how to ask.
+    pub connection: Connection,
+    /// What a person should know about the inputs, although nothing is wrong.
+    pub remarks: Vec<String>,
+}
+
+/// Where results go: known even when other inputs are wrong, so that no end is lost.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The forge that runs us.
+    pub forge: Forge,
+    /// `GITHUB_OUTPUT`.
+    pub github_output: Option<PathBuf>,
+    /// `GITHUB_STEP_SUMMARY`, unless `summary` is false.
+    pub step_summary: Option<PathBuf>,
+    /// The dotenv file.
+    pub dotenv: Option<PathBuf>,
+    /// Report files.
+    pub reports: Vec<ReportFile>,
+    /// Lines or JSON.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log_filter: Targets,
+    /// The goal, for outputs of a wait that never began.
+    pub goal: Option<Goal>,
+}
+
+/// A report file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFile {
+    /// Where it goes.
+    pub path: PathBuf,
+    /// What goes into it.
+    pub format: ReportFormat,
+}
+
+/// What a report file holds, by its ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// `.json`
+    Json,
+    /// `.md`
+    Markdown,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// As fits where they go.
+    Auto,
+    /// Lines of text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A migration task's id: a UUID or 32 hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(String);
+
+impl TaskId {
+    /// Reads an id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+        let well_formed = text.split('-').all(is_hex) && matches!(lengths.as_slice(), [32] | [8, 4, 4, 4, 12]);
+        well_formed.then(|| Self(text.to_owned()))
+    }
+
+    /// As it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Reads a file that an input names, up to a size that no such file has.
+///
+/// # Errors
+/// What is wrong, in words that can be shown.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    use std::io::Read;
+    const LARGEST: u64 = 8 * 1024 * 1024;
+    let shown = escape::line(&path.to_string_lossy());
+    let is_file = std::fs::metadata(path).map(|metadata| metadata.is_file());
+    let open = |error: std::io::Error| format!("`{shown}`: {}", escape::line(&error.to_string()));
+    if !is_file.map_err(open)? {
+        return Err(format!("`{shown}` is not a file"));
+    }
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path).map_err(open)?;
+    file.take(LARGEST).read_to_end(&mut text).map_err(open)?;
+    Ok(text)
+}
+
+/// Reads the environment: where results go, and what is wanted, or why that cannot be.
+pub fn resolve(environment: &Environment, flags: Flags, problems: Problems) -> (Output, Result<Config, Problems>) {
+    let mut reader = Reader { environment, flags, cloud: None, problems };
+    reader.refuse_misspelled_variables();
+    reader.cloud = reader.read_clouds();
+    let output = reader.output();
+    let config = reader.config();
+    let Reader { problems, .. } = reader;
+    match config {
+        Some(config) if problems.0.is_empty() => (output, Ok(config)),
+        _ => (output, Err(problems)),
+    }
+}
+
+/// A value, and where it came from.
+struct Found {
+    text: String,
+    source: String,
+}
+
+struct Reader<'a> {
+    environment: &'a Environment,
+    flags: Flags,
+    cloud: Option<clouds::Cloud>,
+    problems: Problems,
+}
+
+/// A duration longer than this is a mistake, or `1M`, which is a month.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+const DURATION: &str = "accepted: a duration with units, such as `90s`, `45m` or `1h 30m`";
+
+impl Reader<'_> {
+    fn find(&self, name: &str) -> Option<Found> {
+        let input = Input::named(name)?;
+        if let Some(text) = self.flags.get(name).map(|text| text.trim()).filter(|text| !text.is_empty()) {
+            return Some(Found { text: text.to_owned(), source: format!("--{name}") });
+        }
+        for variable in input.variables() {
+            if let Some(text) = self.environment.get(&variable) {
+                return Some(Found { text, source: variable });
+            }
+        }
+        let text = self.in_clouds(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())?;
+        Some(Found { text, source: "clouds.yaml".to_owned() })
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.find(name).map(|found| found.text)
+    }
+
+    fn secret(&self, name: &str) -> Option<SecretString> {
+        self.text(name).map(SecretString::from)
+    }
+
+    /// The input's value, or `default`. Where it is wrong, that is noted and the default taken, to go on and find
+    /// everything that is wrong.
+    fn parse<T>(&mut self, name: &'static str, default: T, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
+        let Some(found) = self.find(name) else { return default };
+        match parse(&found.text) {
+            Ok(value) => value,
+            Err(text) => {
+                let value = match Input::named(name) {
+                    Some(input) if input.is_secret() => String::new(),
+                    _ => format!("is `{}`: ", escape::line(&found.text)),
+                };
+                let text = format!("{value}{text}");
+                self.problems.0.push(Problem { input: name.to_owned(), source: Some(found.source), text });
+                default
+            }
+        }
+    }
+
+    fn switch(&mut self, name: &'static str, default: bool) -> bool {
+        self.parse(name, default, |text| match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Ok(true),
+            "false" | "no" | "off" | "0" => Ok(false),
+            _ => Err("accepted: `true` or `false`".to_owned()),
+        })
+    }
+
+    fn duration(&mut self, name: &'static str, default: Duration, shortest: Duration) -> Duration {
+        self.parse(name, default, |text| {
+            let duration = parse_duration(text)?;
+            if duration < shortest {
+                let shortest = humantime::format_duration(shortest);
+                return Err(format!("shorter than {shortest}, which is the least"));
+            }
+            Ok(duration)
+        })
+    }
+
+    /// A name that is nearly one of ours is a mistake that would silently change what is waited for.
+    fn refuse_misspelled_variables(&mut self) {
+        let known: BTreeSet<String> = INPUTS.iter().flat_map(Input::variables).collect();
+        let is_ours = |name: &str| {
+            known.contains(name) || name.strip_prefix("DCS_").is_some_and(crate::report::is_output_variable)
+        };
+        for name in self.environment.variables.keys() {
+            let candidate = name.starts_with("INPUT_") || name.starts_with("DCS_");
+            if !candidate || is_ours(name) || self.environment.get(name).is_none() {
+                continue;
+            }
+            let nearest =
+                known.iter().map(|other| (strsim::damerau_levenshtein(&name.to_ascii_uppercase(), other), other)).min();
+            if let Some((distance, other)) = nearest
+                && distance <= 2
+            {
+                self.problems.add(&escape::line(name), format!("is not known; did you mean `{other}`?"));
+            }
+        }
+    }
+
+    fn read_clouds(&mut self) -> Option<clouds::Cloud> {
+        let name = self.environment.get("OS_CLOUD")?;
+        let get = |name: &str| self.environment.get(name);
+        let (home, xdg) = (get("HOME"), get("XDG_CONFIG_HOME"));
+        let paths = clouds::search_paths(get("OS_CLIENT_CONFIG_FILE").as_deref(), home.as_deref(), xdg.as_deref());
+        let secure_paths =
+            clouds::secure_search_paths(get("OS_CLIENT_SECURE_FILE").as_deref(), home.as_deref(), xdg.as_deref());
+        let read_first = |paths: &[PathBuf]| {
+            let path = paths.iter().find(|path| path.exists())?;
+            Some(read_file(path).map(|text| String::from_utf8_lossy(&text).into_owned()))
+        };
+        let found = match (read_first(&paths), read_first(&secure_paths).transpose()) {
+            (None, _) => Err("names a cloud, but there is no clouds.yaml; set `OS_CLIENT_CONFIG_FILE`".to_owned()),
+            (Some(Err(error)), _) | (_, Err(error)) => Err(format!("names a cloud, but cannot be looked up: {error}")),
+            (Some(Ok(text)), Ok(secure)) => {
+                clouds::lookup(&text, secure.as_deref(), &name).map_err(|error| format!("cannot be used: {error}"))
+            }
+        };
+        match found {
+            Ok(cloud) => Some(cloud),
+            Err(text) => {
+                self.problems.add("OS_CLOUD", text);
+                None
+            }
+        }
+    }
+
+    fn in_clouds(&self, name: &str) -> Option<String> {
+        use secrecy::ExposeSecret;
+        let cloud = self.cloud.as_ref()?;
+        let secret = |secret: &Option<SecretString>| secret.as_ref().map(|secret| secret.expose_secret().to_owned());
+        match name {
+            "iam-endpoint" => cloud.auth_url.clone(),
+            "username" => cloud.username.clone(),
+            "password" => secret(&cloud.password),
+            "domain-name" => cloud.user_domain_name.clone(),
+            "project-id" => cloud.project_id.clone(),
+            "auth-token" => secret(&cloud.token),
+            "access-key" => cloud.access_key.clone(),
+            "secret-key" => secret(&cloud.secret_key),
+            "security-token" => secret(&cloud.security_token),
+            "region" => cloud.region_name.clone(),
+            "ca-file" => cloud.cacert.clone(),
+            _ => None,
+        }
+    }
+
+    fn output(&mut self) -> Output {
+        let forge = self.environment.forge();
+        let path = |name: &str| self.environment.get(name).map(PathBuf::from);
+        let (github_output, step_summary) = (path("GITHUB_OUTPUT"), path("GITHUB_STEP_SUMMARY"));
+        let wants_summary = self.switch("summary", true);
+        let dotenv = match (self.text("dotenv"), forge) {
+            (Some(path), _) => Some(PathBuf::from(path)),
+            (None, Forge::GitLab) => Some(PathBuf::from("dcs-migration.env")),
+            (None, Forge::GitHub | Forge::None) => None,
+        };
+        Output {
+            forge,
+            github_output,
+            step_summary: step_summary.filter(|_| wants_summary),
+            dotenv,
+            reports: self.parse("report", Vec::new(), parse_reports),
+            log_format: self.parse("log-format", LogFormat::Auto, |text| match text {
+                "auto" => Ok(LogFormat::Auto),
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("accepted: `auto`, `text` or `json`".to_owned()),
+            }),
+            log_filter: self.parse("log-level", level(LevelFilter::INFO), parse_log_level),
+            goal: self.text("until").and_then(|text| parse_goal(&text).ok()).or(Some(Goal::Completed)),
+        }
+    }
+
+    fn config(&mut self) -> Option<Config> {
+        let tasks = self.tasks();
+        let project = self.project();
+        let allow_http = self.switch("allow-http", false);
+        let region = self.parse("region", None, |text| {
+            let well_formed =
+                text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+            if well_formed { Ok(Some(text.to_owned())) } else { Err("accepted: a region such as `eu-de`".to_owned()) }
+        });
+        let hosts = region.as_deref().map(endpoint::hosts);
+        let of_region = |host: Option<&String>| host.and_then(|host| Url::parse(&format!("https://{host}")).ok());
+        let explicit = |text: &str| endpoint::parse(text, allow_http).map(Some);
+        let dcs = self.parse("endpoint", of_region(hosts.as_ref().map(|hosts| &hosts.0)), explicit);
+        let iam = self.parse("iam-endpoint", of_region(hosts.as_ref().map(|hosts| &hosts.1)), explicit);
+        if dcs.is_none() && !self.has_problem(&["region", "endpoint"]) {
+            self.problems.add("region", "is missing: set it, or `endpoint`, to say where the task is");
+        }
+        let credentials = self.credentials();
+        if iam.is_none()
+            && let Some(credentials) = &credentials
+            && (credentials.is_renewable() || matches!(project, Some(ProjectScope::Name(_))))
+            && !self.has_problem(&["region", "iam-endpoint"])
+        {
+            let text = format!("is missing: set it, or `region`, to sign in by {}", credentials.kind());
+            self.problems.add("iam-endpoint", text);
+        }
+        let extra_roots = self.parse("ca-file", Vec::new(), |path| {
+            let pem = read_file(Path::new(path)).map_err(|error| format!("cannot be read: {error}"))?;
+            match reqwest::Certificate::from_pem_bundle(&pem) {
+                Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+                _ => Err("holds no PEM certificate".to_owned()),
+            }
+        });
+        let rules = self.rules(dcs.as_ref().is_some_and(endpoint::is_loopback));
+        let requests_per_second = self.parse("max-requests-per-second", 4.0, |text| {
+            in_range(text, 0.01, 10_000.0).map_err(|()| "accepted: a number from 0.01 to 10000".to_owned())
+        });
+        let fail_fast = self.switch("fail-fast", true);
+        let request_timeout = rules.request_timeout;
+        Some(Config {
+            plan: Plan { tasks: tasks?, rules, requests_per_second, fail_fast },
+            credentials: credentials?,
+            connection: Connection {
+                dcs: dcs?,
+                iam,
+                project: project?,
+                request_timeout,
+                extra_roots,
+                use_proxies: true,
+            },
+            remarks: self.remarks(),
+        })
+    }
+
+    fn has_problem(&self, inputs: &[&str]) -> bool {
+        self.problems.0.iter().any(|problem| inputs.contains(&problem.input.as_str()))
+    }
+
+    fn tasks(&mut self) -> Option<Vec<TaskId>> {
+        if self.find("task-id").is_none() {
+            self.problems.add("task-id", "is missing: set the id of the migration task (UUID or 32 hex digits)");
+            return None;
+        }
+        self.parse("task-id", None, |text| {
+            let mut tasks = Vec::new();
+            for piece in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|piece| !piece.is_empty()) {
+                if piece == "all-running" {
+                    return Err("not supported yet; name the tasks".to_owned());
+                }
+                let Some(task) = TaskId::parse(piece) else {
+                    return Err(format!("`{}` is no task id; accepted: a UUID or 32 hex digits", escape::line(piece)));
+                };
+                if !tasks.contains(&task) {
+                    tasks.push(task);
+                }
+            }
+            if tasks.is_empty() {
+                return Err("no task id in it; accepted: UUIDs or 32 hex digits, separated by commas".to_owned());
+            }
+            Ok(Some(tasks))
+        })
+    }
+
+    fn project(&mut self) -> Option<ProjectScope> {
+        if self.find("project-id").is_none() {
+            if let Some(name) = self.cloud.as_ref().and_then(|cloud| cloud.project_name.clone()) {
+                return Some(ProjectScope::Name(name));
+            }
+            self.problems.add("project-id", "is missing: set the id of the project that the task belongs to");
+            return None;
+        }
+        self.parse("project-id", None, |text| {
+            let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            if text.len() <= 64 && text.bytes().all(is_id) {
+                Ok(Some(ProjectScope::Id(text.to_owned())))
+            } else {
+                Err("accepted: a project's id, 32 hex digits as a rule".to_owned())
+            }
+        })
+    }
+
+    fn rules(&mut self, is_loopback: bool) -> Rules {
+        let goal = self.parse("until", Goal::Completed, parse_goal);
+        let max_offset = self.parse("max-offset", 0, |text| {
+            text.parse()
+                .ok()
+                .filter(|&offset| 0 <= offset)
+                .ok_or_else(|| "accepted: a whole number, 0 or more".to_owned())
+        });
+        let default_stable = match goal {
+            Goal::InSync => 3,
+            Goal::Completed | Goal::FullSync => 1,
+        };
+        let stable_polls = self.parse("stable-polls", default_stable, |text| {
+            let accepted = || "accepted: a whole number from 1 to 1000".to_owned();
+            text.parse().ok().filter(|polls| (1..=1000).contains(polls)).ok_or_else(accepted)
+        });
+        let status_check = self.parse("status-check", StatusCheck::Auto, |text| match text {
+            "auto" => Ok(StatusCheck::Auto),
+            "require" => Ok(StatusCheck::Require),
+            "off" => Ok(StatusCheck::Off),
+            _ => Err("accepted: `auto`, `require` or `off`".to_owned()),
+        });
+        const MILLI: Duration = Duration::from_millis(1);
+        let deadline = self.duration("timeout", Duration::from_secs(3600), MILLI);
+        let stall = self.duration("stall-timeout", Duration::ZERO, Duration::ZERO);
+        let max_outage = self.duration("max-outage", Duration::from_secs(600), MILLI);
+        let shortest = if is_loopback { MILLI } else { Duration::from_secs(1) };
+        let initial = self.duration("initial-interval", Duration::from_secs(5), shortest);
+        // Who only lengthens the shortest interval means both.
+        let max = self.duration("max-interval", Duration::from_secs(30).max(initial), MILLI);
+        if max < initial {
+            let text = format!(
+                "is {}: shorter than `initial-interval`, which is {}",
+                humantime::format_duration(max),
+                humantime::format_duration(initial)
+            );
+            self.problems.add("max-interval", text);
+        }
+        let multiplier = self.parse("multiplier", 1.5, |text| {
+            in_range(text, 1.0, 10.0).map_err(|()| "accepted: a number from 1 to 10".to_owned())
+        });
+        Rules {
+            condition: Condition { goal, max_offset },
+            stable_polls,
+            status_check,
+            pace: Pace { initial, max: max.max(initial), multiplier },
+            max_outage,
+            stall_timeout: (!stall.is_zero()).then_some(stall),
+            request_timeout: self.duration("request-timeout", Duration::from_secs(10), MILLI),
+            deadline,
+        }
+    }
+
+    /// Token, then access keys, then OIDC, then password. A kind that is only half there is a mistake, unless a kind
+    /// before it is whole.
+    fn credentials(&mut self) -> Option<Credentials> {
+        if let Some(token) = self.secret("auth-token") {
+            return Some(Credentials::Token(token));
+        }
+        let before = self.problems.0.len();
+        match (self.text("access-key"), self.secret("secret-key")) {
+            (Some(access_key), Some(secret_key)) => {
+                let security_token = self.secret("security-token");
+                return Some(Credentials::AccessKey(AccessKey { access_key, secret_key, security_token }));
+            }
+            (Some(_), None) => self.problems.add("secret-key", "is missing, while `access-key` is set"),
+            (None, Some(_)) => self.problems.add("access-key", "is missing, while `secret-key` is set"),
+            (None, None) => {}
+        }
+        if self.problems.0.len() == before
+            && let Some(idp_id) = self.text("idp-id")
+        {
+            return self.oidc(idp_id);
+        }
+        if self.problems.0.len() == before {
+            match (self.text("username"), self.secret("password")) {
+                (Some(username), Some(password)) => {
+                    let Some(domain_name) = self.text("domain-name") else {
+                        self.problems
+                            .add("domain-name", "is missing: IAM needs the user's domain to sign in by password");
+                        return None;
+                    };
+                    return Some(Credentials::Password(Password { username, password, domain_name }));
+                }
+                (Some(_), None) => self.problems.add("password", "is missing, while `username` is set"),
+                (None, Some(_)) => self.problems.add("username", "is missing, while `password` is set"),
+                (None, None) => {}
+            }
+        }
+        if self.problems.0.len() == before {
+            self.problems.add(
+                "auth-token",
+                "is missing, and so is every other credential: set `auth-token`, or `access-key` and `secret-key`, or \
+                 `idp-id`, or `username`, `password` and `domain-name`",
+            );
+        }
+        None
+    }
+
+    fn oidc(&mut self, idp_id: String) -> Option<Credentials> {
+        let source = if let Some(token) = self.secret("id-token") {
+            IdTokenSource::Value(token)
+        } else if let Some(path) = self.text("id-token-file") {
+            IdTokenSource::File(PathBuf::from(path))
+        } else {
+            let request = (
+                self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"),
+                self.environment.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+            );
+            match (request, self.environment.forge()) {
+                ((Some(request_url), Some(request_token)), _) => IdTokenSource::GitHub {
+                    request_url,
+                    request_token: SecretString::from(request_token),
+                    audience: self.text("oidc-audience"),
+                },
+                (_, Forge::GitHub) => {
+                    self.problems.add(
+                        "idp-id",
+                        "is set, but the job may not ask for an OIDC token: give it `permissions: id-token: write` (runs \
+                         of a fork's pull request never have it)",
+                    );
+                    return None;
+                }
+                (_, Forge::GitLab | Forge::None) => {
+                    self.problems.add(
+                        "id-token",
+                        "is missing, while `idp-id` is set: set it or `id-token-file` (on GitLab through `id_tokens`)",
+                    );
+                    return None;
+                }
+            }
+        };
+        Some(Credentials::Oidc(Oidc { idp_id, source }))
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let comes_from_dotenv = |name: &str| self.find(name).is_some_and(|found| found.source == "DCS_UNTIL");
+        if comes_from_dotenv("until") && self.environment.get("DCS_RESULT").is_some() {
+            remarks.push(
+                "DCS_UNTIL stands beside DCS_RESULT: it may come from the dotenv report of an earlier job, which wins over \
+                 the job's own variables; set the goal with --until"
+                    .to_owned(),
+            );
+        }
+        let family = |name: &str| self.find(name).map(|found| found.source);
+        if let (Some(access), Some(secret)) = (family("access-key"), family("secret-key"))
+            && self.text("auth-token").is_none()
+        {
+            let stem = |name: &str| name.split(['_', '-']).next().unwrap_or_default().to_owned();
+            if stem(&access) != stem(&secret) {
+                remarks.push(format!("access key and secret key come from different places: {access} and {secret}"));
+            }
+        }
+        remarks
+    }
+}
+
+/// A level for our own code; other crates only warn, and at `trace` inform.
+pub fn level(filter: LevelFilter) -> Targets {
+    Targets::new().with_target("dcs_migration_wait", filter).with_default(filter.min(LevelFilter::WARN))
+}
+
+/// A level, or directives as other programs take them from `RUST_LOG`. A bare word that is no level would be a target,
+/// and silence everything else.
+fn parse_log_level(text: &str) -> Result<Targets, String> {
+    let accepted =
+        || "accepted: `error`, `warn`, `info`, `debug`, `trace` or `off`, or directives as in `RUST_LOG`".to_owned();
+    let as_level = |word: &str| {
+        word.to_ascii_lowercase()
+            .parse::<LevelFilter>()
+            .ok()
+            .filter(|_| !word.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    if let Some(filter) = as_level(text) {
+        return Ok(level(filter));
+    }
+    let mut pieces = text.split(',').map(str::trim);
+    if !pieces.all(|piece| piece.contains('=') || as_level(piece).is_some()) {
+        return Err(accepted());
+    }
+    text.parse::<Targets>().map_err(|_| accepted())
+}
+
+fn parse_goal(text: &str) -> Result<Goal, String> {
+    let found = Goal::ALL.into_iter().find(|goal| goal.as_str() == text);
+    found.ok_or_else(|| "accepted: `completed`, `in-sync` or `full-sync`".to_owned())
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // The one number that needs no unit.
+        return if text.bytes().all(|byte| byte == b'0') {
+            Ok(Duration::ZERO)
+        } else {
+            Err(format!("has no unit; {DURATION}"))
+        };
+    }
+    let duration = humantime::parse_duration(text).map_err(|_| format!("no duration; {DURATION}"))?;
+    if duration > LONGEST {
+        return Err(format!("longer than 30 days (`M` is a month, `m` a minute); {DURATION}"));
+    }
+    Ok(duration)
+}
+
+fn in_range(text: &str, least: f64, most: f64) -> Result<f64, ()> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    text.parse().ok().filter(|number| plain && (least..=most).contains(number)).ok_or(())
+}
+
+fn parse_reports(text: &str) -> Result<Vec<ReportFile>, String> {
+    let mut reports = Vec::new();
+    for piece in text.split([',', '\n']).map(str::trim).filter(|piece| !piece.is_empty()) {
+        let path = PathBuf::from(piece);
+        let format = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("json") => ReportFormat::Json,
+            Some("md") => ReportFormat::Markdown,
+            _ => {
+                let piece = escape::line(piece);
+                return Err(format!("`{piece}` has none of the endings `.json` and `.md`"));
+            }
+        };
+        reports.push(ReportFile { path, format });
+    }
+    Ok(reports)
+}
+
+#[cfg(test)]
+#[path = "config/tests.rs"]
+mod tests;

@@ -1,0 +1,245 @@
+//! Flags: clap's parser and help, made from the table of inputs.
+
+use super::error::Problems;
+use super::inputs::{Group, INPUTS, Input, Kind};
+use crate::escape;
+use crate::simulator::Scenario;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Print this and exit with success.
+    Print(String),
+    /// Wait, with these flags.
+    Wait(Flags),
+    /// Wait on a simulated task.
+    Demo(DemoFlags, Flags),
+    /// Serve the simulated tasks.
+    Simulate(SimulateFlags),
+}
+
+/// Flags of inputs that were set, by the input's name.
+pub type Flags = BTreeMap<&'static str, String>;
+
+/// Flags of `demo`.
+#[derive(Debug)]
+pub struct DemoFlags {
+    /// What happens to the task.
+    pub scenario: Option<String>,
+    /// Simulated seconds a second.
+    pub speed: Option<String>,
+    /// How to sign in.
+    pub auth: Option<String>,
+}
+
+/// Flags of `simulate`.
+#[derive(Debug)]
+pub struct SimulateFlags {
+    /// Address to listen on.
+    pub listen: Option<String>,
+    /// What happens to tasks that have no scenario of their own.
+    pub scenario: Option<String>,
+    /// Simulated seconds a second.
+    pub speed: Option<String>,
+    /// How to sign in.
+    pub auth: Option<String>,
+}
+
+/// The whole command line.
+pub fn command() -> Command {
+    let scenarios: Vec<&str> = Scenario::ALL.iter().map(|scenario| scenario.as_str()).collect();
+    let simulated = |command: Command| {
+        command
+            .arg(option("scenario", "NAME", format!("What happens to the task: {}", scenarios.join(", "))))
+            .arg(option("speed", "N", "Simulated seconds a second [default: 120]".to_owned()))
+            .arg(option(
+                "auth",
+                "KIND",
+                "How to sign in: token, access-key, password, oidc [default: token]".to_owned(),
+            ))
+    };
+    let root = with_inputs(Command::new("dcs-migration-wait"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(
+            "Waits until an online Redis migration of a Distributed Cache Service (Open Telekom Cloud, Huawei Cloud) \
+             is really done or really in sync. Without a subcommand it waits.",
+        )
+        .after_help(after_help())
+        .max_term_width(100)
+        .disable_help_subcommand(true)
+        .subcommand_help_heading("Without a cloud")
+        .subcommand_value_name("SUBCOMMAND");
+    root.subcommand(
+        simulated(with_inputs(Command::new("demo")))
+            .about("Starts a simulated DCS on loopback, in this process, and waits on it")
+            .disable_version_flag(true),
+    )
+    .subcommand(
+        simulated(Command::new("simulate"))
+            .arg(option("listen", "ADDRESS", "Address to listen on [default: 127.0.0.1:8080]".to_owned()))
+            .about("Serves the simulated DCS alone, to rehearse a pipeline before the night of the cutover")
+            .disable_version_flag(true),
+    )
+}
+
+fn option(name: &'static str, value: &'static str, help: String) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help).action(ArgAction::Append).allow_negative_numbers(true)
+}
+
+fn with_inputs(mut command: Command) -> Command {
+    for group in Group::ALL {
+        for input in INPUTS.iter().filter(|input| input.group == group) {
+            let arg = match input.kind {
+                Kind::Secret => continue,
+                Kind::Text(placeholder) => option(input.name, placeholder, help(input)),
+                Kind::Switch => option(input.name, "BOOL", help(input)).num_args(0..=1).default_missing_value("true"),
+            };
+            command = command.arg(arg.help_heading(group.heading()));
+        }
+    }
+    command
+}
+
+fn help(input: &Input) -> String {
+    let mut help = input.help.to_owned();
+    if !input.default.is_empty() {
+        help.push_str(&format!(" [default: {}]", input.default));
+    }
+    help.push_str(&format!(" [env: {}]", environment(input).join(", ")));
+    help
+}
+
+/// The environment variables that people write themselves; GitHub's come on top.
+pub fn environment(input: &Input) -> Vec<String> {
+    input.variables().into_iter().filter(|name| !name.starts_with("INPUT_")).collect()
+}
+
+fn after_help() -> String {
+    let mut text = "Secrets have no flag, since a process list shows flags. From the environment:\n".to_owned();
+    for input in INPUTS.iter().filter(|input| input.is_secret()) {
+        text.push_str(&format!("  {}: {} [env: {}]\n", input.name, input.help, environment(input).join(", ")));
+    }
+    text.push_str(
+        "\nEach input is also read from INPUT_NAME, as GitHub sets it for an action. The first that is set wins: flag, \
+         INPUT_, DCS_, then the other names. OS_CLOUD names a cloud of clouds.yaml for whatever is not set.\n\n\
+         Exit codes: 0 goal reached, 1 internal error, 2 invalid input, 3 failed, 4 stalled, 5 denied, 6 unreachable, \
+         124 timeout, 130 and 143 interrupted.",
+    );
+    text
+}
+
+/// Reads the command line. What is wrong with it goes to `problems`, and the rest is read all the same.
+pub fn parse(arguments: &[OsString], problems: &mut Problems) -> Invocation {
+    let mut arguments = arguments.to_vec();
+    loop {
+        let error = match command().try_get_matches_from(
+            std::iter::once(OsString::from("dcs-migration-wait")).chain(arguments.iter().cloned()),
+        ) {
+            Ok(matches) => return invocation(&matches),
+            Err(error) => error,
+        };
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            return Invocation::Print(error.render().to_string());
+        }
+        let before = arguments.len();
+        take_out(&error, &mut arguments, problems);
+        // Whatever cannot be taken out ends the search; each round makes the line shorter.
+        if arguments.len() >= before {
+            let text = error.render().to_string();
+            let first = text.lines().next().unwrap_or_default();
+            problems.add("command line", escape::line(first.trim_start_matches("error: ")));
+            return Invocation::Wait(Flags::new());
+        }
+    }
+}
+
+/// Notes one argument that clap refuses, and takes it out of the line.
+fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut Problems) {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let Some(bad) = context(ContextKind::InvalidArg).or_else(|| context(ContextKind::InvalidSubcommand)) else {
+        return;
+    };
+    // clap names an option with its placeholder.
+    let bad = bad.split(' ').next().unwrap_or_default().to_owned();
+    let Some(position) = arguments.iter().position(|argument| {
+        let argument = argument.to_string_lossy();
+        argument == bad || argument.split_once('=').is_some_and(|(flag, _)| flag == bad)
+    }) else {
+        return;
+    };
+    let shown = escape::line(&bad);
+    let name = bad.trim_start_matches('-');
+    let text = match (Input::named(name), error.kind()) {
+        (Some(input), ErrorKind::UnknownArgument) if input.is_secret() => {
+            format!(
+                "is a secret and has no flag, since a process list shows flags; set {}",
+                environment(input).join(" or ")
+            )
+        }
+        (_, ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) => {
+            let suggestion = context(ContextKind::SuggestedArg).or_else(|| context(ContextKind::SuggestedSubcommand));
+            let hint =
+                suggestion.map(|hint| format!("; did you mean `{}`?", hint.split(' ').next().unwrap_or_default()));
+            format!("is not known{}", hint.unwrap_or_else(|| "; `--help` lists the flags".to_owned()))
+        }
+        _ => "needs a value".to_owned(),
+    };
+    problems.add(&shown, text);
+    let is_flag = bad.starts_with('-');
+    let has_value = arguments.get(position).is_some_and(|argument| argument.to_string_lossy().contains('='));
+    arguments.remove(position);
+    // The value behind an unknown flag is no argument of its own.
+    let value_follows = arguments.get(position).is_some_and(|next| !next.to_string_lossy().starts_with('-'));
+    if is_flag && !has_value && value_follows {
+        arguments.remove(position);
+    }
+}
+
+fn invocation(matches: &ArgMatches) -> Invocation {
+    match matches.subcommand() {
+        Some(("demo", matches)) => {
+            let flags = DemoFlags {
+                scenario: last(matches, "scenario"),
+                speed: last(matches, "speed"),
+                auth: last(matches, "auth"),
+            };
+            Invocation::Demo(flags, inputs(matches))
+        }
+        Some((_, matches)) => Invocation::Simulate(SimulateFlags {
+            listen: last(matches, "listen"),
+            scenario: last(matches, "scenario"),
+            speed: last(matches, "speed"),
+            auth: last(matches, "auth"),
+        }),
+        None => Invocation::Wait(inputs(matches)),
+    }
+}
+
+fn last(matches: &ArgMatches, name: &str) -> Option<String> {
+    matches.get_many::<String>(name)?.next_back().cloned()
+}
+
+fn inputs(matches: &ArgMatches) -> Flags {
+    let mut flags = Flags::new();
+    for input in INPUTS.iter().filter(|input| !input.is_secret()) {
+        let value = match input.name {
+            // Lists may be given piece by piece.
+            "task-id" | "report" => matches
+                .get_many::<String>(input.name)
+                .map(|values| values.map(String::as_str).collect::<Vec<_>>().join(",")),
+            name => last(matches, name),
+        };
+        if let Some(value) = value {
+            flags.insert(input.name, value);
+        }
+    }
+    flags
+}

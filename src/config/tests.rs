@@ -1,0 +1,123 @@
+use super::*;
+
+/// Resolves an environment written as `NAME=value` words, on top of a valid minimum.
+fn resolve_with(variables: &[(&str, &str)]) -> Result<Config, String> {
+    let minimum = [
+        ("DCS_TASK_ID", "31c6fd2b-2893-430b-90ff-d1adb8060585"),
+        ("DCS_PROJECT_ID", "666486c2d9b948c1bbea57e714d744fa"),
+        ("DCS_REGION", "eu-de"),
+        ("DCS_AUTH_TOKEN", "token"),
+    ];
+    let all = minimum.iter().chain(variables).map(|&(name, value)| (name.to_owned(), value.into())).collect();
+    let environment = Environment { arguments: Vec::new(), variables: all };
+    resolve(&environment, Flags::new(), Problems::default()).1.map_err(|problems| problems.to_string())
+}
+
+#[test]
+fn the_defaults_are_the_contract_s() {
+    let config = resolve_with(&[]).unwrap();
+    let rules = &config.plan.rules;
+    assert_eq!(rules.condition, Condition { goal: Goal::Completed, max_offset: 0 });
+    assert_eq!((rules.stable_polls, rules.status_check), (1, StatusCheck::Auto));
+    let seconds = [rules.deadline, rules.max_outage, rules.pace.initial, rules.pace.max, rules.request_timeout];
+    assert_eq!(seconds.map(|duration| duration.as_secs()), [3600, 600, 5, 30, 10]);
+    assert_eq!((rules.stall_timeout, rules.pace.multiplier), (None, 1.5));
+    assert_eq!((config.plan.requests_per_second, config.plan.fail_fast), (4.0, true));
+    assert_eq!(config.connection.dcs.as_str(), "https://dcs.eu-de.otc.t-systems.com/");
+    assert_eq!(resolve_with(&[("DCS_UNTIL", "in-sync")]).unwrap().plan.rules.stable_polls, 3);
+}
+
+#[test]
+fn what_is_not_accepted_says_what_is() {
+    for (name, value, words) in [
+        ("DCS_TIMEOUT", "30", "has no unit"),
+        ("DCS_TIMEOUT", "1M", "a month"),
+        ("DCS_TIMEOUT", "soon", "90s"),
+        ("DCS_TIMEOUT", "0s", "shorter than 1ms"),
+        ("DCS_TIMEOUT", "-5s", "no duration"),
+        ("DCS_INITIAL_INTERVAL", "500ms", "shorter than 1s"),
+        ("DCS_MAX_INTERVAL", "2s", "shorter than `initial-interval`"),
+        ("DCS_MULTIPLIER", "0", "1 to 10"),
+        ("DCS_MULTIPLIER", "NaN", "1 to 10"),
+        ("DCS_MULTIPLIER", "inf", "1 to 10"),
+        ("DCS_MAX_OFFSET", "-1", "0 or more"),
+        ("DCS_STABLE_POLLS", "0", "1 to 1000"),
+        ("DCS_UNTIL", "done", "`in-sync`"),
+        ("DCS_STATUS_CHECK", "maybe", "`require`"),
+        ("DCS_FAIL_FAST", "perhaps", "`true`"),
+        ("DCS_TASK_ID", "31c6fd2b", "32 hex digits"),
+        ("DCS_TASK_ID", "31c6fd2b28934-30b-90ff-d1adb8060585ab", "32 hex digits"),
+        ("DCS_PROJECT_ID", "a/../b", "project's id"),
+        ("DCS_REGION", "eu-de.evil.example/", "`eu-de`"),
+        ("DCS_ENDPOINT", "http://10.0.0.1", "`allow-http`"),
+        ("DCS_CA_FILE", "/nowhere/ca.pem", "cannot be read"),
+        ("DCS_CA_FILE", "/", "not a file"),
+        ("DCS_REPORT", "x.pdf", "`.json`"),
+        ("DCS_LOG_FORMAT", "xml", "`json`"),
+        ("DCS_LOG_LEVEL", "loud,,=", "`debug`"),
+        ("DCS_MAX_REQUESTS_PER_SECOND", "0", "0.01"),
+        ("DCS_TIMEOT", "5m", "did you mean `DCS_TIMEOUT`?"),
+        ("INPUT_TASKID", "5m", "did you mean `INPUT_TASK-ID`?"),
+    ] {
+        let problems = resolve_with(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value} is accepted"));
+        assert!(problems.contains(words), "{name}={value}: {problems}");
+    }
+}
+
+#[test]
+fn outputs_of_an_earlier_job_are_no_misspelled_inputs() {
+    let outputs: Vec<(String, &str)> = crate::report::OUTPUTS
+        .map(|name| (format!("DCS_{}", name.to_uppercase().replace('-', "_")), "completed"))
+        .into();
+    let outputs: Vec<(&str, &str)> = outputs.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let config = resolve_with(&outputs).unwrap();
+    assert!(config.remarks.iter().any(|remark| remark.contains("--until")), "{:?}", config.remarks);
+}
+
+#[test]
+fn task_ids_are_separated_by_anything_and_taken_once() {
+    let ids = "31c6fd2b28934 30b90ff";
+    assert!(resolve_with(&[("DCS_TASK_ID", ids)]).is_err());
+    let a = "31c6fd2b-2893-430b-90ff-d1adb8060585";
+    let b = "31C6FD2B2893430B90FFD1ADB8060586";
+    let config = resolve_with(&[("DCS_TASK_ID", &format!(" {a},\n{b} ,{a}, "))]).unwrap();
+    assert_eq!(config.plan.tasks.iter().map(TaskId::as_str).collect::<Vec<_>>(), [a, b]);
+}
+
+#[test]
+fn the_kinds_of_credentials_have_an_order_and_halves_are_mistakes() {
+    let kind = |variables: &[(&str, &str)]| {
+        let mut all = vec![("DCS_AUTH_TOKEN", "")];
+        all.extend(variables);
+        resolve_with(&all).map(|config| config.credentials.kind())
+    };
+    let password = [("OS_USERNAME", "u"), ("OS_PASSWORD", "p"), ("OS_USER_DOMAIN_NAME", "d")];
+    let oidc = [("DCS_IDP_ID", "i"), ("DCS_ID_TOKEN", "j")];
+    let keys = [("OS_ACCESS_KEY", "a"), ("OS_SECRET_KEY", "s")];
+    assert_eq!(kind(&password).unwrap(), "user name and password");
+    assert_eq!(kind(&[&password[..], &oidc].concat()).unwrap(), "OIDC token of the job");
+    assert_eq!(kind(&[&password[..], &oidc, &keys].concat()).unwrap(), "access key");
+    assert_eq!(kind(&[&keys[..], &[("HW_AUTH_TOKEN", "t")]].concat()).unwrap(), "token");
+    assert!(kind(&[]).unwrap_err().contains("every other credential"));
+    assert!(kind(&keys[..1]).unwrap_err().contains("`secret-key` is missing"));
+    assert!(kind(&keys[1..]).unwrap_err().contains("`access-key` is missing"));
+    assert!(kind(&[&keys[..1], &password].concat()).is_err());
+    assert!(kind(&password[..2]).unwrap_err().contains("`domain-name` is missing"));
+    assert!(kind(&oidc[..1]).unwrap_err().contains("`id-token` is missing"));
+    let on_github = [("GITHUB_ACTIONS", "true"), ("DCS_IDP_ID", "i")];
+    assert!(kind(&on_github).unwrap_err().contains("`permissions: id-token: write`"));
+}
+
+#[test]
+fn a_secret_shows_in_no_problem_and_no_debug() {
+    let environment = Environment {
+        arguments: Vec::new(),
+        variables: [("DCS_PASSWORD", "hunter2"), ("DCS_SECRET_KEY", "hunter2"), ("DCS_TASK_ID", "x")]
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .into(),
+    };
+    let (_, config) = resolve(&environment, Flags::new(), Problems::default());
+    assert!(!config.unwrap_err().to_string().contains("hunter2"));
+    let config = resolve_with(&[("DCS_AUTH_TOKEN", "hunter2")]).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
