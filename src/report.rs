@@ -1,0 +1,291 @@
+//! How the wait stands or ended, as one value; and the one writer of files.
+//!
+//! Renderers below are pure: a [`Report`] in, text out. What cannot be written is said once and changes no exit code.
+
+pub mod console;
+pub mod github;
+pub mod gitlab;
+pub mod json;
+pub mod markdown;
+pub mod words;
+
+use crate::api::ApiError;
+use crate::condition::{Check, Goal};
+use crate::config::{Output, ReportFormat, TaskId};
+use crate::exit_code;
+use crate::migration::{Detail, Reading};
+use crate::wait::{Outcome, Rules, TaskWait};
+use std::fs::OpenOptions;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// How a wait stands or ended.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// How it ended; `None` while it goes on.
+    pub outcome: Option<Outcome>,
+    /// The goal, where the inputs told one.
+    pub goal: Option<Goal>,
+    /// What was asked for, where the inputs were valid.
+    pub rules: Option<Rules>,
+    /// Each task.
+    pub tasks: Vec<TaskReport>,
+    /// From the start of the process.
+    pub elapsed: Duration,
+    /// Wall clock.
+    pub started_at: SystemTime,
+    /// Wall clock.
+    pub finished_at: Option<SystemTime>,
+}
+
+/// How the wait for one task stands or ended.
+#[derive(Debug, Clone)]
+pub struct TaskReport {
+    /// Which task.
+    pub id: TaskId,
+    /// How it ended, where it has.
+    pub outcome: Option<Outcome>,
+    /// The newest good reading.
+    pub reading: Option<Reading>,
+    /// When that was, since the start of the process.
+    pub read_at: Option<Duration>,
+    /// Its body as it came.
+    pub raw: Option<String>,
+    /// What it says about the goal.
+    pub check: Option<Check>,
+    /// The newest status, where it is known.
+    pub detail: Option<Detail>,
+    /// The status could not be read.
+    pub status_unavailable: bool,
+    /// Consecutive readings that show the goal.
+    pub stable: u32,
+    /// Polls, failed ones included.
+    pub polls: u64,
+    /// Failed polls.
+    pub failed_polls: u64,
+    /// The newest failure, where the API did not answer at last.
+    pub failing: Option<ApiError>,
+    /// From the start of the process to the end of this task's wait.
+    pub elapsed: Duration,
+    /// How far it is, to find the least advanced.
+    advance: (u32, u8, f64, i64),
+}
+
+impl TaskReport {
+    /// The state of a task's wait at `now`.
+    pub fn of(task: &TaskWait, now: Duration) -> Self {
+        let waiter = &task.waiter;
+        let seen = waiter.seen();
+        Self {
+            id: task.id.clone(),
+            outcome: task.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
+            reading: seen.map(|seen| seen.reading.clone()),
+            read_at: seen.map(|seen| seen.at),
+            raw: seen.map(|seen| seen.raw.clone()),
+            check: seen.map(|seen| seen.check),
+            detail: waiter.detail().cloned(),
+            status_unavailable: waiter.is_status_unavailable(),
+            stable: waiter.stable(),
+            polls: waiter.polls(),
+            failed_polls: waiter.failed_polls(),
+            failing: waiter.failing().cloned(),
+            elapsed: task.outcome.as_ref().map_or(now, |&(_, at)| at),
+            advance: waiter.advance(),
+        }
+    }
+}
+
+impl Report {
+    /// A report of a wait that has no tasks to show, because it has not begun, or never could.
+    pub fn without_tasks(output: &Output, outcome: Option<Outcome>, started_at: SystemTime) -> Self {
+        Self {
+            outcome,
+            goal: output.goal,
+            rules: None,
+            tasks: Vec::new(),
+            elapsed: Duration::ZERO,
+            started_at,
+            finished_at: None,
+        }
+    }
+
+    /// The contract's word for the end.
+    pub fn result(&self) -> &'static str {
+        self.outcome.as_ref().map_or("unknown", |outcome| result(outcome, self.goal))
+    }
+
+    /// Whether it is the goal.
+    pub fn is_ready(&self) -> bool {
+        self.outcome.as_ref().is_some_and(Outcome::is_ready)
+    }
+
+    /// The exit code, once it ended.
+    pub fn exit_code(&self) -> Option<u8> {
+        self.outcome.as_ref().map(exit_code::of)
+    }
+
+    /// Polls over all tasks.
+    pub fn polls(&self) -> u64 {
+        self.tasks.iter().map(|task| task.polls).sum()
+    }
+
+    /// The task that single values describe: the least advanced.
+    pub fn least_advanced(&self) -> Option<&TaskReport> {
+        self.tasks.iter().min_by(|a, b| {
+            // A failed task is behind every other.
+            let failed = |task: &TaskReport| task.outcome.as_ref().is_some_and(|outcome| !outcome.is_ready());
+            let key = |task: &TaskReport| (!failed(task), task.advance.0, task.advance.1);
+            key(a).cmp(&key(b)).then(a.advance.2.total_cmp(&b.advance.2)).then(a.advance.3.cmp(&b.advance.3))
+        })
+    }
+}
+
+/// The contract's word for an outcome.
+pub fn result(outcome: &Outcome, goal: Option<Goal>) -> &'static str {
+    match outcome {
+        Outcome::Ready => goal.unwrap_or(Goal::Completed).as_str(),
+        Outcome::Failed(_) => "failed",
+        Outcome::UnknownTask(_) | Outcome::Rejected(_) | Outcome::InvalidInput(_) => "invalid-input",
+        Outcome::Denied(_) => "denied",
+        Outcome::Stalled(_) => "stalled",
+        Outcome::Unreachable(..) => "unreachable",
+        Outcome::TimedOut => "timeout",
+        Outcome::Cancelled(_) => "cancelled",
+        Outcome::InternalError(_) => "internal-error",
+    }
+}
+
+/// Names of the outputs that every sink has, in order.
+pub const OUTPUTS: [&str; 15] = [
+    "result",
+    "ready",
+    "exit-code",
+    "reason",
+    "until",
+    "is-migrating",
+    "offset",
+    "full-migration-progress",
+    "source-dbsize",
+    "target-dbsize",
+    "task-status",
+    "elapsed-seconds",
+    "polls",
+    "started-at",
+    "finished-at",
+];
+
+/// Whether `DCS_` + `name` is a variable that we write, so that it may be there when a later job starts.
+pub fn is_output_variable(name: &str) -> bool {
+    OUTPUTS.iter().any(|output| output.to_ascii_uppercase().replace('-', "_") == name)
+}
+
+/// The outputs, in the order of [`OUTPUTS`]. An unknown value is the empty string.
+pub fn outputs(report: &Report) -> Vec<(&'static str, String)> {
+    let task = report.least_advanced();
+    let reading = task.and_then(|task| task.reading.as_ref());
+    let known = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let values = [
+        report.result().to_owned(),
+        report.is_ready().to_string(),
+        report.exit_code().map(|code| code.to_string()).unwrap_or_default(),
+        words::reason(report),
+        report.goal.map(|goal| goal.to_string()).unwrap_or_default(),
+        reading.and_then(|reading| reading.is_migrating).map(|is| is.to_string()).unwrap_or_default(),
+        known(reading.and_then(|reading| reading.offset)),
+        reading
+            .and_then(|reading| reading.full_migration_progress)
+            .map(|percent| percent.to_string())
+            .unwrap_or_default(),
+        known(reading.and_then(|reading| reading.source_dbsize)),
+        known(reading.and_then(|reading| reading.target_dbsize)),
+        task.and_then(|task| task.detail.as_ref()).map(|detail| detail.status.word().to_owned()).unwrap_or_default(),
+        report.elapsed.as_secs().to_string(),
+        report.polls().to_string(),
+        words::instant(report.started_at),
+        report.finished_at.map(words::instant).unwrap_or_default(),
+    ];
+    OUTPUTS.into_iter().zip(values).collect()
+}
+
+/// Writes the machine-readable answer: `GITHUB_OUTPUT` and dotenv. Returns what could not be written.
+#[must_use]
+pub fn write_answer(output: &Output, report: &Report) -> Vec<String> {
+    let mut trouble = Trouble::default();
+    if let Some(path) = &output.github_output {
+        trouble.note("GITHUB_OUTPUT", path, append(path, github::outputs(report).as_bytes()));
+    }
+    if let Some(path) = &output.dotenv {
+        trouble.note("the dotenv file", path, replace(path, gitlab::dotenv(report).as_bytes()));
+    }
+    trouble.0
+}
+
+/// Writes what people read: the summary and the reports. Returns what could not be written.
+#[must_use]
+pub fn write_story(output: &Output, report: &Report) -> Vec<String> {
+    let mut trouble = Trouble::default();
+    if let Some(path) = &output.step_summary {
+        trouble.note("the job summary", path, append(path, markdown::summary(report).as_bytes()));
+    }
+    for file in &output.reports {
+        let text = match file.format {
+            ReportFormat::Json => json::report(report),
+            ReportFormat::Markdown => markdown::summary(report),
+        };
+        trouble.note("the report", &file.path, replace(&file.path, text.as_bytes()));
+    }
+    trouble.0
+}
+
+#[derive(Default)]
+struct Trouble(Vec<String>);
+
+impl Trouble {
+    fn note(&mut self, what: &str, path: &Path, result: io::Result<()>) {
+        if let Err(error) = result {
+            let path = crate::escape::line(&path.to_string_lossy());
+            self.0.push(format!("cannot write {what} to `{path}`: {error}"));
+        }
+    }
+}
+
+/// Appends in one write, on a line of its own whatever stands there before.
+#[expect(clippy::disallowed_methods, reason = "this is the one writer of files")]
+fn append(path: &Path, text: &[u8]) -> io::Result<()> {
+    // What is there may not be readable, or no file that can be read back; then it gets no line break of ours.
+    let mut last = [b'\n'];
+    if let Ok(mut file) = OpenOptions::new().read(true).open(path)
+        && file.metadata().is_ok_and(|metadata| metadata.is_file())
+        && file.seek(SeekFrom::End(-1)).is_ok()
+    {
+        let _ = file.read_exact(&mut last);
+    }
+    let mut block = Vec::with_capacity(text.len() + 1);
+    if last != [b'\n'] {
+        block.push(b'\n');
+    }
+    block.extend_from_slice(text);
+    OpenOptions::new().append(true).create(true).open(path)?.write_all(&block)
+}
+
+/// Replaces a file as a whole: whoever reads it, at whatever moment, finds the old or the new text. Where there can be
+/// no file beside it, it is written in place.
+#[expect(clippy::disallowed_methods, reason = "this is the one writer of files")]
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let is_plain = std::fs::symlink_metadata(path).map_or(true, |metadata| metadata.is_file());
+    if is_plain {
+        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+        if written.is_ok() {
+            return Ok(());
+        }
+        let _ = std::fs::remove_file(&beside);
+    }
+    std::fs::write(path, text)
+}
+
+#[cfg(test)]
+#[path = "report/tests.rs"]
+pub(crate) mod tests;

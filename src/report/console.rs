@@ -1,0 +1,353 @@
+//! Lines for whoever follows the wait: on change and as a heartbeat, not one a poll.
+//!
+//! A line goes through a queue to a thread of its own, so that a reader who does not read cannot hold up the wait.
+
+use super::{Report, json, words};
+use crate::api::SignedIn;
+use crate::config::{Forge, LogFormat, TaskId};
+use crate::escape;
+use crate::wait::{Clock, Note, Observer, Rules, TaskWait};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber, info, warn};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// The process's standard streams, written by a thread of their own.
+#[derive(Debug, Clone)]
+pub struct Lines {
+    queue: SyncSender<Line>,
+}
+
+enum Line {
+    Out(String),
+    Err(String),
+    Flushed(SyncSender<()>),
+}
+
+/// Lines that may wait for a slow reader; what comes on top is dropped.
+const QUEUE: usize = 4096;
+
+impl Lines {
+    /// Starts the thread.
+    pub fn start() -> Self {
+        let (queue, lines) = sync_channel(QUEUE);
+        // Where no thread can be had, lines are dropped, and the wait goes on.
+        let _ = std::thread::Builder::new().name("lines".to_owned()).spawn(move || write_lines(&lines));
+        Self { queue }
+    }
+
+    /// A line for standard output, as it is.
+    pub fn out(&self, line: String) {
+        let _ = self.queue.try_send(Line::Out(line));
+    }
+
+    /// A line for standard error, as it is.
+    pub fn err(&self, line: String) {
+        let _ = self.queue.try_send(Line::Err(line));
+    }
+
+    /// Waits until everything is written, but not for long.
+    pub fn flush(&self, at_most: Duration) {
+        let (done, wait) = sync_channel(1);
+        if self.queue.try_send(Line::Flushed(done)).is_ok() {
+            let _ = wait.recv_timeout(at_most);
+        }
+    }
+}
+
+/// A closed stream is no reason to stop: the answer is in the files and the exit code.
+fn write_lines(lines: &Receiver<Line>) {
+    for line in lines {
+        match line {
+            Line::Out(text) => {
+                let mut out = io::stdout().lock();
+                let _ = out.write_all(format!("{text}\n").as_bytes());
+                let _ = out.flush();
+            }
+            Line::Err(text) => {
+                let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+            }
+            Line::Flushed(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+/// Sends every event of `tracing` to the lines; each is escaped.
+struct LogLayer {
+    lines: Lines,
+    clock: Clock,
+    json: bool,
+    /// Forges show one stream in order; shells keep standard output for the result.
+    to_out: bool,
+}
+
+impl<S: Subscriber> Layer<S> for LogLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let time = words::instant(self.clock.wall());
+        let level = *event.metadata().level();
+        let line = if self.json {
+            let mut object = Map::new();
+            object.insert("time".to_owned(), time.into());
+            object.insert("level".to_owned(), level.as_str().to_ascii_lowercase().into());
+            object.insert("message".to_owned(), fields.message.into());
+            object.extend(fields.rest);
+            escape::compact_json(&Value::Object(object).to_string())
+        } else {
+            let mut line = time.get(11..).unwrap_or_default().to_owned();
+            if level != Level::INFO {
+                let _ = write!(line, " {}", level.as_str().to_ascii_lowercase());
+            }
+            let _ = write!(line, " {}", fields.message);
+            for (name, value) in &fields.rest {
+                let _ = write!(line, " {name}={value}");
+            }
+            escape::log(&line)
+        };
+        if self.to_out { self.lines.out(line) } else { self.lines.err(line) }
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    rest: Map<String, Value>,
+}
+
+impl Fields {
+    fn take(&mut self, field: &Field, value: Value) {
+        match (field.name(), value) {
+            ("message", Value::String(text)) => self.message = text,
+            (name, value) => {
+                self.rest.insert(name.to_owned(), value);
+            }
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.take(field, format!("{value:?}").into());
+    }
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.take(field, value.into());
+    }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.take(field, value.into());
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.take(field, value.into());
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.take(field, value.into());
+    }
+}
+
+/// The story of a wait, told to whoever reads the log.
+pub struct Console {
+    lines: Lines,
+    forge: Forge,
+    json: bool,
+    clock: Clock,
+    rules: Option<Rules>,
+    several: bool,
+    said: HashMap<TaskId, Said>,
+    section_open: bool,
+}
+
+/// What was said about a task last.
+#[derive(Debug, Clone, Default)]
+struct Said {
+    at: Duration,
+    percent: Option<f64>,
+    offset: Option<i64>,
+}
+
+impl Console {
+    /// Sets up logging for the process.
+    pub fn start(lines: Lines, forge: Forge, format: LogFormat, filter: Targets, clock: Clock) -> Self {
+        let json = format == LogFormat::Json;
+        let to_out = match forge {
+            Forge::GitHub | Forge::GitLab => !json,
+            Forge::None => false,
+        };
+        let layer = LogLayer { lines: lines.clone(), clock, json, to_out };
+        // Fails where a subscriber is set already, as in tests; then that one gets the events.
+        let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
+        Self { lines, forge, json, clock, rules: None, several: false, said: HashMap::new(), section_open: false }
+    }
+
+    /// Begins the story.
+    pub fn begin(&mut self, tasks: &[TaskId], rules: &Rules, sign_in: &str, endpoint: &str) {
+        self.rules = Some(rules.clone());
+        self.several = tasks.len() > 1;
+        let title = match tasks {
+            [task] => format!("Waiting for migration task {}", task.as_str()),
+            tasks => format!("Waiting for {} migration tasks", tasks.len()),
+        };
+        match self.forge {
+            _ if self.json => info!("{title}"),
+            Forge::GitHub => self.lines.out(format!("::group::{}", escape::command_data(&title))),
+            Forge::GitLab => {
+                let line = format!(
+                    "\u{1b}[0Ksection_start:{}:dcs_migration_wait\r\u{1b}[0K{}",
+                    self.unix_time(),
+                    escape::log(&title)
+                );
+                self.lines.out(line);
+            }
+            Forge::None => info!("{title}"),
+        }
+        self.section_open = true;
+        info!("at {endpoint}, sign-in by {sign_in}");
+        info!("until {}", words::wanted(rules));
+        let stall = rules.stall_timeout.map(|stall| format!(", when nothing improves for {}", words::duration(stall)));
+        info!(
+            "gives up after {}{}, or without a good answer for {}",
+            words::duration(rules.deadline),
+            stall.unwrap_or_default(),
+            words::duration(rules.max_outage),
+        );
+    }
+
+    fn unix_time(&self) -> u64 {
+        self.clock.wall().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
+    /// Ends the story: the verdict, once.
+    pub fn finish(&mut self, report: &Report) {
+        if self.section_open && !self.json {
+            match self.forge {
+                Forge::GitHub => self.lines.out("::endgroup::".to_owned()),
+                Forge::GitLab => {
+                    self.lines.out(format!("\u{1b}[0Ksection_end:{}:dcs_migration_wait\r\u{1b}[0K", self.unix_time()));
+                }
+                Forge::None => {}
+            }
+        }
+        self.section_open = false;
+        let took = words::duration(report.elapsed);
+        let polls = report.polls();
+        let verdict = format!("{}: {} ({took}, {polls} polls)", report.result(), words::reason(report));
+        if self.json {
+            self.lines.out(json::line(report));
+        } else if self.forge == Forge::GitHub {
+            let command = if report.is_ready() { "notice" } else { "error" };
+            self.lines.out(format!("::{command} title=DCS migration::{}", escape::command_data(&verdict)));
+        } else {
+            self.lines.out(escape::log(&verdict));
+        }
+    }
+
+    /// Makes GitHub hide a secret from now on.
+    pub fn mask(lines: &Lines, secret: &SecretString) {
+        for line in secret.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty()) {
+            // A percent sign is the one character of such a line that the command's syntax escapes.
+            lines.out(format!("::add-mask::{}", line.replace('%', "%25")));
+        }
+    }
+
+    /// Whether anything about the task is worth a line now.
+    fn is_due(&self, now: Duration, task: &TaskWait, minor_news: bool) -> bool {
+        let Some(said) = self.said.get(&task.id) else { return true };
+        let silence = now.saturating_sub(said.at);
+        let heartbeat = (now / 8).clamp(Duration::from_secs(15), Duration::from_secs(600));
+        if silence >= heartbeat {
+            return true;
+        }
+        // Lines about small changes get rarer as the wait gets longer, however much it flutters.
+        if silence < now / 16 {
+            return false;
+        }
+        let reading = task.waiter.seen().map(|seen| seen.reading.clone()).unwrap_or_default();
+        let copied = match (said.percent, reading.full_migration_progress) {
+            (Some(before), Some(percent)) => (percent - before).abs() >= 10.0,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        let drained = match (said.offset, reading.offset) {
+            (Some(before), Some(offset)) => magnitude(before) != magnitude(offset),
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        minor_news || copied || drained
+    }
+}
+
+/// Powers of four: a change of it is worth a line.
+fn magnitude(offset: i64) -> u32 {
+    (64 - offset.unsigned_abs().leading_zeros()).div_ceil(2)
+}
+
+/// How loud a note is.
+enum Weight {
+    Warning,
+    Line,
+    Minor,
+}
+
+fn weight(note: &Note) -> Weight {
+    match note {
+        Note::Regressed(..) | Note::NegativeOffset(_) | Note::StatusUnavailable(_) | Note::Failing(_) => {
+            Weight::Warning
+        }
+        Note::Phase(_) | Note::Status(_) | Note::Recovered(..) => Weight::Line,
+        Note::GoalShows(_) | Note::GoalLost => Weight::Minor,
+    }
+}
+
+impl Observer for Console {
+    fn looked(&mut self, now: Duration, task: &mut TaskWait, next: Option<Duration>) {
+        let Some(rules) = self.rules.clone() else { return };
+        let prefix = if self.several {
+            format!("task {}: ", task.id.as_str().get(..8).unwrap_or_default())
+        } else {
+            String::new()
+        };
+        let mut minor = false;
+        for note in task.waiter.take_notes() {
+            let text = words::note(&note);
+            match weight(&note) {
+                Weight::Warning => warn!("{prefix}{text}"),
+                Weight::Line => info!("{prefix}{text}"),
+                Weight::Minor => minor = true,
+            }
+        }
+        if task.waiter.failing().is_some() || !self.is_due(now, task, minor) {
+            return;
+        }
+        let next = next.map(|next| format!(", next look in {}", words::duration(next.saturating_sub(now))));
+        info!("{prefix}{}{}", words::standing(task, &rules), next.unwrap_or_default());
+        let reading = task.waiter.seen().map(|seen| &seen.reading);
+        let said = Said {
+            at: now,
+            percent: reading.and_then(|reading| reading.full_migration_progress),
+            offset: reading.and_then(|reading| reading.offset),
+        };
+        self.said.insert(task.id.clone(), said);
+    }
+
+    fn signed_in(&mut self, _: Duration, session: &SignedIn) {
+        let lifetime = session.lifetime.map(|lifetime| format!(", valid for {}", words::duration(lifetime)));
+        info!("signed in by {}{}", session.kind, lifetime.unwrap_or_default());
+    }
+
+    fn ended(&mut self, _: Duration, task: &TaskWait) {
+        if let Some((outcome, _)) = &task.outcome {
+            let goal = self.rules.as_ref().map(|rules| rules.condition.goal);
+            info!("task {} ended: {}", task.id.as_str(), super::result(outcome, goal));
+        }
+    }
+}

@@ -1,0 +1,217 @@
+use super::*;
+use crate::api::Class;
+use crate::condition::{Condition, Failure, Missing};
+use crate::migration::Status;
+use crate::wait::{Interrupt, Pace, StatusCheck};
+
+fn error(class: Class, message: &str, advice: &str) -> ApiError {
+    ApiError { class, message: message.to_owned(), advice: Some(advice.to_owned()).filter(|advice| !advice.is_empty()) }
+}
+
+fn report(goal: Goal, outcome: Outcome, task: TaskReport) -> Report {
+    Report {
+        outcome: Some(outcome.clone()),
+        goal: Some(goal),
+        rules: Some(Rules {
+            condition: Condition { goal, max_offset: 0 },
+            stable_polls: if goal == Goal::InSync { 3 } else { 1 },
+            status_check: StatusCheck::Auto,
+            pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(30), multiplier: 1.5 },
+            max_outage: Duration::from_secs(600),
+            stall_timeout: None,
+            request_timeout: Duration::from_secs(10),
+            deadline: Duration::from_secs(3600),
+        }),
+        tasks: vec![TaskReport { outcome: Some(outcome), ..task }],
+        elapsed: Duration::from_secs(754),
+        started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400),
+        finished_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_479_154)),
+    }
+}
+
+fn task(reading: Reading, status: Option<&str>, check: Check) -> TaskReport {
+    TaskReport {
+        id: TaskId::parse("31c6fd2b-2893-430b-90ff-d1adb8060585").unwrap(),
+        outcome: None,
+        reading: Some(Reading { source_dbsize: Some(531_221), target_dbsize: Some(531_211), ..reading }),
+        read_at: Some(Duration::from_secs(753)),
+        raw: Some(r#"{"offset":"0"}"#.to_owned()),
+        check: Some(check),
+        detail: status.map(|word| Detail {
+            status: Status::parse(word),
+            task_status: None,
+            migration_method: Some("incremental_migration".to_owned()),
+        }),
+        status_unavailable: false,
+        stable: 0,
+        polls: 41,
+        failed_polls: 2,
+        failing: None,
+        elapsed: Duration::from_secs(754),
+        advance: (0, 0, 0.0, 0),
+    }
+}
+
+fn reading(is_migrating: bool, offset: Option<i64>, progress: f64) -> Reading {
+    Reading { is_migrating: Some(is_migrating), offset, full_migration_progress: Some(progress), ..Reading::default() }
+}
+
+/// A report of every kind of end, with a name.
+pub(crate) fn samples() -> Vec<(Report, &'static str)> {
+    let done = || task(reading(false, Some(0), 100.0), Some("TERMINATED"), Check::Met);
+    let running = || task(reading(true, Some(5320), 100.0), Some("INCRMIGEATING"), Check::NotYet(Missing::OffsetOpen));
+    let nothing = || TaskReport { reading: None, read_at: None, raw: None, check: None, detail: None, ..done() };
+    let outage =
+        || error(Class::Transient { retry_after: None }, "HTTP 503 with a body that is no error of this API", "");
+    vec![
+        (report(Goal::Completed, Outcome::Ready, done()), "completed"),
+        (
+            report(Goal::Completed, Outcome::Ready, TaskReport { detail: None, status_unavailable: true, ..done() }),
+            "unconfirmed",
+        ),
+        (
+            report(
+                Goal::InSync,
+                Outcome::Ready,
+                TaskReport { stable: 3, ..task(reading(true, Some(0), 100.0), Some("INCRMIGEATING"), Check::Met) },
+            ),
+            "in-sync",
+        ),
+        (
+            report(Goal::FullSync, Outcome::Ready, task(reading(true, Some(12), 100.0), Some("MIGRATING"), Check::Met)),
+            "full-sync",
+        ),
+        (
+            report(
+                Goal::Completed,
+                Outcome::Failed(Failure::StoppedShort),
+                task(reading(false, Some(0), 62.5), Some("TERMINATED"), Check::Failed(Failure::StoppedShort)),
+            ),
+            "stopped short",
+        ),
+        (
+            report(
+                Goal::InSync,
+                Outcome::Failed(Failure::StoppedBeforeInSync),
+                task(reading(false, Some(0), 100.0), Some("TERMINATED"), Check::Failed(Failure::StoppedBeforeInSync)),
+            ),
+            "stopped before in-sync",
+        ),
+        (report(Goal::Completed, Outcome::Failed(Failure::TaskDeleted), nothing()), "deleted"),
+        (report(Goal::InSync, Outcome::TimedOut, running()), "timeout"),
+        (
+            report(
+                Goal::Completed,
+                Outcome::TimedOut,
+                TaskReport {
+                    failing: Some(outage()),
+                    ..task(reading(true, Some(0), 100.0), None, Check::NotYet(Missing::StillMigrating))
+                },
+            ),
+            "timeout of a task that nobody stopped",
+        ),
+        (report(Goal::InSync, Outcome::Stalled(Duration::from_secs(300)), running()), "stalled"),
+        (report(Goal::InSync, Outcome::Unreachable(Duration::from_secs(600), outage()), running()), "unreachable"),
+        (
+            report(Goal::Completed, Outcome::Denied(error(Class::Denied, "HTTP 403 DCS.2003", "grant it")), nothing()),
+            "denied",
+        ),
+        (
+            report(
+                Goal::Completed,
+                Outcome::UnknownTask(error(Class::UnknownTask, "HTTP 400 DCS.4133", "check `task-id`")),
+                nothing(),
+            ),
+            "unknown task",
+        ),
+        (report(Goal::InSync, Outcome::Cancelled(Interrupt::Term), running()), "cancelled"),
+        (report(Goal::InSync, Outcome::InternalError("panic at src/x.rs:1".to_owned()), nothing()), "internal error"),
+        (
+            Report {
+                rules: None,
+                tasks: Vec::new(),
+                ..report(
+                    Goal::Completed,
+                    Outcome::InvalidInput("`task-id` is missing; `region` is missing".to_owned()),
+                    done(),
+                )
+            },
+            "invalid input",
+        ),
+    ]
+}
+
+fn fleet() -> Report {
+    let (mut report, _) = samples().remove(7);
+    let (done, _) = samples().remove(2);
+    report.tasks.insert(0, done.tasks[0].clone());
+    report.tasks[0].id = TaskId::parse("00000000000000000000000000000001").unwrap();
+    report.tasks[0].advance = (3, 3, 100.0, 0);
+    report.tasks[1].outcome = None;
+    report
+}
+
+#[test]
+fn every_end_says_what_was_seen_what_was_missing_and_what_to_change() {
+    let reasons: Vec<String> = samples()
+        .iter()
+        .map(|(report, name)| format!("{name} ({:?})\n  {}", report.exit_code(), words::reason(report)))
+        .collect();
+    insta::assert_snapshot!(reasons.join("\n"));
+}
+
+#[test]
+fn summaries() {
+    for name in ["completed", "unconfirmed", "timeout", "invalid input"] {
+        let (report, _) = samples().into_iter().find(|&(_, sample)| sample == name).unwrap();
+        insta::assert_snapshot!(format!("summary of {name}"), markdown::summary(&report));
+    }
+    insta::assert_snapshot!("summary of several tasks", markdown::summary(&fleet()));
+}
+
+#[test]
+fn machine_readable_outputs() {
+    insta::assert_snapshot!("github outputs", github::outputs(&samples().remove(2).0));
+    insta::assert_snapshot!("dotenv", gitlab::dotenv(&samples().remove(7).0));
+    insta::assert_snapshot!("json report", json::report(&fleet()));
+}
+
+#[test]
+fn an_unknown_value_is_the_empty_string_and_never_zero() {
+    let (report, _) = samples().into_iter().find(|&(_, sample)| sample == "deleted").unwrap();
+    for (name, value) in outputs(&report) {
+        let unknown =
+            ["is-migrating", "offset", "full-migration-progress", "source-dbsize", "target-dbsize", "task-status"];
+        assert_eq!(value.is_empty(), unknown.contains(&name), "{name}={value}");
+    }
+}
+
+#[test]
+fn single_values_describe_the_least_advanced_task() {
+    assert_eq!(fleet().least_advanced().unwrap().reading.as_ref().unwrap().offset, Some(5320));
+}
+
+#[test]
+fn a_dotenv_report_stays_within_gitlab_s_limits_whatever_the_reason() {
+    let (mut report, _) = samples().remove(0);
+    report.outcome = Some(Outcome::InvalidInput("€$(x)`".repeat(3000)));
+    let text = gitlab::dotenv(&report);
+    assert!(text.len() < 5 * 1024);
+    assert_eq!(text.lines().count(), OUTPUTS.len());
+    assert!(!text.contains(['$', '`']));
+}
+
+#[test]
+fn appending_starts_on_a_line_of_its_own_and_replacing_leaves_nothing_beside() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    append(&path, b"a=1\n").unwrap();
+    append(&path, b"b=2").unwrap();
+    append(&path, b"c=3\n").unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "a=1\nb=2\nc=3\n");
+    replace(&path, b"x").unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "x");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert!(replace(dir.path(), b"x").is_err());
+    assert!(append(&dir.path().join("no/such"), b"x").is_err());
+}
