@@ -1,0 +1,374 @@
+//! Waits until an online Redis migration of a Distributed Cache Service is really done or really in sync, and says so.
+//!
+//! The way of the data, and the reading order of the modules:
+//!
+//! ```text
+//! environment, flags -> config -> wait (the one loop) -> report -> exit code
+//!                                  |  api: Reading, Detail or ApiError
+//!                                  |  waiter: what they mean, and when to look next
+//!                                  '- condition: whether the goal shows
+//! ```
+//!
+//! [`condition`], [`migration`] and the parts of [`wait`] below the loop know neither HTTP nor clock nor files.
+//! `ARCHITECTURE.md` has the whole map and the invariants.
+
+pub mod api;
+pub mod auth;
+pub mod condition;
+pub mod config;
+pub mod escape;
+pub mod exit_code;
+pub mod migration;
+pub mod report;
+pub mod simulator;
+pub mod wait;
+mod watchdog;
+
+use api::Client;
+use config::cli::{self, DemoFlags, Flags, Invocation, SimulateFlags};
+use config::{Config, Environment, Forge, LogFormat, Output, Problem, Problems};
+use report::console::{Console, Lines};
+use report::{Report, TaskReport};
+use simulator::{Auth, Options, Scenario, Simulator};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tracing::{debug, info, warn};
+use wait::{Clock, Interrupt, Outcome};
+use watchdog::Watchdog;
+
+/// Runs the program and returns its exit code.
+pub fn run(environment: Environment) -> u8 {
+    let clock = Clock::start();
+    let lines = Lines::start();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            lines.err(format!("cannot start: {error}"));
+            lines.flush(FLUSH);
+            return exit_code::INTERNAL_ERROR;
+        }
+    };
+    let exit_code = runtime.block_on(dispatch(environment, clock, &lines));
+    lines.flush(FLUSH);
+    // A name look-up that hangs would hold up an orderly end.
+    runtime.shutdown_background();
+    exit_code
+}
+
+/// How long standard output and error may take to drain at the end.
+const FLUSH: Duration = Duration::from_millis(300);
+/// How long everything at the end may take after a signal or a deadline; the contract gives two seconds and one.
+const GRACE_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
+const GRACE_AFTER_DEADLINE: Duration = Duration::from_millis(800);
+
+async fn dispatch(environment: Environment, clock: Clock, lines: &Lines) -> u8 {
+    let mut interrupts = interrupts();
+    // Before anything connects; fails only where a provider is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+
+    let mut problems = Problems::default();
+    match cli::parse(&environment.arguments, &mut problems) {
+        Invocation::Print(text) => {
+            lines.out(text.trim_end().to_owned());
+            exit_code::READY
+        }
+        Invocation::Wait(flags) => {
+            let (output, config) = config::resolve(&environment, flags, problems);
+            wait_and_report(&output, config, clock, lines, &mut interrupts).await
+        }
+        Invocation::Demo(demo, flags) => match prepare_demo(&environment, &demo, &mut problems).await {
+            Some((simulator, environment)) => {
+                drop(tokio::spawn(simulator.serve(|served| debug!("simulator: {served}"))));
+                let (output, config) = config::resolve(&environment, flags, problems);
+                let config = config.map(|mut config| {
+                    config.connection.use_proxies = false;
+                    config
+                });
+                wait_and_report(&output, config, clock, lines, &mut interrupts).await
+            }
+            None => {
+                let (output, _) = config::resolve(&environment, Flags::new(), Problems::default());
+                wait_and_report(&output, Err(problems), clock, lines, &mut interrupts).await
+            }
+        },
+        Invocation::Simulate(flags) => simulate(&flags, problems, clock, lines, &mut interrupts).await,
+    }
+}
+
+/// The whole of a wait: the first answer, the wait itself, the last answer. Every end passes through here.
+async fn wait_and_report(
+    output: &Output,
+    config: Result<Config, Problems>,
+    clock: Clock,
+    lines: &Lines,
+    interrupts: &mut UnboundedReceiver<Interrupt>,
+) -> u8 {
+    let watchdog = Watchdog::start();
+    let deadline = config.as_ref().map_or(Duration::from_secs(5), |config| config.plan.rules.deadline);
+    let left = (deadline + GRACE_AFTER_DEADLINE).saturating_sub(clock.elapsed());
+    watchdog.end_within(left, if config.is_ok() { exit_code::TIMEOUT } else { exit_code::INVALID_INPUT });
+
+    let mut console = Console::start(lines.clone(), output.forge, output.log_format, output.log_filter.clone(), clock);
+    let started_at = clock.wall();
+    report_panics(output, lines, clock);
+    for trouble in report::write_answer(output, &Report::without_tasks(output, None, started_at)) {
+        warn!("{trouble}");
+    }
+
+    let mut report = match config {
+        Err(problems) => {
+            explain(&problems, output, lines);
+            Report::without_tasks(output, Some(Outcome::InvalidInput(problems.to_string())), started_at)
+        }
+        Ok(config) => wait_for(config, output, clock, lines, interrupts, &mut console).await,
+    };
+    report.started_at = started_at;
+    report.finished_at = Some(clock.wall());
+    report.elapsed = clock.elapsed();
+    let exit_code = report.exit_code().unwrap_or(exit_code::INTERNAL_ERROR);
+
+    // Whatever hangs from here on is cut off, after the answer itself.
+    let grace = (deadline + GRACE_AFTER_DEADLINE).saturating_sub(report.elapsed).min(GRACE_AFTER_SIGNAL);
+    watchdog.end_within(grace, exit_code);
+    let mut trouble = report::write_answer(output, &report);
+    console.finish(&report);
+    trouble.extend(report::write_story(output, &report));
+    for trouble in trouble {
+        warn!("{trouble}");
+    }
+    exit_code
+}
+
+async fn wait_for(
+    config: Config,
+    output: &Output,
+    clock: Clock,
+    lines: &Lines,
+    interrupts: &mut UnboundedReceiver<Interrupt>,
+    console: &mut Console,
+) -> Report {
+    let Config { plan, credentials, connection, remarks } = config;
+    let rules = plan.rules.clone();
+    let host = connection.dcs.host_str().unwrap_or_default().to_owned();
+    console.begin(&plan.tasks, &rules, credentials.kind(), &host);
+    for remark in remarks {
+        warn!("{remark}");
+    }
+    let mask: Arc<api::Mask> = match output.forge {
+        Forge::GitHub => {
+            let lines = lines.clone();
+            Arc::new(move |secret| Console::mask(&lines, secret))
+        }
+        Forge::GitLab | Forge::None => Arc::new(|_| {}),
+    };
+    let (outcome, tasks) = match Client::new(connection, credentials, clock, mask) {
+        Ok(client) => wait::wait(Arc::new(client), plan, clock, interrupts, console).await,
+        Err(error) => (Outcome::Rejected(error), Vec::new()),
+    };
+    let now = clock.elapsed();
+    Report {
+        goal: Some(rules.condition.goal),
+        outcome: Some(outcome),
+        rules: Some(rules),
+        tasks: tasks.iter().map(|task| TaskReport::of(task, now)).collect(),
+        ..Report::without_tasks(output, None, clock.wall())
+    }
+}
+
+/// Everything that is wrong with the inputs, a line each; the verdict that follows holds it all again, in one line.
+fn explain(problems: &Problems, output: &Output, lines: &Lines) {
+    if output.log_format == LogFormat::Json {
+        return;
+    }
+    for problem in &problems.0 {
+        let line = escape::log(&format!("error: {problem}"));
+        match output.forge {
+            Forge::GitHub | Forge::GitLab => lines.out(line),
+            Forge::None => lines.err(line),
+        }
+    }
+}
+
+/// A bug must not leave a stale answer behind: the hook writes every sink and ends the process.
+fn report_panics(output: &Output, lines: &Lines, clock: Clock) {
+    let (output, lines) = (output.clone(), lines.clone());
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+        // The message may hold foreign text, even a secret; the place says enough to find it.
+        let outcome = Outcome::InternalError(format!("panic{place}"));
+        let mut report = Report::without_tasks(&output, Some(outcome), clock.wall());
+        report.started_at = report.started_at.checked_sub(clock.elapsed()).unwrap_or(report.started_at);
+        report.elapsed = clock.elapsed();
+        report.finished_at = Some(clock.wall());
+        let mut trouble = report::write_answer(&output, &report);
+        trouble.extend(report::write_story(&output, &report));
+        let reason = escape::command_data(&report::words::reason(&report));
+        match output.forge {
+            Forge::GitHub => lines.out(format!("::error title=DCS migration::internal-error: {reason}")),
+            Forge::GitLab | Forge::None => lines.err(format!("internal-error: {reason}")),
+        }
+        for trouble in trouble {
+            lines.err(escape::log(&trouble));
+        }
+        lines.flush(FLUSH);
+        watchdog::end(exit_code::INTERNAL_ERROR);
+    }));
+}
+
+/// Signals, from now on, as a queue.
+fn interrupts() -> UnboundedReceiver<Interrupt> {
+    let (sender, receiver) = unbounded_channel();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::SignalKind;
+        forward(SignalKind::interrupt(), Interrupt::Int, sender.clone());
+        forward(SignalKind::terminate(), Interrupt::Term, sender);
+    }
+    #[cfg(not(unix))]
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            let _ = sender.send(Interrupt::Int);
+        }
+    });
+    receiver
+}
+
+#[cfg(unix)]
+fn forward(kind: tokio::signal::unix::SignalKind, interrupt: Interrupt, sender: UnboundedSender<Interrupt>) {
+    // Registered here and now, so that not even the first moments are without it.
+    let Ok(mut signals) = tokio::signal::unix::signal(kind) else { return };
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            let _ = sender.send(interrupt);
+        }
+    });
+}
+
+/// The simulator's settings from flags; what is wrong goes to `problems`.
+fn simulator_options(
+    scenario: Option<&str>,
+    speed: Option<&str>,
+    auth: Option<&str>,
+    problems: &mut Problems,
+) -> (Option<Scenario>, Options) {
+    let mut wrong = |flag: &str, text: &str, accepted: String| {
+        let text = format!("is `{}`; accepted: {accepted}", escape::line(text));
+        problems.0.push(Problem { input: flag.to_owned(), source: None, text });
+    };
+    let names = || Scenario::ALL.map(Scenario::as_str).join(", ");
+    let parsed = scenario.and_then(Scenario::parse);
+    if let (Some(text), None) = (scenario, parsed) {
+        wrong("--scenario", text, names());
+    }
+    let mut options = Options { speed: 120.0, auth: Auth::example("token").unwrap_or(Auth::Any), ..Options::default() };
+    if let Some(text) = speed {
+        match text.parse().ok().filter(|speed: &f64| (0.1..=100_000.0).contains(speed)) {
+            Some(speed) => options.speed = speed,
+            None => wrong("--speed", text, "a number from 0.1 to 100000".to_owned()),
+        }
+    }
+    if let Some(text) = auth {
+        match Auth::example(text) {
+            Some(auth) => options.auth = auth,
+            None => wrong("--auth", text, Auth::KINDS.join(", ")),
+        }
+    }
+    (parsed, options)
+}
+
+/// Starts a simulator for one wait, and makes the environment in which to wait on it: nothing of the user's own
+/// credentials and inputs gets in.
+async fn prepare_demo(
+    environment: &Environment,
+    flags: &DemoFlags,
+    problems: &mut Problems,
+) -> Option<(Simulator, Environment)> {
+    let before = problems.0.len();
+    let (scenario, options) =
+        simulator_options(flags.scenario.as_deref(), flags.speed.as_deref(), flags.auth.as_deref(), problems);
+    let scenario = scenario.unwrap_or(Scenario::Incremental);
+    let bound = match Simulator::bind(SocketAddr::from(([127, 0, 0, 1], 0)), options).await {
+        Ok(simulator) => simulator.address().map(|address| (simulator, address)),
+        Err(error) => Err(error),
+    };
+    let (simulator, address) = match bound {
+        Ok(bound) => bound,
+        Err(error) => {
+            problems.add("demo", format!("cannot listen on loopback: {error}"));
+            return None;
+        }
+    };
+    if problems.0.len() > before {
+        return None;
+    }
+    let mut demo = Environment::default();
+    const KEPT: [&str; 8] = [
+        "GITHUB_ACTIONS",
+        "GITHUB_OUTPUT",
+        "GITHUB_STEP_SUMMARY",
+        "GITLAB_CI",
+        "RUST_LOG",
+        "DCS_LOG_LEVEL",
+        "DCS_LOG_FORMAT",
+        "NO_COLOR",
+    ];
+    for name in KEPT {
+        if let Some(value) = environment.variables.get(name) {
+            demo.variables.insert(name.to_owned(), value.clone());
+        }
+    }
+    for (name, value) in simulator::environment(address, simulator.options(), scenario) {
+        demo.variables.insert(name.to_owned(), value.into());
+    }
+    demo.variables.insert("DCS_MAX_REQUESTS_PER_SECOND".to_owned(), "20".into());
+    Some((simulator, demo))
+}
+
+async fn simulate(
+    flags: &SimulateFlags,
+    mut problems: Problems,
+    clock: Clock,
+    lines: &Lines,
+    interrupts: &mut UnboundedReceiver<Interrupt>,
+) -> u8 {
+    let (scenario, mut options) =
+        simulator_options(flags.scenario.as_deref(), flags.speed.as_deref(), flags.auth.as_deref(), &mut problems);
+    if flags.auth.is_none() {
+        options.auth = Auth::Any;
+    }
+    options.scenario = scenario;
+    let listen = flags.listen.as_deref().unwrap_or("127.0.0.1:8080");
+    let address = listen.parse::<SocketAddr>();
+    if address.is_err() {
+        problems.add("--listen", format!("is `{}`; accepted: an address such as 127.0.0.1:8080", escape::line(listen)));
+    }
+    let bound = match address {
+        Ok(address) if problems.0.is_empty() => match Simulator::bind(address, options).await {
+            Ok(simulator) => simulator.address().map(|address| (simulator, address)).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        },
+        Ok(_) | Err(_) => Err(String::new()),
+    };
+    let (simulator, address) = match bound {
+        Ok(bound) => bound,
+        Err(error) => {
+            if !error.is_empty() {
+                problems.add("--listen", format!("cannot be listened on: {error}"));
+            }
+            for problem in &problems.0 {
+                lines.err(escape::log(&format!("error: {problem}")));
+            }
+            return exit_code::INVALID_INPUT;
+        }
+    };
+    let filter = config::level(tracing_subscriber::filter::LevelFilter::INFO);
+    let _console = Console::start(lines.clone(), Forge::None, LogFormat::Text, filter, clock);
+    lines.out(simulator::banner(address, simulator.options()).trim_end().to_owned());
+    tokio::select! {
+        biased;
+        interrupt = interrupts.recv() => interrupt.map_or(exit_code::READY, |interrupt| exit_code::of(&Outcome::Cancelled(interrupt))),
+        never = simulator.serve(|served| info!("{served}")) => match never {},
+    }
+}
