@@ -116,6 +116,8 @@ impl ErrorBody {
 /// The table: status and code to class and advice.
 pub fn classify(refusal: &Refusal<'_>) -> ApiError {
     let ErrorBody { code, message } = ErrorBody::parse(refusal.body);
+    // Keystone's code is the HTTP status once more.
+    let code = code.filter(|code| *code != refusal.status.to_string());
     let text = message.as_deref().unwrap_or_default();
     let (class, advice) = match refusal.status {
         300..=399 => (Class::Rejected, redirect_advice(refusal.location)),
@@ -212,13 +214,14 @@ fn unauthorized(code: Option<&str>, text: &str, refusal: &Refusal<'_>) -> (Class
              then check the password"
                 .to_owned(),
         ),
-        (Some("IAM.0062" | "IAM.0063" | "IAM.0064"), _) => {
-            (Class::Denied, "IAM refuses this user: ask the account's administrator".to_owned())
-        }
+        (Some("IAM.0062" | "IAM.0063" | "IAM.0064"), _) => (
+            Class::Denied,
+            "IAM refuses this user: check `username` and `password`, and ask the account's administrator".to_owned(),
+        ),
         (_, SignIn::AccessKey) if lower.contains("expired") || skew.is_some() => {
             (Class::Denied, clock_advice(refusal.clock_skew))
         }
-        (_, SignIn::AccessKey) if lower.contains("lock") => (
+        (_, SignIn::AccessKey) if lower.contains("lock") || lower.contains("reach the limit") => (
             Class::Denied,
             "the access key is locked after five refusals: wait five minutes, then check `access-key` and `secret-key`"
                 .to_owned(),
@@ -229,7 +232,12 @@ fn unauthorized(code: Option<&str>, text: &str, refusal: &Refusal<'_>) -> (Class
              refusals lock the key"
                 .to_owned(),
         ),
-        (_, SignIn::SigningIn) => (Class::Denied, "check the sign-in inputs: IAM refuses them".to_owned()),
+        (_, SignIn::SigningIn) => (
+            Class::Denied,
+            "IAM refuses the sign-in: check `username`, `password` and `domain-name`, or `idp-id` and the identity \
+             provider's key set and audience"
+                .to_owned(),
+        ),
         (_, SignIn::RenewableToken) => (Class::Unauthenticated, region_advice(code)),
         (Some("APIGW.0307" | "APIG.0307"), SignIn::Token) => {
             (Class::Denied, format!("{}; or {}", region_advice(code), TOKEN_ADVICE))
@@ -246,7 +254,7 @@ fn region_advice(code: Option<&str>) -> String {
         Some("APIGW.0307" | "APIG.0307") => {
             "the token is not one of this region: check `region` and `endpoint`".to_owned()
         }
-        _ => String::new(),
+        _ => "a new token is refused as well: check `project-id`, `region` and `endpoint`".to_owned(),
     }
 }
 
@@ -268,7 +276,9 @@ fn forbidden_advice(code: Option<&str>, sign_in: SignIn) -> String {
             "this user has console access only: allow programmatic access for it in IAM".to_owned()
         }
         (_, SignIn::SigningIn) => {
-            "IAM refuses this identity: check that the identity provider's mapping rules match this job".to_owned()
+            "IAM refuses this identity: check that it may use the project, and that the identity provider's mapping rules \
+             match this job"
+                .to_owned()
         }
         (_, SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey) => {
             "grant the action `dcs:migrationTask:get` in the IAM project of the task (a grant in an enterprise project \

@@ -239,8 +239,8 @@ impl Console {
         }
         self.section_open = false;
         let took = words::duration(report.elapsed);
-        let polls = report.polls();
-        let verdict = format!("{}: {} ({took}, {polls} polls)", report.result(), words::reason(report));
+        let polls = words::plural(report.polls(), "poll");
+        let verdict = format!("{}: {} ({took}, {polls})", report.result(), words::reason(report));
         if self.json {
             self.lines.out(json::line(report));
         } else if self.forge == Forge::GitHub {

@@ -3,14 +3,17 @@
 //! Everything is a lower-case fragment on one line, made of visible text; renderers escape it for their medium.
 
 use super::{Report, TaskReport};
+use crate::api::Class;
 use crate::condition::{Check, Failure, Goal, Missing, Suspicion};
 use crate::migration::{Phase, Reading, StatusClass};
 use crate::wait::{Note, Outcome, Rules, TaskWait};
 use std::time::{Duration, SystemTime};
 
-/// A duration to the second, or to the tenth under ten seconds.
+/// A duration to the second, to the tenth under ten seconds, to the millisecond under one.
 pub fn duration(duration: Duration) -> String {
-    let whole = if duration < Duration::from_secs(10) {
+    let whole = if duration < Duration::from_secs(1) {
+        Duration::from_millis(duration.as_millis() as u64)
+    } else if duration < Duration::from_secs(10) {
         Duration::from_millis(duration.as_millis() as u64 / 100 * 100)
     } else {
         Duration::from_secs(duration.as_secs())
@@ -35,6 +38,11 @@ pub fn count(number: i64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A number of things: "1 poll", "2 polls".
+pub fn plural(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A percentage, without needless decimals.
@@ -405,13 +413,15 @@ pub fn note(note: &Note) -> String {
         Note::StatusUnavailable(error) => {
             format!("the task's status cannot be read, going on without it: {}", error.message)
         }
+        Note::Failing(error) if error.class == Class::Unauthenticated => {
+            format!("the session is no longer accepted, signing in again: {}", error.message)
+        }
         Note::Failing(error) => match &error.advice {
             Some(advice) => format!("no good answer: {}; {advice}", error.message),
             None => format!("no good answer: {}", error.message),
         },
         Note::Recovered(polls, since) => {
-            let polls = if *polls == 1 { "1 failed poll".to_owned() } else { format!("{polls} failed polls") };
-            format!("the API answers again after {polls} in {}", duration(*since))
+            format!("the API answers again after {} in {}", plural((*polls).into(), "failed poll"), duration(*since))
         }
         Note::GoalShows(times) => format!("the goal shows ({times} in a row)"),
         Note::GoalLost => "the goal no longer shows".to_owned(),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::api::Class;
+use crate::auth::renew_after;
 use crate::condition::{Condition, Goal};
 use crate::migration::{Reading, Status};
 use std::sync::Mutex;
@@ -14,8 +15,10 @@ struct Script {
     /// When a request was begun.
     asked: Mutex<Vec<(Duration, &'static str)>>,
     answer: Box<Answers>,
-    session: Mutex<bool>,
-    signs_in: bool,
+    /// When the session of the moment has to be renewed, and when it ends.
+    session: Mutex<Option<(Duration, Duration)>>,
+    /// How long a session lives; `None`: none is needed.
+    lifetime: Option<Duration>,
 }
 
 impl Script {
@@ -26,7 +29,7 @@ impl Script {
             asked: Mutex::default(),
             answer: Box::new(answer),
             session: Mutex::default(),
-            signs_in: false,
+            lifetime: None,
         }
     }
 
@@ -44,18 +47,23 @@ impl Script {
 
 impl Cloud for Script {
     fn needs_sign_in(&self) -> bool {
-        self.signs_in && !*self.session.lock().unwrap()
+        let renew_at = self.session.lock().unwrap().map(|(renew_at, _)| renew_at);
+        self.lifetime.is_some() && renew_at.is_none_or(|at| at <= self.clock.elapsed())
     }
     async fn sign_in(&self) -> Result<SignedIn, ApiError> {
-        self.take("sign-in").await;
-        *self.session.lock().unwrap() = true;
-        Ok(SignedIn { kind: "test", lifetime: None })
+        let now = self.take("sign-in").await;
+        let lifetime = self.lifetime.unwrap();
+        *self.session.lock().unwrap() = Some((now + renew_after(lifetime), now + lifetime));
+        Ok(SignedIn { kind: "test", lifetime: Some(lifetime) })
     }
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
         let at = self.take("stats").await;
+        if self.lifetime.is_some() && self.session.lock().unwrap().is_none_or(|(_, end)| end <= at) {
+            return refused(Class::Unauthenticated);
+        }
         let answer = (self.answer)(at, task);
         if matches!(&answer, Err(error) if error.class == Class::Unauthenticated) {
-            *self.session.lock().unwrap() = false;
+            *self.session.lock().unwrap() = None;
         }
         answer
     }
@@ -64,6 +72,8 @@ impl Cloud for Script {
         Ok(Detail { status: Status::parse("INCRMIGEATING"), task_status: None, migration_method: None })
     }
 }
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 struct Silent;
 
@@ -172,10 +182,28 @@ async fn a_session_is_obtained_before_the_first_look_and_once_more_after_a_refus
         let mut done = refused_once.lock().unwrap();
         if std::mem::replace(&mut *done, true) { migrating(false) } else { refused(Class::Unauthenticated) }
     });
-    let (outcome, _, script, _) = run(Script { signs_in: true, ..script }, plan(1)).await;
+    let (outcome, _, script, _) = run(Script { lifetime: Some(HOUR), ..script }, plan(1)).await;
     assert!(outcome.is_ready());
     let asked: Vec<&str> = script.asked.lock().unwrap().iter().map(|&(_, what)| what).collect();
     assert_eq!(asked, ["sign-in", "stats", "sign-in", "stats"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_of_thirty_hours_outlives_its_sessions_with_exactly_the_renewals_that_are_due() {
+    for (lifetime, sign_ins) in [(24 * HOUR, 2), (HOUR / 4, 134), (10 * 24 * HOUR, 1)] {
+        let script = Script::new(|at, _| migrating(at < 30 * HOUR));
+        let mut plan = plan(1);
+        plan.rules.deadline = 31 * HOUR;
+        plan.rules.pace.initial = Duration::from_secs(30);
+        plan.rules.pace.max = Duration::from_secs(30);
+        let (outcome, took, script, tasks) = run(Script { lifetime: Some(lifetime), ..script }, plan).await;
+        assert!(outcome.is_ready());
+        assert!(30 * HOUR <= took && took <= 30 * HOUR + Duration::from_secs(30));
+        let asked = script.asked.lock().unwrap().iter().filter(|(_, what)| *what == "sign-in").count();
+        assert_eq!(asked, sign_ins, "sessions of {lifetime:?}");
+        // None of them was renewed by a refusal.
+        assert_eq!(tasks[0].waiter.failed_polls(), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -161,3 +161,91 @@ fn the_message_holds_code_words_and_request_id_on_one_visible_line() {
     });
     insta::assert_snapshot!(error.message, @r#"HTTP 403 DCS.2003 "no ::error::\u{1b}[31m" (request id abc\u{202e})"#);
 }
+
+/// The vendor's table of codes, as collected in its references: what each does to a wait, and what it advises.
+#[test]
+fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
+    use SignIn::{AccessKey, RenewableToken, SigningIn, Token};
+    let rows: &[(u16, &str, &str, &[SignIn])] = &[
+        (400, "DCS.4133", "Instance job is not found.", &[Token]),
+        (400, "DCS.4070", "Invalid task ID format.", &[Token]),
+        (400, "111400070", "Invalid task ID format.", &[Token]),
+        (400, "DCS.4002", "Invalid project ID format.", &[Token]),
+        (400, "111400002", "Invalid project ID format.", &[Token]),
+        (400, "DCS.4017", "The instance is being backed up. Try again later.", &[Token]),
+        (400, "DCS.4104", "Recovering from an internal fault.", &[Token]),
+        (400, "IAM.1108", "The securitytoken has expired.", &[AccessKey, RenewableToken]),
+        (400, "IAM.1104", "Invalid parameter.", &[SigningIn]),
+        (401, "DCS.1001", "Invalid token.", &[Token, RenewableToken]),
+        (401, "DCS.1002", "The token has expired.", &[Token, RenewableToken]),
+        (401, "DCS.1003", "Missing token.", &[Token]),
+        (401, "DCS.1004", "The project ID does not match the token.", &[Token, RenewableToken, AccessKey]),
+        (401, "111401004", "The project ID does not match the token.", &[Token]),
+        (
+            401,
+            "APIGW.0301",
+            "Incorrect IAM authentication information: verify aksk signature fail",
+            &[AccessKey, RenewableToken],
+        ),
+        (
+            401,
+            "APIGW.0301",
+            "Incorrect IAM authentication information: AK access failed to reach the limit, forbidden",
+            &[AccessKey],
+        ),
+        (
+            401,
+            "APIGW.0301",
+            "Incorrect IAM authentication information: verify aksk signature fail, signature expired",
+            &[AccessKey],
+        ),
+        (401, "APIG.0301", "Incorrect IAM authentication information: decrypt token fail", &[Token]),
+        (401, "APIGW.0307", "The token must be updated.", &[Token, RenewableToken]),
+        (401, "IAM.0001", "Authentication failed.", &[SigningIn]),
+        (401, "IAM.0061", "Account locked.", &[SigningIn]),
+        (401, "IAM.0062", "Incorrect password.", &[SigningIn]),
+        (401, "IAM.0066", "The token has expired.", &[Token, RenewableToken]),
+        (401, "401", "The X-Auth-Token is invalid!", &[Token]),
+        (403, "DCS.2003", "Unauthorized role.", &[Token]),
+        (403, "DCS.2007", "Policy does not allow dcs:migrationTask:get to be performed.", &[AccessKey]),
+        (403, "APIGW.0302", "The IAM user is not allowed to access the API.", &[Token]),
+        (403, "IAM.0003", "Policy doesn't allow.", &[SigningIn]),
+        (403, "IAM.0081", "This user only supports console access, not programmatic access.", &[SigningIn, AccessKey]),
+        (404, "DCS.4001", "Resource not found.", &[Token]),
+        (404, "APIGW.0101", "The API does not exist or has not been published in the environment.", &[Token]),
+        (404, "IAM.0004", "Could not find %(target)s.", &[SigningIn]),
+        (405, "DCS.5001", "Method not allowed.", &[Token]),
+        (408, "", "", &[Token]),
+        (
+            429,
+            "APIGW.0308",
+            "The throttling threshold has been reached: policy ip over ratelimit,limit:5,time:1 second",
+            &[Token],
+        ),
+        (429, "IAM.0012", "Threshold: 5 times per 1 seconds", &[SigningIn]),
+        (500, "DCS.5000", "Internal service error.", &[Token]),
+        (500, "DCS.5095", "The request needs to be retried.", &[Token]),
+        (502, "APIGW.0201", "Backend unavailable.", &[Token]),
+        (503, "APIG.0613", "The IAM service is currently unavailable.", &[Token]),
+        (504, "APIGW.0201", "Backend timeout.", &[Token]),
+    ];
+    let mut table = Vec::new();
+    for (status, code, message, sign_ins) in rows {
+        for sign_in in *sign_ins {
+            let body = serde_json::json!({ "error_code": code, "error_msg": message }).to_string();
+            let error = refusal(*status, &body, *sign_in);
+            let class = match error.class {
+                Class::Transient { .. } => "retried".to_owned(),
+                class @ (Class::Unauthenticated | Class::Denied | Class::UnknownTask | Class::Rejected) => {
+                    format!("{class:?}")
+                }
+            };
+            table.push(format!(
+                "{} [{sign_in:?}] {class}\n    {}",
+                error.message,
+                error.advice.as_deref().unwrap_or("-")
+            ));
+        }
+    }
+    insta::assert_snapshot!(table.join("\n"));
+}
