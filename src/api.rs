@@ -14,7 +14,7 @@ use crate::auth::{
 };
 use crate::config::TaskId;
 use crate::escape;
-use crate::migration::{Detail, Reading};
+use crate::migration::{Detail, Reading, Status};
 use crate::wait::{Clock, Cloud};
 use error::{Refusal, SignIn};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
@@ -35,6 +35,15 @@ pub struct Stats {
     pub reading: Reading,
     /// The body as it came, on one line of ASCII.
     pub raw: String,
+}
+
+/// One page of the project's tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// How many tasks there are over all pages, where the answer tells.
+    pub total: Option<usize>,
+    /// Tasks and their status.
+    pub tasks: Vec<(TaskId, Status)>,
 }
 
 /// A session was obtained.
@@ -80,6 +89,8 @@ pub struct Client {
 #[derive(Default)]
 struct State {
     session: Option<Session>,
+    /// Counts the sessions, so that a late refusal of an old one does not end its successor.
+    sessions: u64,
     project_id: Option<String>,
 }
 
@@ -133,7 +144,14 @@ impl Client {
         for secret in credentials.secrets() {
             mask(secret);
         }
-        Ok(Self { http, connection, credentials, clock, mask, state: Mutex::new(State { session: None, project_id }) })
+        Ok(Self {
+            http,
+            connection,
+            credentials,
+            clock,
+            mask,
+            state: Mutex::new(State { project_id, ..State::default() }),
+        })
     }
 
     fn with_state<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
@@ -141,12 +159,13 @@ impl Client {
         use_it(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads something below the task.
-    async fn get_task(&self, task: &TaskId, rest: &[&str]) -> Result<Answer, ApiError> {
+    /// Reads something below the project.
+    async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ApiError> {
         let project = self.with_state(|state| state.project_id.clone()).unwrap_or_default();
-        let mut path = vec!["v2", &project, "migration-task", task.as_str()];
-        path.extend(rest);
-        let url = endpoint::join(&self.connection.dcs, &path);
+        let mut url = endpoint::join(&self.connection.dcs, &[&["v2", &project], path].concat());
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         self.send(self.authorized(&url)?, &url, StatusCode::OK, self.sign_in_kind()).await
     }
 
@@ -206,6 +225,7 @@ impl Client {
     ) -> Result<Answer, ApiError> {
         let server = server(url);
         debug!(method = %request.method(), path = url.path(), %server, "request");
+        let session = self.with_state(|state| state.sessions);
         let response = self.http.execute(request).await.map_err(|error| error::from_transport(&error, &server))?;
         let status = response.status();
         let headers = response.headers().clone();
@@ -232,7 +252,11 @@ impl Client {
             sign_in,
         });
         if error.class == Class::Unauthenticated {
-            self.with_state(|state| state.session = None);
+            self.with_state(|state| {
+                if state.sessions == session {
+                    state.session = None;
+                }
+            });
         }
         Err(error)
     }
@@ -315,6 +339,7 @@ impl Client {
         let renew_at = issued.lifetime.map(|lifetime| self.clock.elapsed() + auth::renew_after(lifetime));
         self.with_state(|state| {
             state.session = Some(Session { token: issued.token, renew_at });
+            state.sessions += 1;
             if state.project_id.is_none() {
                 state.project_id = issued.project_id;
             }
@@ -363,7 +388,7 @@ impl Cloud for Client {
     }
 
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
-        let answer = self.get_task(task, &["stats"]).await?;
+        let answer = self.get(&["migration-task", task.as_str(), "stats"], &[]).await?;
         let reading = wire::reading(&answer.body).map_err(|error| ApiError::transient(error.to_string()))?;
         let raw = escape::compact_json(&String::from_utf8_lossy(&answer.body));
         trace!(stats = %escape::line(&raw), "stats");
@@ -372,10 +397,19 @@ impl Cloud for Client {
 
     async fn detail(&self, task: &TaskId) -> Result<Detail, ApiError> {
         // Never log this body: it holds the Redis passwords of both sides.
-        let answer = self.get_task(task, &[]).await?;
+        let answer = self.get(&["migration-task", task.as_str()], &[]).await?;
         wire::detail(&answer.body).map_err(|error| ApiError::transient(format!("the task's status: {error}")))
     }
+
+    async fn list(&self, offset: usize) -> Result<Page, ApiError> {
+        let offset = offset.to_string();
+        let answer = self.get(&["migration-tasks"], &[("offset", &offset), ("limit", PAGE)]).await?;
+        wire::page(&answer.body).map_err(|error| ApiError::transient(error.to_string()))
+    }
 }
+
+/// Tasks on one page of a list.
+const PAGE: &str = "100";
 
 /// Reads a body, or stops at the limit.
 async fn read_body(mut response: Response, server: &str) -> Result<Vec<u8>, ApiError> {

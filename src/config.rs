@@ -13,7 +13,7 @@ use crate::api::{Connection, endpoint};
 use crate::auth::{AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, clouds};
 use crate::condition::{Condition, Goal};
 use crate::escape;
-use crate::wait::{Pace, Plan, Rules, StatusCheck};
+use crate::wait::{Pace, Plan, Rules, StatusCheck, Tasks};
 use cli::Flags;
 use inputs::{INPUTS, Input};
 use secrecy::SecretString;
@@ -419,16 +419,20 @@ impl Reader<'_> {
         self.problems.0.iter().any(|problem| inputs.contains(&problem.input.as_str()))
     }
 
-    fn tasks(&mut self) -> Option<Vec<TaskId>> {
+    fn tasks(&mut self) -> Option<Tasks> {
         if self.find("task-id").is_none() {
-            self.problems.add("task-id", "is missing: set the id of the migration task (UUID or 32 hex digits)");
+            self.problems.add(
+                "task-id",
+                "is missing: set the id of the migration task (UUID or 32 hex digits), or `all-running`",
+            );
             return None;
         }
         self.parse("task-id", None, |text| {
             let mut tasks = Vec::new();
             for piece in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|piece| !piece.is_empty()) {
                 if piece == "all-running" {
-                    return Err("not supported yet; name the tasks".to_owned());
+                    let alone = text == piece;
+                    return alone.then_some(Some(Tasks::AllRunning)).ok_or("`all-running` stands alone".to_owned());
                 }
                 let Some(task) = TaskId::parse(piece) else {
                     return Err(format!("`{}` is no task id; accepted: a UUID or 32 hex digits", escape::line(piece)));
@@ -440,7 +444,7 @@ impl Reader<'_> {
             if tasks.is_empty() {
                 return Err("no task id in it; accepted: UUIDs or 32 hex digits, separated by commas".to_owned());
             }
-            Ok(Some(tasks))
+            Ok(Some(Tasks::Named(tasks)))
         })
     }
 

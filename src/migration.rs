@@ -149,6 +149,24 @@ impl Status {
         &self.word
     }
 
+    /// Whether a task with this status is under way, for somebody who waits for all that are. A word that is not known
+    /// here may well mean it.
+    pub fn is_running(&self) -> bool {
+        match self.class {
+            StatusClass::FullSync
+            | StatusClass::Migrating
+            | StatusClass::Incremental
+            | StatusClass::Stopping
+            | StatusClass::Unknown => true,
+            StatusClass::NotStarted
+            | StatusClass::Stopped
+            | StatusClass::Succeeded
+            | StatusClass::Failed
+            | StatusClass::Released
+            | StatusClass::Deleted => false,
+        }
+    }
+
     /// What the word means.
     pub fn class(&self) -> StatusClass {
         self.class

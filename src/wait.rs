@@ -15,10 +15,10 @@ pub use schedule::{Pace, Schedule};
 pub use verdict::{Interrupt, Outcome};
 pub use waiter::{Note, Rules, Seen, StatusCheck, Step, Waiter};
 
-use crate::api::{ApiError, SignedIn, Stats};
+use crate::api::{ApiError, Page, SignedIn, Stats};
 use crate::config::TaskId;
 use crate::migration::Detail;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -36,12 +36,17 @@ pub trait Cloud: Send + Sync + 'static {
     fn stats(&self, task: &TaskId) -> impl Future<Output = Result<Stats, ApiError>> + Send;
     /// Reads a task's status.
     fn detail(&self, task: &TaskId) -> impl Future<Output = Result<Detail, ApiError>> + Send;
+    /// Reads one page of the project's tasks, beginning with the task at `offset`.
+    fn list(&self, offset: usize) -> impl Future<Output = Result<Page, ApiError>> + Send;
 }
 
 /// Somebody who is told what happens. It cannot change it.
 pub trait Observer {
-    /// A poll of the task ended, well or badly; `next` is the time of the next look, `None` where there is none.
-    fn looked(&mut self, now: Duration, task: &mut TaskWait, next: Option<Duration>);
+    /// A poll of the task ended, well or badly; `notes` is what happened since the last one, `next` the time of the next
+    /// look, `None` where there is none.
+    fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>);
+    /// The tasks that run were listed; so many others do not run.
+    fn listed(&mut self, now: Duration, running: &[TaskWait], others: usize);
     /// A session was obtained.
     fn signed_in(&mut self, now: Duration, session: &SignedIn);
     /// The wait for one task of several is over.
@@ -69,9 +74,21 @@ enum Next {
     Nothing,
 }
 
+impl Next {
+    /// When a request is due; at once where it belongs to one that was just answered.
+    fn due_at(self) -> Option<Duration> {
+        match self {
+            Self::StatsAt(at) => Some(at),
+            Self::StatusNow => Some(Duration::ZERO),
+            Self::InFlight | Self::Nothing => None,
+        }
+    }
+}
+
 /// An answer that came back.
 enum Answer {
     SignedIn { result: Result<SignedIn, ApiError>, asked: Duration },
+    List { result: Result<Page, ApiError>, asked: Duration },
     Stats { task: usize, result: Result<Stats, ApiError>, asked: Duration },
     Status { task: usize, result: Result<Detail, ApiError> },
 }
@@ -108,11 +125,20 @@ impl Clock {
     }
 }
 
+/// Which tasks are waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tasks {
+    /// These; at least one.
+    Named(Vec<TaskId>),
+    /// Every task of the project that runs when the wait begins.
+    AllRunning,
+}
+
 /// What is waited for, and within which bounds.
 #[derive(Debug)]
 pub struct Plan {
-    /// The tasks; at least one.
-    pub tasks: Vec<TaskId>,
+    /// The tasks.
+    pub tasks: Tasks,
     /// The rules, the same for each.
     pub rules: Rules,
     /// Requests a second, over all tasks.
@@ -154,7 +180,10 @@ struct Fleet<C> {
     cloud: Arc<C>,
     clock: Clock,
     budget: Budget,
+    rules: Rules,
     fail_fast: bool,
+    /// Under way as long as it is not known which tasks to wait for.
+    listing: Option<Listing>,
     tasks: Vec<TaskWait>,
     /// Tasks in the order in which their wait ended.
     ended: VecDeque<usize>,
@@ -163,22 +192,60 @@ struct Fleet<C> {
     broken: Option<Outcome>,
 }
 
+/// The search for tasks that run, page by page.
+struct Listing {
+    /// Judges failures as those of a poll; it never gets a good answer, and is replaced by a new one after each page.
+    failures: Waiter,
+    next: Next,
+    running: Vec<TaskId>,
+    /// Every task on the pages so far: a server that repeats a page has no more of them.
+    known: BTreeSet<TaskId>,
+    offset: usize,
+}
+
+/// A request that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    List,
+    Task(usize),
+}
+
 impl<C: Cloud> Fleet<C> {
     fn new(cloud: Arc<C>, plan: Plan, clock: Clock) -> Self {
         let now = clock.elapsed();
-        let task =
-            |id| TaskWait { id, waiter: Waiter::new(plan.rules.clone(), now), outcome: None, next: Next::StatsAt(now) };
-        Self {
+        let mut fleet = Self {
             cloud,
             clock,
             budget: Budget::new(plan.requests_per_second),
+            rules: plan.rules,
             fail_fast: plan.fail_fast,
-            tasks: plan.tasks.into_iter().map(task).collect(),
+            listing: None,
+            tasks: Vec::new(),
             ended: VecDeque::new(),
             in_flight: JoinSet::new(),
             signing_in: false,
             broken: None,
+        };
+        match plan.tasks {
+            Tasks::Named(tasks) => fleet.begin(tasks, now),
+            Tasks::AllRunning => {
+                fleet.listing = Some(Listing {
+                    failures: Waiter::new(fleet.rules.clone(), now),
+                    next: Next::StatsAt(now),
+                    running: Vec::new(),
+                    known: BTreeSet::new(),
+                    offset: 0,
+                });
+            }
         }
+        fleet
+    }
+
+    fn begin(&mut self, tasks: Vec<TaskId>, now: Duration) {
+        let rules = &self.rules;
+        let begin =
+            |id| TaskWait { id, waiter: Waiter::new(rules.clone(), now), outcome: None, next: Next::StatsAt(now) };
+        self.tasks = tasks.into_iter().map(begin).collect();
     }
 
     /// How the whole wait ends, once that is certain.
@@ -192,7 +259,8 @@ impl<C: Cloud> Fleet<C> {
             return Some(outcome.clone());
         }
         let bad = outcomes().find(|outcome| !outcome.is_ready());
-        if self.ended.len() == self.tasks.len() {
+        // Of no tasks, none is ready.
+        if !self.tasks.is_empty() && self.ended.len() == self.tasks.len() {
             return Some(bad.cloned().unwrap_or(Outcome::Ready));
         }
         bad.filter(|_| self.fail_fast).cloned()
@@ -201,52 +269,56 @@ impl<C: Cloud> Fleet<C> {
     /// Sends requests that are due, longest due first, as far as the budget goes.
     fn send_what_is_due(&mut self) {
         let now = self.clock.elapsed();
-        while let Some(task) = self.next_task().filter(|&(at, _)| at <= now).map(|(_, task)| task) {
+        while let Some(due) = self.next_due().filter(|&(at, _)| at <= now).map(|(_, due)| due) {
             if self.signing_in || !self.budget.try_take(now) {
                 return;
             }
-            if self.cloud.needs_sign_in() {
+            let cloud = Arc::clone(&self.cloud);
+            if cloud.needs_sign_in() {
                 self.signing_in = true;
-                let cloud = Arc::clone(&self.cloud);
                 self.in_flight.spawn(async move { Answer::SignedIn { result: cloud.sign_in().await, asked: now } });
                 return;
             }
-            let Some(wait) = self.tasks.get_mut(task) else { return };
-            let (cloud, id) = (Arc::clone(&self.cloud), wait.id.clone());
-            match std::mem::replace(&mut wait.next, Next::InFlight) {
-                Next::StatsAt(_) => self
-                    .in_flight
-                    .spawn(async move { Answer::Stats { task, result: cloud.stats(&id).await, asked: now } }),
-                Next::StatusNow => {
-                    self.in_flight.spawn(async move { Answer::Status { task, result: cloud.detail(&id).await } })
+            match due {
+                Due::List => {
+                    let Some(listing) = &mut self.listing else { return };
+                    listing.next = Next::InFlight;
+                    let offset = listing.offset;
+                    self.in_flight.spawn(async move { Answer::List { result: cloud.list(offset).await, asked: now } });
                 }
-                Next::InFlight | Next::Nothing => return,
-            };
+                Due::Task(task) => {
+                    let Some(wait) = self.tasks.get_mut(task) else { return };
+                    let id = wait.id.clone();
+                    match std::mem::replace(&mut wait.next, Next::InFlight) {
+                        Next::StatsAt(_) => self
+                            .in_flight
+                            .spawn(async move { Answer::Stats { task, result: cloud.stats(&id).await, asked: now } }),
+                        Next::StatusNow => self
+                            .in_flight
+                            .spawn(async move { Answer::Status { task, result: cloud.detail(&id).await } }),
+                        Next::InFlight | Next::Nothing => return,
+                    };
+                }
+            }
         }
     }
 
-    /// The task whose request is due first; one that waits for its status goes before all others.
-    fn next_task(&self) -> Option<(Duration, usize)> {
-        self.tasks
-            .iter()
-            .enumerate()
-            .filter_map(|(task, wait)| match wait.next {
-                Next::StatusNow => Some((Duration::ZERO, task)),
-                Next::StatsAt(at) => Some((at, task)),
-                Next::InFlight | Next::Nothing => None,
-            })
-            .min()
+    /// The request that is due first; a status goes before everything else.
+    fn next_due(&self) -> Option<(Duration, Due)> {
+        let tasks = self.tasks.iter().enumerate().map(|(task, wait)| (wait.next, Due::Task(task)));
+        let listing = self.listing.iter().map(|listing| (listing.next, Due::List));
+        tasks.chain(listing).filter_map(|(next, due)| Some((next.due_at()?, due))).min()
     }
 
     /// When the loop has to look around again, if nothing happens before.
     fn wake_at(&self) -> Duration {
-        let due = match self.next_task() {
+        let due = match self.next_due() {
             Some((at, _)) if !self.signing_in => at.max(self.budget.free_at()),
             _ => Duration::MAX,
         };
-        let give_up =
-            self.tasks.iter().filter(|task| task.outcome.is_none()).filter_map(|task| task.waiter.give_up_at());
-        give_up.fold(due, Duration::min).min(FAR_AWAY)
+        let tasks = self.tasks.iter().filter(|task| task.outcome.is_none()).map(|task| &task.waiter);
+        let listing = self.listing.iter().map(|listing| &listing.failures);
+        tasks.chain(listing).filter_map(Waiter::give_up_at).fold(due, Duration::min).min(FAR_AWAY)
     }
 
     fn take(&mut self, answer: Result<Answer, JoinError>, observer: &mut impl Observer) {
@@ -260,20 +332,21 @@ impl<C: Cloud> Fleet<C> {
                     // Whoever was due could not look: for each of them this was a failed poll.
                     Err(error) => {
                         for task in 0..self.tasks.len() {
-                            let due = self.tasks.get(task).is_some_and(|wait| match wait.next {
-                                Next::StatsAt(at) => at <= now,
-                                Next::StatusNow => true,
-                                Next::InFlight | Next::Nothing => false,
-                            });
-                            if due {
+                            let next = self.tasks.get(task).and_then(|wait| wait.next.due_at());
+                            if next.is_some_and(|at| at <= now) {
                                 self.step(task, now, observer, |waiter| {
                                     waiter.handle_stats(asked, now, Err(error.clone()))
                                 });
                             }
                         }
+                        self.list_failed(asked, now, error);
                     }
                 }
             }
+            Ok(Answer::List { result, asked }) => match result {
+                Ok(page) => self.listed(now, page, observer),
+                Err(error) => self.list_failed(asked, now, error),
+            },
             Ok(Answer::Stats { task, result, asked }) => {
                 self.step(task, now, observer, |waiter| waiter.handle_stats(asked, now, result));
             }
@@ -294,6 +367,49 @@ impl<C: Cloud> Fleet<C> {
                 self.step(task, now, observer, |waiter| Step::Done(waiter.handle_give_up()));
             }
         }
+        if let Some(listing) =
+            self.listing.as_mut().filter(|listing| listing.failures.give_up_at().is_some_and(|at| at <= now))
+        {
+            self.broken = Some(listing.failures.handle_give_up());
+        }
+    }
+
+    /// Takes a page of tasks, and begins to wait once it was the last one.
+    fn listed(&mut self, now: Duration, page: Page, observer: &mut impl Observer) {
+        let Some(listing) = &mut self.listing else { return };
+        listing.offset += page.tasks.len();
+        let before = listing.known.len();
+        for (id, status) in page.tasks {
+            if listing.known.insert(id.clone()) && status.is_running() {
+                listing.running.push(id);
+            }
+        }
+        if listing.known.len() > before && page.total.is_none_or(|total| listing.offset < total) {
+            listing.failures = Waiter::new(self.rules.clone(), now);
+            listing.next = Next::StatsAt(now);
+            return;
+        }
+        let Some(listing) = self.listing.take() else { return };
+        if listing.running.is_empty() {
+            // Nothing to wait for is no evidence of anything.
+            self.broken = Some(Outcome::InvalidInput(
+                "`task-id` is `all-running`, but no migration task of the project is running; name the tasks"
+                    .to_owned(),
+            ));
+            return;
+        }
+        let others = listing.known.len() - listing.running.len();
+        self.begin(listing.running, now);
+        observer.listed(now, &self.tasks, others);
+    }
+
+    fn list_failed(&mut self, asked: Duration, now: Duration, error: ApiError) {
+        let Some(listing) = &mut self.listing else { return };
+        match listing.failures.handle_stats(asked, now, Err(error)) {
+            Step::StatsAt(at) => listing.next = Next::StatsAt(at),
+            Step::StatusNow => listing.next = Next::StatsAt(now),
+            Step::Done(outcome) => self.broken = Some(outcome),
+        }
     }
 
     fn step(
@@ -306,15 +422,18 @@ impl<C: Cloud> Fleet<C> {
         let several = self.tasks.len() > 1;
         let Some(wait) = self.tasks.get_mut(task).filter(|wait| wait.outcome.is_none()) else { return };
         match handle(&mut wait.waiter) {
+            // In the middle of a poll: what there is to tell, comes with its end.
             Step::StatusNow => wait.next = Next::StatusNow,
             Step::StatsAt(at) => {
+                let notes = wait.waiter.take_notes();
                 wait.next = Next::StatsAt(at);
-                observer.looked(now, wait, Some(at));
+                observer.looked(now, wait, &notes, Some(at));
             }
             Step::Done(outcome) => {
+                let notes = wait.waiter.take_notes();
                 wait.next = Next::Nothing;
                 wait.outcome = Some((outcome, now));
-                observer.looked(now, wait, None);
+                observer.looked(now, wait, &notes, None);
                 if several {
                     observer.ended(now, wait);
                 }

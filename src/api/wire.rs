@@ -3,6 +3,8 @@
 //! The vendor's table says strings where its example shows numbers, so both are accepted. Absent, null and empty are
 //! unknown. Any other shape is an error that names the field, never a guess.
 
+use super::Page;
+use crate::config::TaskId;
 use crate::escape;
 use crate::migration::{Detail, Reading, Status};
 use serde::Deserialize;
@@ -72,6 +74,37 @@ pub fn detail(body: &[u8]) -> Result<Detail, Malformed> {
         task_status: word("task_status", body.task_status)?,
         migration_method: word("migration_method", body.migration_method)?,
     })
+}
+
+/// `ListMigrationTasks`.
+#[derive(Deserialize)]
+struct ListBody {
+    count: Option<Value>,
+    migration_tasks: Option<Vec<ListEntry>>,
+}
+
+#[derive(Deserialize)]
+struct ListEntry {
+    task_id: Option<String>,
+    status: Option<String>,
+}
+
+/// Reads one page of the project's tasks.
+///
+/// # Errors
+/// Where it is no list, or an entry lacks its id or status: a task that is left out would never be waited for.
+pub fn page(body: &[u8]) -> Result<Page, Malformed> {
+    let body: ListBody = serde_json::from_slice(body).map_err(|error| {
+        Malformed(format!("the list of tasks is not one, at line {} column {}", error.line(), error.column()))
+    })?;
+    let entries = body.migration_tasks.ok_or_else(|| Malformed("`migration_tasks` is missing".to_owned()))?;
+    let total = integer("count", body.count.as_ref())?.map(|count| usize::try_from(count).unwrap_or_default());
+    let tasks = entries.into_iter().map(|entry| {
+        let id = entry.task_id.as_deref().and_then(TaskId::parse);
+        let status = entry.status.map(|status| Status::parse(&escape::line(&status)));
+        id.zip(status).ok_or_else(|| Malformed("a task in the list has no id or no status".to_owned()))
+    });
+    Ok(Page { total, tasks: tasks.collect::<Result<_, _>>()? })
 }
 
 /// The parser's own words are not passed on where they could quote the body.
@@ -196,6 +229,22 @@ mod tests {
         ] {
             let error = read(body).expect_err(body);
             assert!(error.contains(field), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_complete_or_no_list() {
+        let list = r#"{"count":2,"migration_tasks":[{"task_id":"31c6fd2b2893430b90ffd1adb8060585","status":"MIGRATING","x":1},
+            {"task_id":"31c6fd2b2893430b90ffd1adb8060586","status":"SUCCESS"}]}"#;
+        let page = page(list.as_bytes()).unwrap();
+        assert_eq!((page.total, page.tasks.len()), (Some(2), 2));
+        for bad in [
+            "{}",
+            "[]",
+            r#"{"migration_tasks":[{"task_id":"x","status":"MIGRATING"}]}"#,
+            r#"{"migration_tasks":[{"task_id":"31c6fd2b2893430b90ffd1adb8060585"}]}"#,
+        ] {
+            assert!(super::page(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 

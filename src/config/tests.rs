@@ -81,7 +81,13 @@ fn task_ids_are_separated_by_anything_and_taken_once() {
     let a = "31c6fd2b-2893-430b-90ff-d1adb8060585";
     let b = "31C6FD2B2893430B90FFD1ADB8060586";
     let config = resolve_with(&[("DCS_TASK_ID", &format!(" {a},\n{b} ,{a}, "))]).unwrap();
-    assert_eq!(config.plan.tasks.iter().map(TaskId::as_str).collect::<Vec<_>>(), [a, b]);
+    let ids = |config: Config| match config.plan.tasks {
+        Tasks::Named(tasks) => tasks.iter().map(|task| task.as_str().to_owned()).collect::<Vec<_>>(),
+        Tasks::AllRunning => vec!["all-running".to_owned()],
+    };
+    assert_eq!(ids(config), [a, b]);
+    assert_eq!(ids(resolve_with(&[("DCS_TASK_ID", "all-running")]).unwrap()), ["all-running"]);
+    assert!(resolve_with(&[("DCS_TASK_ID", &format!("all-running {a}"))]).is_err());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{Report, json, words};
 use crate::api::SignedIn;
 use crate::config::{Forge, LogFormat, TaskId};
 use crate::escape;
-use crate::wait::{Clock, Note, Observer, Rules, TaskWait};
+use crate::wait::{Clock, Note, Observer, Rules, TaskWait, Tasks};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -190,13 +190,16 @@ impl Console {
     }
 
     /// Begins the story.
-    pub fn begin(&mut self, tasks: &[TaskId], rules: &Rules, sign_in: &str, endpoint: &str) {
+    pub fn begin(&mut self, tasks: &Tasks, rules: &Rules, sign_in: &str, endpoint: &str) {
         self.rules = Some(rules.clone());
-        self.several = tasks.len() > 1;
         let title = match tasks {
-            [task] => format!("Waiting for migration task {}", task.as_str()),
-            tasks => format!("Waiting for {} migration tasks", tasks.len()),
+            Tasks::Named(tasks) => match tasks.as_slice() {
+                [task] => format!("Waiting for migration task {}", task.as_str()),
+                tasks => format!("Waiting for {} migration tasks", tasks.len()),
+            },
+            Tasks::AllRunning => "Waiting for all migration tasks that are running".to_owned(),
         };
+        self.several = matches!(tasks, Tasks::Named(tasks) if tasks.len() > 1);
         match self.forge {
             _ if self.json => info!("{title}"),
             Forge::GitHub => self.lines.out(format!("::group::{}", escape::command_data(&title))),
@@ -309,7 +312,7 @@ fn weight(note: &Note) -> Weight {
 }
 
 impl Observer for Console {
-    fn looked(&mut self, now: Duration, task: &mut TaskWait, next: Option<Duration>) {
+    fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
         let Some(rules) = self.rules.clone() else { return };
         let prefix = if self.several {
             format!("task {}: ", task.id.as_str().get(..8).unwrap_or_default())
@@ -317,9 +320,9 @@ impl Observer for Console {
             String::new()
         };
         let mut minor = false;
-        for note in task.waiter.take_notes() {
-            let text = words::note(&note);
-            match weight(&note) {
+        for note in notes {
+            let text = words::note(note);
+            match weight(note) {
                 Weight::Warning => warn!("{prefix}{text}"),
                 Weight::Line => info!("{prefix}{text}"),
                 Weight::Minor => minor = true,
@@ -337,6 +340,16 @@ impl Observer for Console {
             offset: reading.and_then(|reading| reading.offset),
         };
         self.said.insert(task.id.clone(), said);
+    }
+
+    fn listed(&mut self, _: Duration, running: &[TaskWait], others: usize) {
+        self.several = running.len() > 1;
+        for task in running {
+            info!("task {} is running", task.id.as_str());
+        }
+        if others > 0 {
+            info!("{} not running: not waited for", words::plural(others as u64, "task"));
+        }
     }
 
     fn signed_in(&mut self, _: Duration, session: &SignedIn) {

@@ -19,6 +19,8 @@ struct Script {
     session: Mutex<Option<(Duration, Duration)>>,
     /// How long a session lives; `None`: none is needed.
     lifetime: Option<Duration>,
+    /// The project's tasks, two a page.
+    pages: Vec<Vec<(u32, &'static str)>>,
 }
 
 impl Script {
@@ -30,6 +32,7 @@ impl Script {
             answer: Box::new(answer),
             session: Mutex::default(),
             lifetime: None,
+            pages: Vec::new(),
         }
     }
 
@@ -71,6 +74,12 @@ impl Cloud for Script {
         self.take("detail").await;
         Ok(Detail { status: Status::parse("INCRMIGEATING"), task_status: None, migration_method: None })
     }
+    async fn list(&self, offset: usize) -> Result<Page, ApiError> {
+        self.take("list").await;
+        let page = self.pages.get(offset / 2).cloned().unwrap_or_default();
+        let tasks = page.iter().map(|&(n, status)| (task(n), Status::parse(status))).collect();
+        Ok(Page { total: None, tasks })
+    }
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -78,7 +87,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 struct Silent;
 
 impl Observer for Silent {
-    fn looked(&mut self, _: Duration, _: &mut TaskWait, _: Option<Duration>) {}
+    fn looked(&mut self, _: Duration, _: &TaskWait, _: &[Note], _: Option<Duration>) {}
+    fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
     fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
     fn ended(&mut self, _: Duration, _: &TaskWait) {}
 }
@@ -89,7 +99,7 @@ fn task(n: u32) -> TaskId {
 
 fn plan(tasks: u32) -> Plan {
     Plan {
-        tasks: (1..=tasks).map(task).collect(),
+        tasks: Tasks::Named((1..=tasks).map(task).collect()),
         rules: Rules {
             condition: Condition { goal: Goal::Completed, max_offset: 0 },
             stable_polls: 1,
@@ -252,4 +262,32 @@ async fn the_budget_holds_over_all_tasks() {
         assert!(window[4].0 - window[0].0 >= Duration::from_secs(1));
     }
     assert!(times.len() >= 230, "{}", times.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_running_waits_for_what_the_project_s_list_shows_as_running() {
+    let pages = vec![
+        vec![(1, "SUCCESS"), (2, "MIGRATING")],
+        vec![(3, "INCRMIGEATING"), (4, "RUNNING")],
+        vec![(5, "FULLMIGRATING")],
+    ];
+    let script = Script { pages, ..Script::new(|at, _| migrating(at < Duration::from_secs(7))) };
+    let (outcome, _, script, tasks) = run(script, Plan { tasks: Tasks::AllRunning, ..plan(0) }).await;
+    assert!(outcome.is_ready());
+    assert_eq!(tasks.iter().map(|wait| wait.id.clone()).collect::<Vec<_>>(), [task(2), task(3), task(5)]);
+    assert_eq!(script.asked.lock().unwrap().iter().filter(|(_, what)| *what == "list").count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_to_wait_for_is_never_ready() {
+    // The last of these serves the same page for ever.
+    for pages in
+        [Vec::new(), vec![vec![(1, "SUCCESS"), (2, "SUCCESS")]; 10_000], vec![vec![(1, "SUCCESS"), (2, "TERMINATED")]]]
+    {
+        let script = Script { pages, ..Script::new(|_, _| migrating(false)) };
+        let (outcome, ..) = run(script, Plan { tasks: Tasks::AllRunning, ..plan(0) }).await;
+        assert!(matches!(outcome, Outcome::InvalidInput(_)), "{outcome:?}");
+    }
+    let (outcome, ..) = run(Script::new(|_, _| migrating(false)), plan(0)).await;
+    assert!(matches!(outcome, Outcome::TimedOut), "{outcome:?}");
 }
