@@ -28,6 +28,7 @@ use api::Client;
 use config::cli::{self, DemoFlags, Flags, Invocation, SimulateFlags};
 use config::{Config, Environment, Forge, LogFormat, Output, Problem, Problems};
 use report::console::{Console, Lines};
+use report::history::Recorder;
 use report::{Report, TaskReport};
 use simulator::{Auth, Options, Scenario, Simulator};
 use std::net::SocketAddr;
@@ -163,8 +164,9 @@ async fn wait_for(
         }
         Forge::GitLab | Forge::None => Arc::new(|_| {}),
     };
+    let mut recorder = Recorder::default();
     let (outcome, tasks) = match Client::new(connection, credentials, clock, mask) {
-        Ok(client) => wait::wait(Arc::new(client), plan, clock, interrupts, console).await,
+        Ok(client) => wait::wait(Arc::new(client), plan, clock, interrupts, &mut (console, &mut recorder)).await,
         Err(error) => (Outcome::Rejected(error), Vec::new()),
     };
     let now = clock.elapsed();
@@ -172,7 +174,8 @@ async fn wait_for(
         goal: Some(rules.condition.goal),
         outcome: Some(outcome),
         rules: Some(rules),
-        tasks: tasks.iter().map(|task| TaskReport::of(task, now)).collect(),
+        tasks: tasks.iter().map(|task| TaskReport::of(task, recorder.take(&task.id), now)).collect(),
+        events: recorder.events,
         ..Report::without_tasks(output, None, clock.wall())
     }
 }

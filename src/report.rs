@@ -5,10 +5,12 @@
 pub mod console;
 pub mod github;
 pub mod gitlab;
+pub mod history;
 pub mod json;
 pub mod markdown;
 pub mod words;
 
+use self::history::History;
 use crate::api::ApiError;
 use crate::condition::{Check, Goal};
 use crate::config::{Output, ReportFormat, TaskId};
@@ -31,6 +33,8 @@ pub struct Report {
     pub rules: Option<Rules>,
     /// Each task.
     pub tasks: Vec<TaskReport>,
+    /// What happened to no task in particular, in words, with the time since the start of the process.
+    pub events: Vec<(Duration, String)>,
     /// From the start of the process.
     pub elapsed: Duration,
     /// Wall clock.
@@ -68,13 +72,15 @@ pub struct TaskReport {
     pub failing: Option<ApiError>,
     /// From the start of the process to the end of this task's wait.
     pub elapsed: Duration,
+    /// How it came there.
+    pub history: History,
     /// How far it is, to find the least advanced.
     advance: (u32, u8, f64, i64),
 }
 
 impl TaskReport {
     /// The state of a task's wait at `now`.
-    pub fn of(task: &TaskWait, now: Duration) -> Self {
+    pub fn of(task: &TaskWait, history: History, now: Duration) -> Self {
         let waiter = &task.waiter;
         let seen = waiter.seen();
         Self {
@@ -91,6 +97,7 @@ impl TaskReport {
             failed_polls: waiter.failed_polls(),
             failing: waiter.failing().cloned(),
             elapsed: task.outcome.as_ref().map_or(now, |&(_, at)| at),
+            history,
             advance: waiter.advance(),
         }
     }
@@ -104,6 +111,7 @@ impl Report {
             goal: output.goal,
             rules: None,
             tasks: Vec::new(),
+            events: Vec::new(),
             elapsed: Duration::ZERO,
             started_at,
             finished_at: None,

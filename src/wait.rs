@@ -53,6 +53,26 @@ pub trait Observer {
     fn ended(&mut self, now: Duration, task: &TaskWait);
 }
 
+/// Two observers, told one after the other.
+impl<A: Observer, B: Observer> Observer for (&mut A, &mut B) {
+    fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
+        self.0.looked(now, task, notes, next);
+        self.1.looked(now, task, notes, next);
+    }
+    fn listed(&mut self, now: Duration, running: &[TaskWait], others: usize) {
+        self.0.listed(now, running, others);
+        self.1.listed(now, running, others);
+    }
+    fn signed_in(&mut self, now: Duration, session: &SignedIn) {
+        self.0.signed_in(now, session);
+        self.1.signed_in(now, session);
+    }
+    fn ended(&mut self, now: Duration, task: &TaskWait) {
+        self.0.ended(now, task);
+        self.1.ended(now, task);
+    }
+}
+
 /// One task, and how far its wait is.
 #[derive(Debug)]
 pub struct TaskWait {

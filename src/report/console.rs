@@ -9,7 +9,7 @@ use crate::escape;
 use crate::wait::{Clock, Note, Observer, Rules, TaskWait, Tasks};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -162,7 +162,8 @@ pub struct Console {
     json: bool,
     clock: Clock,
     rules: Option<Rules>,
-    several: bool,
+    /// How much of an id names a task among several; nothing where there is but one.
+    named_by: usize,
     said: HashMap<TaskId, Said>,
     section_open: bool,
 }
@@ -186,7 +187,7 @@ impl Console {
         let layer = LogLayer { lines: lines.clone(), clock, json, to_out };
         // Fails where a subscriber is set already, as in tests; then that one gets the events.
         let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
-        Self { lines, forge, json, clock, rules: None, several: false, said: HashMap::new(), section_open: false }
+        Self { lines, forge, json, clock, rules: None, named_by: 0, said: HashMap::new(), section_open: false }
     }
 
     /// Begins the story.
@@ -199,7 +200,9 @@ impl Console {
             },
             Tasks::AllRunning => "Waiting for all migration tasks that are running".to_owned(),
         };
-        self.several = matches!(tasks, Tasks::Named(tasks) if tasks.len() > 1);
+        if let Tasks::Named(tasks) = tasks {
+            self.named_by = named_by(tasks.iter().map(TaskId::as_str));
+        }
         match self.forge {
             _ if self.json => info!("{title}"),
             Forge::GitHub => self.lines.out(format!("::group::{}", escape::command_data(&title))),
@@ -289,6 +292,18 @@ impl Console {
     }
 }
 
+/// How much of an id tells tasks apart: its beginning where that is enough.
+fn named_by<'a>(ids: impl Iterator<Item = &'a str>) -> usize {
+    const SHORT: usize = 8;
+    let ids: Vec<&str> = ids.collect();
+    let beginnings: HashSet<&str> = ids.iter().filter_map(|id| id.get(..SHORT)).collect();
+    match ids.len() {
+        0 | 1 => 0,
+        several if beginnings.len() == several => SHORT,
+        _ => usize::MAX,
+    }
+}
+
 /// Powers of four: a change of it is worth a line.
 fn magnitude(offset: i64) -> u32 {
     (64 - offset.unsigned_abs().leading_zeros()).div_ceil(2)
@@ -314,10 +329,9 @@ fn weight(note: &Note) -> Weight {
 impl Observer for Console {
     fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
         let Some(rules) = self.rules.clone() else { return };
-        let prefix = if self.several {
-            format!("task {}: ", task.id.as_str().get(..8).unwrap_or_default())
-        } else {
-            String::new()
+        let prefix = match self.named_by {
+            0 => String::new(),
+            length => format!("task {}: ", task.id.as_str().get(..length).unwrap_or(task.id.as_str())),
         };
         let mut minor = false;
         for note in notes {
@@ -343,7 +357,7 @@ impl Observer for Console {
     }
 
     fn listed(&mut self, _: Duration, running: &[TaskWait], others: usize) {
-        self.several = running.len() > 1;
+        self.named_by = named_by(running.iter().map(|task| task.id.as_str()));
         for task in running {
             info!("task {} is running", task.id.as_str());
         }
@@ -353,8 +367,7 @@ impl Observer for Console {
     }
 
     fn signed_in(&mut self, _: Duration, session: &SignedIn) {
-        let lifetime = session.lifetime.map(|lifetime| format!(", valid for {}", words::duration(lifetime)));
-        info!("signed in by {}{}", session.kind, lifetime.unwrap_or_default());
+        info!("{}", words::signed_in(session));
     }
 
     fn ended(&mut self, _: Duration, task: &TaskWait) {

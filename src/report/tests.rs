@@ -23,6 +23,7 @@ fn report(goal: Goal, outcome: Outcome, task: TaskReport) -> Report {
             deadline: Duration::from_secs(3600),
         }),
         tasks: vec![TaskReport { outcome: Some(outcome), ..task }],
+        events: Vec::new(),
         elapsed: Duration::from_secs(754),
         started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400),
         finished_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_479_154)),
@@ -48,6 +49,7 @@ fn task(reading: Reading, status: Option<&str>, check: Check) -> TaskReport {
         failed_polls: 2,
         failing: None,
         elapsed: Duration::from_secs(754),
+        history: History::default(),
         advance: (0, 0, 0.0, 0),
     }
 }

@@ -3,7 +3,7 @@
 //! Everything is a lower-case fragment on one line, made of visible text; renderers escape it for their medium.
 
 use super::{Report, TaskReport};
-use crate::api::Class;
+use crate::api::{Class, SignedIn};
 use crate::condition::{Check, Failure, Goal, Missing, Suspicion};
 use crate::migration::{Phase, Reading, StatusClass};
 use crate::wait::{Note, Outcome, Rules, TaskWait};
@@ -383,6 +383,12 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
         });
     }
     parts.join(", ")
+}
+
+/// A session that was obtained.
+pub fn signed_in(session: &SignedIn) -> String {
+    let lifetime = session.lifetime.map(|lifetime| format!(", valid for {}", duration(lifetime)));
+    format!("signed in by {}{}", session.kind, lifetime.unwrap_or_default())
 }
 
 /// A note, for one line of a log.

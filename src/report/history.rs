@@ -1,0 +1,131 @@
+//! What happened during a wait, kept small however long it lasts.
+
+use super::words;
+use crate::wait::{Note, Observer, TaskWait};
+use crate::{api::SignedIn, config::TaskId, migration::Reading};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Readings that are kept; twice as many are thinned to every second one.
+pub const MOST_READINGS: usize = 1000;
+/// Events that are kept from the beginning; of those after that, the newest [`MOST_EVENTS`].
+pub const MOST_EVENTS: usize = 100;
+
+/// The course of one task's wait.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// Readings in order, with the time since the start of the process. The first and the newest are always there.
+    pub readings: Vec<(Duration, Reading)>,
+    /// How many readings there were.
+    pub total_readings: u64,
+    /// What happened, in words, in order.
+    pub events: Vec<(Duration, String)>,
+    /// How many events in the middle are left out.
+    pub omitted_events: u64,
+    /// Every so many readings, one is kept.
+    stride: u64,
+}
+
+impl History {
+    /// Adds a reading. One that was only kept for being the newest gives way.
+    pub fn add_reading(&mut self, at: Duration, reading: &Reading) {
+        let stride = self.stride.max(1);
+        if self.total_readings > 0 && !(self.total_readings - 1).is_multiple_of(stride) {
+            self.readings.pop();
+        }
+        self.readings.push((at, reading.clone()));
+        self.total_readings += 1;
+        if self.readings.len() >= 2 * MOST_READINGS {
+            let mut n = 0;
+            self.readings.retain(|_| {
+                n += 1;
+                n % 2 == 1
+            });
+            self.stride = stride * 2;
+            // What was thinned out at the end comes back as the newest.
+            if self.readings.last().is_some_and(|&(last, _)| last != at) {
+                self.readings.push((at, reading.clone()));
+            }
+        }
+    }
+
+    /// Adds an event.
+    pub fn add_event(&mut self, at: Duration, text: String) {
+        if self.events.len() >= 2 * MOST_EVENTS {
+            self.events.remove(MOST_EVENTS);
+            self.omitted_events += 1;
+        }
+        self.events.push((at, text));
+    }
+}
+
+/// Keeps the history of every task.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    tasks: BTreeMap<TaskId, History>,
+    /// Renewals and the like, which belong to no task.
+    pub events: Vec<(Duration, String)>,
+}
+
+impl Recorder {
+    /// Hands out the history of a task.
+    pub fn take(&mut self, task: &TaskId) -> History {
+        self.tasks.remove(task).unwrap_or_default()
+    }
+}
+
+impl Observer for Recorder {
+    fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], _: Option<Duration>) {
+        let history = self.tasks.entry(task.id.clone()).or_default();
+        if let Some(seen) = task.waiter.seen().filter(|seen| seen.at == now) {
+            history.add_reading(now, &seen.reading);
+        }
+        for note in notes {
+            history.add_event(now, words::note(note));
+        }
+    }
+
+    fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
+
+    fn signed_in(&mut self, now: Duration, session: &SignedIn) {
+        // A session of a minute in a wait of a day would fill the list; a day's worth of the usual ones does not.
+        if self.events.len() < 2 * MOST_EVENTS {
+            self.events.push((now, words::signed_in(session)));
+        }
+    }
+
+    fn ended(&mut self, _: Duration, _: &TaskWait) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_week_of_readings_stays_small_and_keeps_its_ends() {
+        let mut history = History::default();
+        for n in 0..120_960_u64 {
+            history.add_reading(Duration::from_secs(5 * n), &Reading { offset: Some(n as i64), ..Reading::default() });
+            assert!(history.readings.len() <= 2 * MOST_READINGS);
+            assert_eq!(history.readings[0].1.offset, Some(0));
+            assert_eq!(history.readings.last().unwrap().1.offset, Some(n as i64));
+            assert!(history.readings.windows(2).all(|pair| pair[0].0 < pair[1].0) || n % 1000 != 0);
+        }
+        assert!(history.readings.len() >= MOST_READINGS);
+        // Evenly thinned, but for the newest.
+        let gaps: Vec<Duration> = history.readings.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+        assert!(gaps[..gaps.len() - 1].iter().all(|&gap| gap == gaps[0]));
+        assert_eq!(history.total_readings, 120_960);
+    }
+
+    #[test]
+    fn events_keep_the_beginning_and_the_newest() {
+        let mut history = History::default();
+        for n in 0..1000 {
+            history.add_event(Duration::from_secs(n), n.to_string());
+        }
+        assert_eq!(history.events.len(), 2 * MOST_EVENTS);
+        assert_eq!((history.events[99].1.as_str(), history.events[100].1.as_str()), ("99", "900"));
+        assert_eq!((history.events[199].1.as_str(), history.omitted_events), ("999", 800));
+    }
+}
