@@ -19,6 +19,7 @@ use inputs::{INPUTS, Input};
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -31,6 +32,8 @@ pub struct Environment {
     pub arguments: Vec<OsString>,
     /// Environment variables.
     pub variables: BTreeMap<String, OsString>,
+    /// Whether standard error is a terminal.
+    pub has_terminal: bool,
 }
 
 impl Environment {
@@ -39,6 +42,7 @@ impl Environment {
     pub fn of_process() -> Self {
         Self {
             arguments: std::env::args_os().skip(1).collect(),
+            has_terminal: std::io::stderr().is_terminal(),
             variables: std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value)).collect(),
         }
     }
@@ -99,6 +103,8 @@ pub struct Output {
     pub dotenv: Option<PathBuf>,
     /// Report files.
     pub reports: Vec<ReportFile>,
+    /// Whether a live view can be drawn: a terminal, outside of CI, that understands more than text.
+    pub on_terminal: bool,
     /// Lines or JSON.
     pub log_format: LogFormat,
     /// What is logged.
@@ -344,8 +350,11 @@ impl Reader<'_> {
             (None, Forge::GitLab) => Some(PathBuf::from("dcs-migration.env")),
             (None, Forge::GitHub | Forge::None) => None,
         };
+        let is_dumb = self.environment.get("TERM").is_none_or(|term| term == "dumb");
+        let is_ci = self.environment.get("CI").is_some();
         Output {
             forge,
+            on_terminal: self.environment.has_terminal && !is_dumb && !is_ci && forge == Forge::None,
             github_output,
             step_summary: step_summary.filter(|_| wants_summary),
             dotenv,
@@ -625,7 +634,7 @@ impl Reader<'_> {
 }
 
 /// A level for our own code; other crates only warn, and at `trace` inform.
-pub fn level(filter: LevelFilter) -> Targets {
+fn level(filter: LevelFilter) -> Targets {
     Targets::new().with_target("dcs_migration_wait", filter).with_default(filter.min(LevelFilter::WARN))
 }
 

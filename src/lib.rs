@@ -94,6 +94,7 @@ async fn dispatch(environment: Environment, clock: Clock, lines: &Lines) -> u8 {
                 wait_and_report(&output, Err(problems), clock, lines, &mut interrupts).await
             }
         },
+        Invocation::Refused => refuse(&problems, lines),
         Invocation::Simulate(flags) => simulate(&flags, problems, clock, lines, &mut interrupts).await,
     }
 }
@@ -111,7 +112,7 @@ async fn wait_and_report(
     let left = (deadline + GRACE_AFTER_DEADLINE).saturating_sub(clock.elapsed());
     watchdog.end_within(left, if config.is_ok() { exit_code::TIMEOUT } else { exit_code::INVALID_INPUT });
 
-    let mut console = Console::start(lines.clone(), output.forge, output.log_format, output.log_filter.clone(), clock);
+    let mut console = Console::start(lines.clone(), output, clock);
     let started_at = clock.wall();
     report_panics(output, lines, clock);
     for trouble in report::write_answer(output, &Report::without_tasks(output, None, started_at)) {
@@ -192,6 +193,14 @@ fn explain(problems: &Problems, output: &Output, lines: &Lines) {
             Forge::None => lines.err(line),
         }
     }
+}
+
+/// The end of something that is no wait, and has no answer to write.
+fn refuse(problems: &Problems, lines: &Lines) -> u8 {
+    for problem in &problems.0 {
+        lines.err(escape::log(&format!("error: {problem}")));
+    }
+    exit_code::INVALID_INPUT
 }
 
 /// A bug must not leave a stale answer behind: the hook writes every sink and ends the process.
@@ -306,8 +315,8 @@ async fn prepare_demo(
     if problems.0.len() > before {
         return None;
     }
-    let mut demo = Environment::default();
-    const KEPT: [&str; 8] = [
+    let mut demo = Environment { has_terminal: environment.has_terminal, ..Environment::default() };
+    const KEPT: [&str; 9] = [
         "GITHUB_ACTIONS",
         "GITHUB_OUTPUT",
         "GITHUB_STEP_SUMMARY",
@@ -315,7 +324,8 @@ async fn prepare_demo(
         "RUST_LOG",
         "DCS_LOG_LEVEL",
         "DCS_LOG_FORMAT",
-        "NO_COLOR",
+        "CI",
+        "TERM",
     ];
     for name in KEPT {
         if let Some(value) = environment.variables.get(name) {
@@ -360,14 +370,11 @@ async fn simulate(
             if !error.is_empty() {
                 problems.add("--listen", format!("cannot be listened on: {error}"));
             }
-            for problem in &problems.0 {
-                lines.err(escape::log(&format!("error: {problem}")));
-            }
-            return exit_code::INVALID_INPUT;
+            return refuse(&problems, lines);
         }
     };
-    let filter = config::level(tracing_subscriber::filter::LevelFilter::INFO);
-    let _console = Console::start(lines.clone(), Forge::None, LogFormat::Text, filter, clock);
+    let (output, _) = config::resolve(&Environment::default(), Flags::new(), Problems::default());
+    let _console = Console::start(lines.clone(), &output, clock);
     lines.out(simulator::banner(address, simulator.options()).trim_end().to_owned());
     tokio::select! {
         biased;

@@ -8,6 +8,7 @@ pub mod gitlab;
 pub mod history;
 pub mod json;
 pub mod markdown;
+pub mod terminal;
 pub mod words;
 
 use self::history::History;

@@ -20,6 +20,8 @@ pub enum Invocation {
     Demo(DemoFlags, Flags),
     /// Serve the simulated tasks.
     Simulate(SimulateFlags),
+    /// Nothing that could be begun: the problems say why.
+    Refused,
 }
 
 /// Flags of inputs that were set, by the input's name.
@@ -62,7 +64,7 @@ pub fn command() -> Command {
                 "How to sign in: token, access-key, password, oidc [default: token]".to_owned(),
             ))
     };
-    let root = with_inputs(Command::new("dcs-migration-wait"))
+    let root = with_inputs(Command::new(NAME))
         .version(env!("CARGO_PKG_VERSION"))
         .about(
             "Waits until an online Redis migration of a Distributed Cache Service (Open Telekom Cloud, Huawei Cloud) \
@@ -84,7 +86,32 @@ pub fn command() -> Command {
             .about("Serves the simulated DCS alone, to rehearse a pipeline before the night of the cutover")
             .disable_version_flag(true),
     )
+    .subcommand(
+        Command::new("completions")
+            .arg(Arg::new("shell").value_name("SHELL").required(true).help("bash, zsh or fish"))
+            .about("Prints the shell's completions")
+            .disable_version_flag(true),
+    )
+    .subcommand(Command::new("man").about("Prints the man page").disable_version_flag(true))
 }
+
+/// Completions for a shell, where it is one that is known.
+fn completions(shell: &str) -> Option<String> {
+    let shell = shell.parse::<clap_complete::Shell>().ok()?;
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), NAME, &mut script);
+    String::from_utf8(script).ok()
+}
+
+/// The man page, as roff.
+fn man_page() -> Option<String> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command()).render(&mut page).ok()?;
+    String::from_utf8(page).ok()
+}
+
+/// The program's name.
+const NAME: &str = "dcs-migration-wait";
 
 fn option(name: &'static str, value: &'static str, help: String) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help).action(ArgAction::Append).allow_negative_numbers(true)
@@ -106,8 +133,10 @@ fn with_inputs(mut command: Command) -> Command {
 
 fn help(input: &Input) -> String {
     let mut help = input.help.to_owned();
-    if !input.default.is_empty() {
-        help.push_str(&format!(" [default: {}]", input.default));
+    match input.default {
+        "" => {}
+        "required" => help.push_str(" [required]"),
+        default => help.push_str(&format!(" [default: {default}]")),
     }
     help.push_str(&format!(" [env: {}]", environment(input).join(", ")));
     help
@@ -136,10 +165,10 @@ fn after_help() -> String {
 pub fn parse(arguments: &[OsString], problems: &mut Problems) -> Invocation {
     let mut arguments = arguments.to_vec();
     loop {
-        let error = match command().try_get_matches_from(
-            std::iter::once(OsString::from("dcs-migration-wait")).chain(arguments.iter().cloned()),
-        ) {
-            Ok(matches) => return invocation(&matches),
+        let error = match command()
+            .try_get_matches_from(std::iter::once(OsString::from(NAME)).chain(arguments.iter().cloned()))
+        {
+            Ok(matches) => return invocation(&matches, problems),
             Err(error) => error,
         };
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -203,7 +232,7 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
     }
 }
 
-fn invocation(matches: &ArgMatches) -> Invocation {
+fn invocation(matches: &ArgMatches, problems: &mut Problems) -> Invocation {
     match matches.subcommand() {
         Some(("demo", matches)) => {
             let flags = DemoFlags {
@@ -213,6 +242,18 @@ fn invocation(matches: &ArgMatches) -> Invocation {
             };
             Invocation::Demo(flags, inputs(matches))
         }
+        Some(("completions", matches)) => {
+            let shell = last(matches, "shell").unwrap_or_default();
+            completions(&shell).map_or_else(
+                || {
+                    let text = format!("has nothing for `{}`; accepted: bash, zsh, fish", escape::line(&shell));
+                    problems.add("completions", text);
+                    Invocation::Refused
+                },
+                Invocation::Print,
+            )
+        }
+        Some(("man", _)) => Invocation::Print(man_page().unwrap_or_default()),
         Some((_, matches)) => Invocation::Simulate(SimulateFlags {
             listen: last(matches, "listen"),
             scenario: last(matches, "scenario"),

@@ -9,7 +9,7 @@ fn resolve_with(variables: &[(&str, &str)]) -> Result<Config, String> {
         ("DCS_AUTH_TOKEN", "token"),
     ];
     let all = minimum.iter().chain(variables).map(|&(name, value)| (name.to_owned(), value.into())).collect();
-    let environment = Environment { arguments: Vec::new(), variables: all };
+    let environment = Environment { variables: all, ..Environment::default() };
     resolve(&environment, Flags::new(), Problems::default()).1.map_err(|problems| problems.to_string())
 }
 
@@ -117,10 +117,10 @@ fn the_kinds_of_credentials_have_an_order_and_halves_are_mistakes() {
 #[test]
 fn a_secret_shows_in_no_problem_and_no_debug() {
     let environment = Environment {
-        arguments: Vec::new(),
         variables: [("DCS_PASSWORD", "hunter2"), ("DCS_SECRET_KEY", "hunter2"), ("DCS_TASK_ID", "x")]
             .map(|(name, value)| (name.to_owned(), value.into()))
             .into(),
+        ..Environment::default()
     };
     let (_, config) = resolve(&environment, Flags::new(), Problems::default());
     assert!(!config.unwrap_err().to_string().contains("hunter2"));

@@ -2,22 +2,24 @@
 //!
 //! A line goes through a queue to a thread of its own, so that a reader who does not read cannot hold up the wait.
 
+use super::terminal::Live;
 use super::{Report, json, words};
 use crate::api::SignedIn;
-use crate::config::{Forge, LogFormat, TaskId};
+use crate::config::{Forge, LogFormat, Output, TaskId};
 use crate::escape;
 use crate::wait::{Clock, Note, Observer, Rules, TaskWait, Tasks};
+use indicatif::ProgressBar;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber, info, warn};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -25,6 +27,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[derive(Debug, Clone)]
 pub struct Lines {
     queue: SyncSender<Line>,
+    /// The live view, where there is one: lines go above it.
+    below: Arc<OnceLock<ProgressBar>>,
 }
 
 enum Line {
@@ -41,8 +45,10 @@ impl Lines {
     pub fn start() -> Self {
         let (queue, lines) = sync_channel(QUEUE);
         // Where no thread can be had, lines are dropped, and the wait goes on.
-        let _ = std::thread::Builder::new().name("lines".to_owned()).spawn(move || write_lines(&lines));
-        Self { queue }
+        let below = Arc::default();
+        let shared = Arc::clone(&below);
+        let _ = std::thread::Builder::new().name("lines".to_owned()).spawn(move || write_lines(&lines, &shared));
+        Self { queue, below }
     }
 
     /// A line for standard output, as it is.
@@ -65,17 +71,21 @@ impl Lines {
 }
 
 /// A closed stream is no reason to stop: the answer is in the files and the exit code.
-fn write_lines(lines: &Receiver<Line>) {
+fn write_lines(lines: &Receiver<Line>, below: &OnceLock<ProgressBar>) {
+    let above = |write: &dyn Fn()| match below.get() {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    };
     for line in lines {
         match line {
-            Line::Out(text) => {
+            Line::Out(text) => above(&|| {
                 let mut out = io::stdout().lock();
                 let _ = out.write_all(format!("{text}\n").as_bytes());
                 let _ = out.flush();
-            }
-            Line::Err(text) => {
+            }),
+            Line::Err(text) => above(&|| {
                 let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
-            }
+            }),
             Line::Flushed(done) => {
                 let _ = done.send(());
             }
@@ -166,6 +176,9 @@ pub struct Console {
     named_by: usize,
     said: HashMap<TaskId, Said>,
     section_open: bool,
+    /// Whether there is a terminal to draw on, and the view on it.
+    on_terminal: bool,
+    live: Option<Live>,
 }
 
 /// What was said about a task last.
@@ -178,16 +191,28 @@ struct Said {
 
 impl Console {
     /// Sets up logging for the process.
-    pub fn start(lines: Lines, forge: Forge, format: LogFormat, filter: Targets, clock: Clock) -> Self {
-        let json = format == LogFormat::Json;
+    pub fn start(lines: Lines, output: &Output, clock: Clock) -> Self {
+        let forge = output.forge;
+        let json = output.log_format == LogFormat::Json;
         let to_out = match forge {
             Forge::GitHub | Forge::GitLab => !json,
             Forge::None => false,
         };
         let layer = LogLayer { lines: lines.clone(), clock, json, to_out };
         // Fails where a subscriber is set already, as in tests; then that one gets the events.
-        let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
-        Self { lines, forge, json, clock, rules: None, named_by: 0, said: HashMap::new(), section_open: false }
+        let _ = tracing_subscriber::registry().with(output.log_filter.clone()).with(layer).try_init();
+        Self {
+            lines,
+            forge,
+            json,
+            clock,
+            rules: None,
+            named_by: 0,
+            said: HashMap::new(),
+            section_open: false,
+            on_terminal: output.on_terminal && output.log_format == LogFormat::Auto,
+            live: None,
+        }
     }
 
     /// Begins the story.
@@ -226,6 +251,16 @@ impl Console {
             stall.unwrap_or_default(),
             words::duration(rules.max_outage),
         );
+        self.go_live(rules);
+    }
+
+    /// Begins to draw the live view, where there is a terminal.
+    fn go_live(&mut self, rules: &Rules) {
+        if self.on_terminal {
+            let live = Live::start(rules, self.clock);
+            let _ = self.lines.below.set(live.bar());
+            self.live = Some(live);
+        }
     }
 
     fn unix_time(&self) -> u64 {
@@ -234,6 +269,11 @@ impl Console {
 
     /// Ends the story: the verdict, once.
     pub fn finish(&mut self, report: &Report) {
+        if let Some(live) = self.live.take() {
+            // What is still in the queue belongs above the view, which must be there until then.
+            self.lines.flush(FLUSH_ABOVE);
+            live.clear();
+        }
         if self.section_open && !self.json {
             match self.forge {
                 Forge::GitHub => self.lines.out("::endgroup::".to_owned()),
@@ -292,6 +332,9 @@ impl Console {
     }
 }
 
+/// How long lines may take to get above the live view before it goes.
+const FLUSH_ABOVE: Duration = Duration::from_millis(200);
+
 /// How much of an id tells tasks apart: its beginning where that is enough.
 fn named_by<'a>(ids: impl Iterator<Item = &'a str>) -> usize {
     const SHORT: usize = 8;
@@ -341,6 +384,10 @@ impl Observer for Console {
                 Weight::Line => info!("{prefix}{text}"),
                 Weight::Minor => minor = true,
             }
+        }
+        if let Some(live) = &self.live {
+            live.update(task, next);
+            return;
         }
         if task.waiter.failing().is_some() || !self.is_due(now, task, minor) {
             return;

@@ -344,6 +344,15 @@ pub fn wanted(rules: &Rules) -> String {
     }
 }
 
+/// When something will be reached, or that nobody can know.
+pub fn time_to(what: &str, left: Option<Duration>) -> String {
+    match left {
+        Some(left) if left < Duration::from_secs(1) => format!("{what} within a second at this rate"),
+        Some(left) => format!("{what} in about {}", duration(left)),
+        None => format!("time to {what} unknown"),
+    }
+}
+
 /// How a task stands, for one line of a log.
 pub fn standing(task: &TaskWait, rules: &Rules) -> String {
     let waiter = &task.waiter;
@@ -376,11 +385,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
                 rules.condition.goal.to_string()
             }
         };
-        parts.push(match waiter.time_to_goal() {
-            Some(left) if left < Duration::from_secs(1) => format!("{goal} within a second at this rate"),
-            Some(left) => format!("{goal} in about {}", duration(left)),
-            None => format!("time to {goal} unknown"),
-        });
+        parts.push(time_to(&goal, waiter.time_to_goal()));
     }
     parts.join(", ")
 }
