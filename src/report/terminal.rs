@@ -51,7 +51,7 @@ impl Live {
             let shared = Arc::clone(&shared);
             move |_: &ProgressState, out: &mut dyn fmt::Write| {
                 let view = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                let text = view.lines(clock.elapsed())[number.min(2)].clone();
+                let text = view.lines(clock.elapsed()).into_iter().nth(number).unwrap_or_default();
                 // A line that wraps cannot be drawn over; the spinner and a blank stand before the first.
                 let width = usize::from(Term::stderr().size().1).saturating_sub(3);
                 let _ = out.write_str(&cut(&text, width));
