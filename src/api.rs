@@ -72,7 +72,7 @@ pub struct Connection {
     pub use_proxies: bool,
 }
 
-/// Called with each secret before it is used for the first time.
+/// Called with each secret that is obtained on the way, before it is used for the first time.
 pub type Mask = dyn Fn(&SecretString) + Send + Sync;
 
 /// A client of one cloud.
@@ -89,6 +89,8 @@ pub struct Client {
 #[derive(Default)]
 struct State {
     session: Option<Session>,
+    /// What must never be shown, should a server send it back.
+    secrets: Vec<SecretString>,
     /// Counts the sessions, so that a late refusal of an old one does not end its successor.
     sessions: u64,
     project_id: Option<String>,
@@ -141,22 +143,46 @@ impl Client {
             ProjectScope::Id(id) => Some(id.clone()),
             ProjectScope::Name(_) => None,
         };
-        for secret in credentials.secrets() {
-            mask(secret);
-        }
+        let secrets = credentials.secrets().into_iter().cloned().collect();
         Ok(Self {
             http,
             connection,
             credentials,
             clock,
             mask,
-            state: Mutex::new(State { project_id, ..State::default() }),
+            state: Mutex::new(State { project_id, secrets, ..State::default() }),
         })
     }
 
     fn with_state<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
         // Nothing panics while the lock is held, so poison cannot mean half a change.
         use_it(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Registers a secret that came up on the way, before its first use.
+    fn keep_secret(&self, secret: &SecretString) {
+        (self.mask)(secret);
+        self.with_state(|state| state.secrets.push(secret.clone()));
+    }
+
+    /// The text without our secrets in it: a server, or a proxy on the way, may send back what it was sent.
+    fn redact(&self, text: &str) -> String {
+        // Shorter ones would be found in numbers and words that have nothing to do with them.
+        const SHORTEST: usize = 8;
+        self.with_state(|state| {
+            let secrets = state.secrets.iter().map(|secret| secret.expose_secret());
+            secrets.filter(|secret| secret.len() >= SHORTEST).fold(text.to_owned(), |text, secret| {
+                if text.contains(secret) { text.replace(secret, "***") } else { text }
+            })
+        })
+    }
+
+    fn redact_error(&self, error: ApiError) -> ApiError {
+        ApiError {
+            message: self.redact(&error.message),
+            advice: error.advice.map(|advice| self.redact(&advice)),
+            ..error
+        }
     }
 
     /// Reads something below the project.
@@ -229,8 +255,12 @@ impl Client {
         let response = self.http.execute(request).await.map_err(|error| error::from_transport(&error, &server))?;
         let status = response.status();
         let headers = response.headers().clone();
-        debug!(status = status.as_u16(), request_id = request_id(&headers).map(escape::line), "answer");
-        let body = read_body(response, &server).await;
+        let shown_id = request_id(&headers).map(|id| self.redact(&escape::line(id)));
+        debug!(status = status.as_u16(), request_id = shown_id, "answer");
+        let body = read_body(response, &server).await.map(|body| match std::str::from_utf8(&body) {
+            Ok(text) => self.redact(text).into_bytes(),
+            Err(_) => body,
+        });
         if status == wanted {
             return Ok(Answer { headers, body: body? });
         }
@@ -258,7 +288,7 @@ impl Client {
                 }
             });
         }
-        Err(error)
+        Err(self.redact_error(error))
     }
 
     async fn post(&self, url: &Url, body: &SecretString, idp_id: Option<&str>) -> Result<Answer, ApiError> {
@@ -326,7 +356,7 @@ impl Client {
                 oidc::github_token(&answer.body).map_err(|error| ApiError::transient(error.to_string()))?
             }
         };
-        (self.mask)(&token);
+        self.keep_secret(&token);
         Ok(token)
     }
 
@@ -335,7 +365,7 @@ impl Client {
         let date = header("date").and_then(|date| httpdate::parse_http_date(date).ok());
         let issued = token::issued(header(token::SUBJECT_HEADER), date, &answer.body)
             .map_err(|error| ApiError::transient(error.to_string()))?;
-        (self.mask)(&issued.token);
+        self.keep_secret(&issued.token);
         let renew_at = issued.lifetime.map(|lifetime| self.clock.elapsed() + auth::renew_after(lifetime));
         self.with_state(|state| {
             state.session = Some(Session { token: issued.token, renew_at });
@@ -389,7 +419,8 @@ impl Cloud for Client {
 
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
         let answer = self.get(&["migration-task", task.as_str(), "stats"], &[]).await?;
-        let reading = wire::reading(&answer.body).map_err(|error| ApiError::transient(error.to_string()))?;
+        let reading =
+            wire::reading(&answer.body).map_err(|error| self.redact_error(ApiError::transient(error.to_string())))?;
         let raw = escape::compact_json(&String::from_utf8_lossy(&answer.body));
         trace!(stats = %escape::line(&raw), "stats");
         Ok(Stats { reading, raw })

@@ -95,6 +95,8 @@ pub struct Config {
 pub struct Output {
     /// The forge that runs us.
     pub forge: Forge,
+    /// Every secret of the environment, used or not.
+    pub secrets: Vec<SecretString>,
     /// `GITHUB_OUTPUT`.
     pub github_output: Option<PathBuf>,
     /// `GITHUB_STEP_SUMMARY`, unless `summary` is false.
@@ -207,6 +209,9 @@ struct Reader<'a> {
     problems: Problems,
 }
 
+/// With which a job asks GitHub for its OIDC token.
+const JOB_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+
 /// A duration longer than this is a mistake, or `1M`, which is a month.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -244,7 +249,7 @@ impl Reader<'_> {
             Err(text) => {
                 let value = match Input::named(name) {
                     Some(input) if input.is_secret() => String::new(),
-                    _ => format!("is `{}`: ", escape::line(&found.text)),
+                    _ => format!("is `{}`: ", escape::line(&without_password(&found.text))),
                 };
                 let text = format!("{value}{text}");
                 self.problems.0.push(Problem { input: name.to_owned(), source: Some(found.source), text });
@@ -320,6 +325,18 @@ impl Reader<'_> {
         }
     }
 
+    /// Every secret that is set, wherever it stands and whether or not it is used.
+    fn secrets(&self) -> Vec<SecretString> {
+        let inputs = INPUTS.iter().filter(|input| input.is_secret());
+        let variables = inputs.clone().flat_map(Input::variables);
+        variables
+            .chain([JOB_TOKEN.to_owned()])
+            .filter_map(|variable| self.environment.get(&variable))
+            .chain(inputs.filter_map(|input| self.in_clouds(input.name)))
+            .map(SecretString::from)
+            .collect()
+    }
+
     fn in_clouds(&self, name: &str) -> Option<String> {
         use secrecy::ExposeSecret;
         let cloud = self.cloud.as_ref()?;
@@ -355,6 +372,7 @@ impl Reader<'_> {
         Output {
             forge,
             on_terminal: self.environment.has_terminal && !is_dumb && !is_ci && forge == Forge::None,
+            secrets: self.secrets(),
             github_output,
             step_summary: step_summary.filter(|_| wants_summary),
             dotenv,
@@ -580,10 +598,7 @@ impl Reader<'_> {
         } else if let Some(path) = self.text("id-token-file") {
             IdTokenSource::File(PathBuf::from(path))
         } else {
-            let request = (
-                self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"),
-                self.environment.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
-            );
+            let request = (self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"), self.environment.get(JOB_TOKEN));
             match (request, self.environment.forge()) {
                 ((Some(request_url), Some(request_token)), _) => IdTokenSource::GitHub {
                     request_url,
@@ -678,6 +693,16 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err(format!("longer than 30 days (`M` is a month, `m` a minute); {DURATION}"));
     }
     Ok(duration)
+}
+
+/// An address without the user name and password that somebody wrote into it.
+fn without_password(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) if rest.contains('@') => {
+            format!("{scheme}://***@{}", rest.rsplit('@').next().unwrap_or_default())
+        }
+        _ => text.to_owned(),
+    }
 }
 
 fn in_range(text: &str, least: f64, most: f64) -> Result<f64, ()> {

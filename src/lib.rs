@@ -115,7 +115,12 @@ async fn wait_and_report(
     let mut console = Console::start(lines.clone(), output, clock);
     let started_at = clock.wall();
     report_panics(output, lines, clock);
-    for trouble in report::write_answer(output, &Report::without_tasks(output, None, started_at)) {
+    let mask = mask(output, lines);
+    for secret in &output.secrets {
+        mask(secret);
+    }
+    let trouble_before = report::write_answer(output, &Report::without_tasks(output, None, started_at));
+    for trouble in &trouble_before {
         warn!("{trouble}");
     }
 
@@ -124,7 +129,7 @@ async fn wait_and_report(
             explain(&problems, output, lines);
             Report::without_tasks(output, Some(Outcome::InvalidInput(problems.to_string())), started_at)
         }
-        Ok(config) => wait_for(config, output, clock, lines, interrupts, &mut console).await,
+        Ok(config) => wait_for(config, output, clock, mask, interrupts, &mut console).await,
     };
     report.started_at = started_at;
     report.finished_at = Some(clock.wall());
@@ -137,17 +142,28 @@ async fn wait_and_report(
     let mut trouble = report::write_answer(output, &report);
     console.finish(&report);
     trouble.extend(report::write_story(output, &report));
-    for trouble in trouble {
+    for trouble in trouble.into_iter().filter(|trouble| !trouble_before.contains(trouble)) {
         warn!("{trouble}");
     }
     exit_code
+}
+
+/// What makes GitHub hide a secret, and nothing anywhere else.
+fn mask(output: &Output, lines: &Lines) -> Arc<api::Mask> {
+    match output.forge {
+        Forge::GitHub => {
+            let lines = lines.clone();
+            Arc::new(move |secret| Console::mask(&lines, secret))
+        }
+        Forge::GitLab | Forge::None => Arc::new(|_| {}),
+    }
 }
 
 async fn wait_for(
     config: Config,
     output: &Output,
     clock: Clock,
-    lines: &Lines,
+    mask: Arc<api::Mask>,
     interrupts: &mut UnboundedReceiver<Interrupt>,
     console: &mut Console,
 ) -> Report {
@@ -158,13 +174,6 @@ async fn wait_for(
     for remark in remarks {
         warn!("{remark}");
     }
-    let mask: Arc<api::Mask> = match output.forge {
-        Forge::GitHub => {
-            let lines = lines.clone();
-            Arc::new(move |secret| Console::mask(&lines, secret))
-        }
-        Forge::GitLab | Forge::None => Arc::new(|_| {}),
-    };
     let mut recorder = Recorder::default();
     let (outcome, tasks) = match Client::new(connection, credentials, clock, mask) {
         Ok(client) => wait::wait(Arc::new(client), plan, clock, interrupts, &mut (console, &mut recorder)).await,

@@ -209,6 +209,8 @@ struct Fleet<C> {
     ended: VecDeque<usize>,
     in_flight: JoinSet<Answer>,
     signing_in: bool,
+    /// Until one request was answered well, there is one at a time: many with the same wrong access key would lock it.
+    proven: bool,
     broken: Option<Outcome>,
 }
 
@@ -244,6 +246,7 @@ impl<C: Cloud> Fleet<C> {
             ended: VecDeque::new(),
             in_flight: JoinSet::new(),
             signing_in: false,
+            proven: false,
             broken: None,
         };
         match plan.tasks {
@@ -290,7 +293,7 @@ impl<C: Cloud> Fleet<C> {
     fn send_what_is_due(&mut self) {
         let now = self.clock.elapsed();
         while let Some(due) = self.next_due().filter(|&(at, _)| at <= now).map(|(_, due)| due) {
-            if self.signing_in || !self.budget.try_take(now) {
+            if self.is_held_back() || !self.budget.try_take(now) {
                 return;
             }
             let cloud = Arc::clone(&self.cloud);
@@ -310,9 +313,12 @@ impl<C: Cloud> Fleet<C> {
                     let Some(wait) = self.tasks.get_mut(task) else { return };
                     let id = wait.id.clone();
                     match std::mem::replace(&mut wait.next, Next::InFlight) {
-                        Next::StatsAt(_) => self
-                            .in_flight
-                            .spawn(async move { Answer::Stats { task, result: cloud.stats(&id).await, asked: now } }),
+                        Next::StatsAt(_) => {
+                            wait.waiter.begin_poll(now);
+                            self.in_flight.spawn(async move {
+                                Answer::Stats { task, result: cloud.stats(&id).await, asked: now }
+                            })
+                        }
                         Next::StatusNow => self
                             .in_flight
                             .spawn(async move { Answer::Status { task, result: cloud.detail(&id).await } }),
@@ -321,6 +327,11 @@ impl<C: Cloud> Fleet<C> {
                 }
             }
         }
+    }
+
+    /// Whether no request may be sent before another one is answered.
+    fn is_held_back(&self) -> bool {
+        self.signing_in || (!self.proven && !self.in_flight.is_empty())
     }
 
     /// The request that is due first; a status goes before everything else.
@@ -333,7 +344,7 @@ impl<C: Cloud> Fleet<C> {
     /// When the loop has to look around again, if nothing happens before.
     fn wake_at(&self) -> Duration {
         let due = match self.next_due() {
-            Some((at, _)) if !self.signing_in => at.max(self.budget.free_at()),
+            Some((at, _)) if !self.is_held_back() => at.max(self.budget.free_at()),
             _ => Duration::MAX,
         };
         let tasks = self.tasks.iter().filter(|task| task.outcome.is_none()).map(|task| &task.waiter);
@@ -364,10 +375,14 @@ impl<C: Cloud> Fleet<C> {
                 }
             }
             Ok(Answer::List { result, asked }) => match result {
-                Ok(page) => self.listed(now, page, observer),
+                Ok(page) => {
+                    self.proven = true;
+                    self.listed(now, page, observer);
+                }
                 Err(error) => self.list_failed(asked, now, error),
             },
             Ok(Answer::Stats { task, result, asked }) => {
+                self.proven |= result.is_ok();
                 self.step(task, now, observer, |waiter| waiter.handle_stats(asked, now, result));
             }
             Ok(Answer::Status { task, result }) => {

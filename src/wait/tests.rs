@@ -254,6 +254,21 @@ async fn a_refusal_ends_the_wait_for_every_task() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_tasks_do_not_ask_at_once_before_the_credential_has_proved_good() {
+    let slow = |answer: fn() -> Result<Stats, ApiError>| Script {
+        takes: Duration::from_secs(1),
+        ..Script::new(move |_, _| answer())
+    };
+    let (outcome, _, script, _) = run(slow(|| refused(Class::Denied)), plan(100)).await;
+    assert!(matches!(outcome, Outcome::Denied(_)));
+    assert_eq!(script.times(), [0]);
+
+    let (outcome, took, script, _) = run(slow(|| migrating(false)), plan(100)).await;
+    assert!(outcome.is_ready());
+    assert_eq!((took.as_secs(), script.times().len()), (2, 100));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_budget_holds_over_all_tasks() {
     let script = Script::new(|_, _| migrating(true));
     let (_, _, script, _) = run(script, Plan { requests_per_second: 4.0, ..plan(100) }).await;

@@ -112,6 +112,10 @@ pub struct Waiter {
     detail: Option<Detail>,
     detail_asked: Option<Duration>,
     status_unavailable: bool,
+    /// The status was refused for good: asking again would only add to the refusals that lock an access key.
+    status_refused: bool,
+    /// When the poll that is under way was begun, as long as nothing of it was answered.
+    unanswered_since: Option<Duration>,
     polls: u64,
     failed_polls: u64,
     failing: Option<Failing>,
@@ -148,6 +152,8 @@ impl Waiter {
             detail: None,
             detail_asked: None,
             status_unavailable: false,
+            status_refused: false,
+            unanswered_since: None,
             polls: 0,
             failed_polls: 0,
             failing: None,
@@ -160,9 +166,18 @@ impl Waiter {
         }
     }
 
+    /// A request for the stats is being sent.
+    pub fn begin_poll(&mut self, now: Duration) {
+        self.unanswered_since = Some(now);
+    }
+
     /// Takes the answer to a request for the stats that was begun at `asked`.
     pub fn handle_stats(&mut self, asked: Duration, now: Duration, answer: Result<Stats, ApiError>) -> Step {
         self.poll_started = asked;
+        // With `require`, a poll is answered when its status is.
+        if answer.is_err() || self.rules.status_check != StatusCheck::Require {
+            self.unanswered_since = None;
+        }
         match answer {
             Err(error) => self.fail_poll(now, error),
             Ok(stats) if self.wants_status(now, &stats.reading) => {
@@ -206,6 +221,7 @@ impl Waiter {
                 }
             },
             StatusCheck::Auto | StatusCheck::Off => {
+                self.status_refused |= error.class == Class::Denied;
                 if !self.status_unavailable {
                     self.notes.push(Note::StatusUnavailable(error));
                 }
@@ -218,21 +234,23 @@ impl Waiter {
 
     /// Gives up where the API has been silent for too long: to be called at [`Self::give_up_at`].
     pub fn handle_give_up(&mut self) -> Outcome {
-        match &self.failing {
-            Some(failing) => Outcome::Unreachable(self.rules.max_outage, failing.last.clone()),
-            None => Outcome::InternalError("gave up without a failed poll".to_owned()),
-        }
+        let error = match &self.failing {
+            Some(failing) => failing.last.clone(),
+            None => ApiError::transient("the request under way is not answered"),
+        };
+        Outcome::Unreachable(self.rules.max_outage, error)
     }
 
     /// When to give up unless a good answer comes first; `None` while the API answers.
     pub fn give_up_at(&self) -> Option<Duration> {
-        self.failing.as_ref().map(|failing| failing.since.saturating_add(self.rules.max_outage))
+        let since = self.failing.as_ref().map(|failing| failing.since).or(self.unanswered_since)?;
+        Some(since.saturating_add(self.rules.max_outage))
     }
 
     /// Whether the status has to be read before this reading can be judged: the first time, when `is_migrating`
     /// changes, where the reading could make ready or the task could have ended badly, and every five minutes.
     fn wants_status(&self, now: Duration, reading: &Reading) -> bool {
-        if self.rules.status_check == StatusCheck::Off {
+        if self.rules.status_check == StatusCheck::Off || self.status_refused {
             return false;
         }
         let Some(asked) = self.detail_asked else { return true };
@@ -373,6 +391,7 @@ impl Waiter {
     }
 
     fn end_poll(&mut self, now: Duration) {
+        self.unanswered_since = None;
         self.polls += 1;
         self.slowest_poll = self.slowest_poll.max(now.saturating_sub(self.poll_started));
     }

@@ -130,8 +130,11 @@ fn auto_goes_on_without_the_status_and_says_so_once_while_require_does_not() {
                 break;
             }
         }
-        assert!(matches!(waiter.handle_stats(secs(20), secs(20), stats(false, 0, 100.0)), Step::StatusNow));
-        let step = waiter.handle_status(secs(20), Err(error(class)));
+        let step = match waiter.handle_stats(secs(20), secs(20), stats(false, 0, 100.0)) {
+            Step::StatusNow => waiter.handle_status(secs(20), Err(error(class))),
+            // It was refused, so it is not asked for again.
+            step @ (Step::StatsAt(_) | Step::Done(_)) => step,
+        };
         (if let Step::Done(outcome) = step { Some(outcome) } else { None }, waiter)
     };
     for class in [BUSY, Class::Denied, Class::Rejected] {
@@ -204,6 +207,34 @@ fn an_outage_is_counted_from_the_first_failed_poll_and_ended_by_a_good_answer() 
     assert_eq!(waiter.give_up_at(), None);
     waiter.handle_stats(secs(400), secs(401), Err(outage()));
     assert!(matches!(outcome(waiter.handle_stats(secs(999), secs(1000), Err(outage()))), Outcome::Unreachable(..)));
+}
+
+#[test]
+fn a_request_that_hangs_is_an_outage_from_its_beginning() {
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    waiter.begin_poll(secs(10));
+    assert_eq!(waiter.give_up_at(), Some(secs(610)));
+    assert!(matches!(waiter.handle_give_up(), Outcome::Unreachable(..)));
+    waiter.handle_stats(secs(10), secs(12), stats(true, 1, 100.0));
+    assert_eq!(waiter.give_up_at(), None);
+    // While only the status hangs, the API answers; unless nothing goes without the status.
+    for (status_check, give_up_at) in [(StatusCheck::Auto, None), (StatusCheck::Require, Some(secs(600)))] {
+        let mut waiter = Waiter::new(Rules { status_check, ..rules(Goal::Completed) }, secs(0));
+        waiter.begin_poll(secs(0));
+        assert!(matches!(waiter.handle_stats(secs(0), secs(1), stats(true, 1, 100.0)), Step::StatusNow));
+        assert_eq!(waiter.give_up_at(), give_up_at);
+    }
+}
+
+#[test]
+fn a_status_that_was_refused_is_not_asked_for_again() {
+    let auto = Rules { status_check: StatusCheck::Auto, stable_polls: 9, ..rules(Goal::InSync) };
+    let mut waiter = Waiter::new(auto, secs(0));
+    assert!(matches!(waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)), Step::StatusNow));
+    waiter.handle_status(secs(0), Err(error(Class::Denied)));
+    for now in [10, 400, 800] {
+        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0)), Step::StatsAt(_)));
+    }
 }
 
 #[test]
