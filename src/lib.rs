@@ -60,6 +60,8 @@ pub fn run(environment: Environment) -> u8 {
 
 /// How long standard output and error may take to drain at the end.
 const FLUSH: Duration = Duration::from_millis(300);
+/// How long it may take to say that inputs are wrong.
+const WITHOUT_INPUTS: Duration = Duration::from_secs(5);
 /// How long everything at the end may take after a signal or a deadline; the contract gives two seconds and one.
 const GRACE_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
 const GRACE_AFTER_DEADLINE: Duration = Duration::from_millis(800);
@@ -108,7 +110,9 @@ async fn wait_and_report(
     interrupts: &mut UnboundedReceiver<Interrupt>,
 ) -> u8 {
     let watchdog = Watchdog::start();
-    let deadline = config.as_ref().map_or(Duration::from_secs(5), |config| config.plan.rules.deadline);
+    // Wrong inputs have no deadline, but an end all the same.
+    let deadline =
+        config.as_ref().map_or_else(|_| clock.elapsed() + WITHOUT_INPUTS, |config| config.plan.rules.deadline);
     let left = (deadline + GRACE_AFTER_DEADLINE).saturating_sub(clock.elapsed());
     watchdog.end_within(left, if config.is_ok() { exit_code::TIMEOUT } else { exit_code::INVALID_INPUT });
 

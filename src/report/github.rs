@@ -3,8 +3,8 @@
 use super::{Report, json};
 use std::fmt::Write as _;
 
-/// A body longer than this is not handed on as it came: outputs of a job may be a megabyte, and are copied around.
-const LARGEST_STATS: usize = 32 * 1024;
+/// A body longer than this is not handed on: all outputs of a job together may be a megabyte. A usual one is 200 bytes.
+const LARGEST_STATS: usize = 512 * 1024;
 
 /// Every output, as the runner's file format wants it.
 pub fn outputs_with(report: &Report, mut delimiter: impl FnMut() -> String) -> String {

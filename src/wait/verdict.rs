@@ -60,12 +60,16 @@ impl Outcome {
     pub fn ends_all(&self) -> bool {
         match self {
             Self::Denied(_)
-            | Self::Rejected(_)
             | Self::TimedOut
             | Self::Cancelled(_)
             | Self::InvalidInput(_)
             | Self::InternalError(_) => true,
-            Self::Ready | Self::Failed(_) | Self::UnknownTask(_) | Self::Stalled(_) | Self::Unreachable(..) => false,
+            Self::Ready
+            | Self::Failed(_)
+            | Self::UnknownTask(_)
+            | Self::Rejected(_)
+            | Self::Stalled(_)
+            | Self::Unreachable(..) => false,
         }
     }
 }
