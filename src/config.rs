@@ -129,6 +129,10 @@ pub struct ReportFile {
 pub enum ReportFormat {
     /// `.json`
     Json,
+    /// `.html`
+    Html,
+    /// `.xml`
+    Junit,
     /// `.md`
     Markdown,
 }
@@ -716,10 +720,12 @@ fn parse_reports(text: &str) -> Result<Vec<ReportFile>, String> {
         let path = PathBuf::from(piece);
         let format = match path.extension().and_then(|ending| ending.to_str()) {
             Some("json") => ReportFormat::Json,
+            Some("html") => ReportFormat::Html,
+            Some("xml") => ReportFormat::Junit,
             Some("md") => ReportFormat::Markdown,
             _ => {
                 let piece = escape::line(piece);
-                return Err(format!("`{piece}` has none of the endings `.json` and `.md`"));
+                return Err(format!("`{piece}` has none of the endings `.json`, `.html`, `.xml` (JUnit) and `.md`"));
             }
         };
         reports.push(ReportFile { path, format });

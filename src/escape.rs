@@ -2,7 +2,7 @@
 //!
 //! Two stages. At the border (`api::wire`, `api::error`, and where a user's value is quoted) every foreign string goes
 //! through [`line`]: from then on it is one line without control characters. Each renderer then escapes *all* text for
-//! its own medium: [`log`] for what a runner reads, [`markdown`], [`html`], [`command_data`], [`dotenv`].
+//! its own medium: [`log`] for what a runner reads, [`markdown`], [`html`], [`xml`], [`command_data`], [`dotenv`].
 
 /// Longest foreign text that is worth showing, in characters.
 const LONGEST: usize = 300;
@@ -121,6 +121,20 @@ pub fn html(text: &str) -> String {
     out
 }
 
+/// Text in XML 1.0: what that cannot hold, not even escaped, is shown as `\u{...}`, line breaks stay. The markup itself is
+/// escaped by whoever writes the XML.
+pub fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push(c),
+            '\u{fffe}' | '\u{ffff}' => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            _ => push_visible(&mut out, c),
+        }
+    }
+    out
+}
+
 /// A value in a dotenv file. GitLab takes the rest of the line as it is, but expands `$NAME` when it hands the value
 /// to a later job, and people source such files in shells: what either would act on is replaced.
 pub fn dotenv(text: &str) -> String {
@@ -205,6 +219,11 @@ mod tests {
         ] {
             assert_eq!(markdown(text), escaped);
         }
+    }
+
+    #[test]
+    fn xml_holds_no_character_that_xml_forbids() {
+        assert_eq!(xml("a\0b\u{b}c\u{fffe}d\u{ffff}\ne"), "a\\u{0}b\\u{b}c\\u{fffe}d\\u{ffff}\ne");
     }
 
     #[test]

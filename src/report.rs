@@ -2,11 +2,14 @@
 //!
 //! Renderers below are pure: a [`Report`] in, text out. What cannot be written is said once and changes no exit code.
 
+pub mod chart;
 pub mod console;
 pub mod github;
 pub mod gitlab;
 pub mod history;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod terminal;
 pub mod words;
@@ -18,6 +21,7 @@ use crate::config::{Output, ReportFormat, TaskId};
 use crate::exit_code;
 use crate::migration::{Detail, Reading};
 use crate::wait::{Outcome, Rules, TaskWait};
+use std::cmp::Ordering;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -102,6 +106,14 @@ impl TaskReport {
             advance: waiter.advance(),
         }
     }
+
+    fn compare_advance(&self, other: &Self) -> Ordering {
+        // A failed task is behind every other.
+        let failed = |task: &Self| task.outcome.as_ref().is_some_and(|outcome| !outcome.is_ready());
+        let key = |task: &Self| (!failed(task), task.advance.0, task.advance.1);
+        let then = self.advance.2.total_cmp(&other.advance.2).then(self.advance.3.cmp(&other.advance.3));
+        key(self).cmp(&key(other)).then(then)
+    }
 }
 
 impl Report {
@@ -141,12 +153,20 @@ impl Report {
 
     /// The task that single values describe: the least advanced.
     pub fn least_advanced(&self) -> Option<&TaskReport> {
-        self.tasks.iter().min_by(|a, b| {
-            // A failed task is behind every other.
-            let failed = |task: &TaskReport| task.outcome.as_ref().is_some_and(|outcome| !outcome.is_ready());
-            let key = |task: &TaskReport| (!failed(task), task.advance.0, task.advance.1);
-            key(a).cmp(&key(b)).then(a.advance.2.total_cmp(&b.advance.2)).then(a.advance.3.cmp(&b.advance.3))
-        })
+        self.tasks.iter().min_by(|a, b| a.compare_advance(b))
+    }
+
+    /// Every task, the least advanced first.
+    pub fn by_advance(&self) -> Vec<&TaskReport> {
+        let mut tasks: Vec<&TaskReport> = self.tasks.iter().collect();
+        tasks.sort_by(|a, b| a.compare_advance(b));
+        tasks
+    }
+
+    /// How a task's wait ended. What ended the whole wait ended it for a task that was still on its way, unless that
+    /// was another task's end.
+    pub fn outcome_of<'a>(&'a self, task: &'a TaskReport) -> Option<&'a Outcome> {
+        task.outcome.as_ref().or_else(|| self.outcome.as_ref().filter(|outcome| outcome.ends_all()))
     }
 }
 
@@ -240,6 +260,8 @@ pub fn write_story(output: &Output, report: &Report) -> Vec<String> {
     for file in &output.reports {
         let text = match file.format {
             ReportFormat::Json => json::report(report),
+            ReportFormat::Html => html::report(report),
+            ReportFormat::Junit => junit::report(report),
             ReportFormat::Markdown => markdown::summary(report),
         };
         trouble.note("the report", &file.path, replace(&file.path, text.as_bytes()));

@@ -1,40 +1,53 @@
-//! The job summary, in Markdown.
+//! The job summary and the `.md` report, in Markdown as GitHub and GitLab show it.
 
-use super::{Report, TaskReport, words};
-use crate::condition::Goal;
+use super::chart::{self, Course};
+use super::words;
+use super::{Report, TaskReport};
 use crate::escape::markdown as escape;
-use crate::migration::{FullCopy, Gap};
 use std::fmt::Write as _;
+use std::time::Duration;
+
+/// Moments in a chart: more are not seen.
+const MOMENTS: usize = 60;
+/// Blocks in a line of them.
+const BLOCKS: usize = 48;
+/// The same in a cell of a table.
+const CELL_BLOCKS: usize = 16;
+/// Bytes for what happened to one task.
+const EVENTS_ROOM: usize = 24 * 1024;
+/// Bytes for what happened to all of several tasks, of the megabyte that GitHub takes.
+const FLEET_EVENTS_ROOM: usize = 400 * 1024;
+/// Longest list of tasks in a summary; the outputs hold all of them.
+const MOST_ROWS: usize = 500;
+/// Most tasks of which there are details.
+const MOST_DETAILS: usize = 100;
 
 /// The whole summary.
 pub fn summary(report: &Report) -> String {
     let mut text = String::new();
-    let icon = match (&report.outcome, report.is_ready()) {
-        (None, _) => "⏳",
-        (Some(_), true) => "✅",
-        (Some(_), false) => "❌",
-    };
+    let icon = words::icon(report.outcome.as_ref());
     let goal = report.goal.map(|goal| format!(" (waited for {goal})")).unwrap_or_default();
     let goal = if report.is_ready() { String::new() } else { goal };
     let _ = writeln!(text, "## {icon} Redis migration: {}{}\n", report.result(), escape(&goal));
-    let _ = writeln!(text, "{}\n", prose(&words::sentence(&words::reason(report))));
+    let _ = writeln!(text, "{}\n", prose(&words::verdict(report)));
 
     match report.tasks.as_slice() {
         [] => {}
         [task] => {
+            particulars(&mut text, report, task);
             conditions(&mut text, report, task);
-            figures(&mut text, report, task);
+            course(&mut text, report, task);
+            figures(&mut text, report, Some(task));
         }
-        tasks => fleet(&mut text, report, tasks),
+        _ => fleet(&mut text, report),
     }
-
-    let steps = words::next_steps(report);
-    if !steps.is_empty() {
-        let _ = writeln!(text, "### What to do next\n");
-        for step in steps {
-            let _ = writeln!(text, "- {}", prose(&step));
-        }
-        text.push('\n');
+    next_steps(&mut text, report);
+    match report.tasks.as_slice() {
+        // Without a task, only a session can have been obtained.
+        [] if report.events.is_empty() => {}
+        [] => time_line(&mut text, report, None, EVENTS_ROOM),
+        [task] => time_line(&mut text, report, Some(task), EVENTS_ROOM),
+        _ => details(&mut text, report),
     }
     let _ = writeln!(text, "<sub>dcs-migration-wait {}</sub>\n", env!("CARGO_PKG_VERSION"));
     text
@@ -63,109 +76,220 @@ fn row(text: &mut String, cells: &[&str]) {
     let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 
-fn mark(met: Option<bool>) -> &'static str {
-    match met {
-        Some(true) => "✅ yes",
-        Some(false) => "❌ no",
-        None => "❔ unknown",
+fn code(id: &str) -> String {
+    format!("<code>{}</code>", escape(id))
+}
+
+fn next_steps(text: &mut String, report: &Report) {
+    let steps = words::next_steps(report);
+    if !steps.is_empty() {
+        let _ = writeln!(text, "### What to do next\n");
+        for step in steps {
+            let _ = writeln!(text, "- {}", prose(&step));
+        }
+        text.push('\n');
+    }
+}
+
+/// What a bad end leaves to say, beside the one sentence.
+fn particulars(text: &mut String, report: &Report, task: &TaskReport) {
+    let parts = words::particulars(report, task);
+    for (name, what) in &parts {
+        let _ = writeln!(text, "- **{name}:** {}", prose(what));
+    }
+    if !parts.is_empty() {
+        text.push('\n');
     }
 }
 
 /// What was wanted against what was seen.
 fn conditions(text: &mut String, report: &Report, task: &TaskReport) {
-    let (Some(rules), Some(reading)) = (&report.rules, &task.reading) else { return };
+    let conditions = words::conditions(report, task);
+    if conditions.is_empty() {
+        return;
+    }
     row(text, &["Condition", "Wanted", "Seen last", "Met"]);
     row(text, &["---", "---", "---", "---"]);
-    let wanted_migrating = match rules.condition.goal {
-        Goal::Completed => Some(false),
-        Goal::InSync => Some(true),
-        Goal::FullSync => None,
-    };
-    let seen = reading.is_migrating.map_or("unknown", |is| if is { "yes" } else { "no" });
-    match wanted_migrating {
-        Some(wanted) => {
-            let met = mark(reading.is_migrating.map(|is| is == wanted));
-            row(text, &["Migrating", if wanted { "yes" } else { "no" }, seen, met]);
-        }
-        None => row(text, &["Migrating", "any", seen, mark(reading.is_migrating.map(|_| true))]),
-    }
-    let copied = reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), words::percent);
-    let met = match reading.full_copy() {
-        FullCopy::Unknown => None,
-        FullCopy::Short => Some(false),
-        FullCopy::Done => Some(true),
-    };
-    row(text, &["Full copy", "100 %", &escape(&copied), mark(met)]);
-    let max_offset = rules.condition.max_offset;
-    let met = match reading.gap(max_offset) {
-        Gap::Unknown => None,
-        Gap::Closed => Some(true),
-        Gap::Open => Some(false),
-    };
-    let offset = escape(&words::known(reading.offset));
-    match rules.condition.goal {
-        Goal::Completed | Goal::InSync => {
-            row(text, &["Offset", &escape(&format!("at most {}", words::count(max_offset))), &offset, mark(met)]);
-        }
-        Goal::FullSync => row(text, &["Offset", "any", &offset, mark(Some(true))]),
-    }
-    if rules.stable_polls > 1 {
-        let wanted = rules.stable_polls.to_string();
-        row(
-            text,
-            &["Readings in a row", &wanted, &task.stable.to_string(), mark(Some(task.stable >= rules.stable_polls))],
-        );
-    }
-    let status = match &task.detail {
-        Some(detail) => escape(detail.status.word()),
-        None if task.status_unavailable => "could not be read".to_owned(),
-        None => "not read".to_owned(),
-    };
-    row(text, &["Status", "", &status, if task.detail.is_some() { "" } else { "❔ not confirmed" }]);
-    if let Some(switch) = task.detail.as_ref().and_then(|detail| detail.task_status.as_deref()) {
-        row(text, &["IP switch", "", &escape(switch), ""]);
+    for condition in conditions {
+        let met = format!("{} {}", condition.met.icon(), condition.met.as_str());
+        row(text, &[condition.name, &prose(&condition.wanted), &escape(&condition.seen), &met]);
     }
     text.push('\n');
 }
 
-fn figures(text: &mut String, report: &Report, task: &TaskReport) {
+/// Charts of the full copy and the offset, and the same in blocks for readers without Mermaid.
+fn course(text: &mut String, report: &Report, task: &TaskReport) {
+    let course = Course::of(task);
+    let charts = [copy_chart(&course), offset_chart(&course, report)];
+    if charts.iter().all(Option::is_none) {
+        return;
+    }
+    for chart in charts.into_iter().flatten() {
+        let _ = writeln!(text, "{chart}");
+    }
+    let _ = writeln!(text, "<details><summary>The same without pictures</summary>\n");
+    let _ = writeln!(text, "```text\n{}```\n", blocks(&course, report, task));
+    let _ =
+        writeln!(text, "`·` no value, or one that does not count: offsets mean nothing while the data set is copied.");
+    let _ = writeln!(text, "The offset's scale is logarithmic; its lowest block is in sync and nothing else.\n");
+    let _ = writeln!(text, "</details>\n");
+}
+
+fn blocks(course: &Course, report: &Report, task: &TaskReport) -> String {
+    let mut lines = String::new();
+    let reading = task.reading.as_ref();
+    if !course.copied.is_empty() {
+        let last = reading.and_then(|reading| reading.full_migration_progress);
+        let last = last.map_or_else(|| "unknown".to_owned(), words::percent);
+        let _ = writeln!(lines, "full copy  {}  {last}", chart::copied_sparkline(course, BLOCKS));
+    }
+    if !course.offsets.is_empty() {
+        let last = words::known(reading.and_then(|reading| reading.offset));
+        let _ = writeln!(lines, "offset     {}  {last}", chart::offset_sparkline(course, max_offset(report), BLOCKS));
+    }
+    let end = words::duration(course.until);
+    let _ = writeln!(lines, "           0s{end:>width$}", width = BLOCKS - 2);
+    lines
+}
+
+fn max_offset(report: &Report) -> i64 {
+    report.rules.as_ref().map_or(0, |rules| rules.condition.max_offset)
+}
+
+/// A chart in the words that every Mermaid since 10.5 reads. Its numbers, names and title are ours: no foreign text is in it.
+struct Mermaid<'a> {
+    title: &'a str,
+    from: Duration,
+    until: Duration,
+    y_axis: &'a str,
+    y_range: (f64, f64),
+    /// The first is drawn in the strong colour. A line has at least two values.
+    lines: &'a [Vec<f64>],
+}
+
+impl Mermaid<'_> {
+    fn draw(&self) -> String {
+        // The colours that Mermaid chooses itself cannot be seen on one of the two backgrounds.
+        let mut text = String::from(
+            "```mermaid\n%%{init: {\"xyChart\": {\"width\": 900, \"height\": 260, \"titleFontSize\": 16}, \
+             \"themeVariables\": {\"xyChart\": {\"plotColorPalette\": \"#2f81f7, #d29922\"}}}}%%\nxychart-beta\n",
+        );
+        let (unit, seconds) = chart::unit(self.until);
+        let time = |at: Duration| chart::decimal(at.as_secs_f64() / seconds, 3);
+        let _ = writeln!(text, "    title \"{}\"", self.title);
+        let _ = writeln!(text, "    x-axis \"{unit} since the start\" {} --> {}", time(self.from), time(self.until));
+        let (bottom, top) = self.y_range;
+        let bounds = [bottom, top].map(|bound| chart::decimal(bound, 2));
+        let _ = writeln!(text, "    y-axis \"{}\" {}", self.y_axis, bounds.join(" --> "));
+        for line in self.lines {
+            let values: Vec<String> = line.iter().map(|&value| chart::decimal(value, 2)).collect();
+            let _ = writeln!(text, "    line [{}]", values.join(", "));
+        }
+        text.push_str("```\n");
+        text
+    }
+}
+
+fn copy_chart(course: &Course) -> Option<String> {
+    let (&(from, _), &(until, _)) = (course.copied.first()?, course.copied.last()?);
+    // A copy that was done from the beginning, or of which nothing shows, is told by the table.
+    if until <= from || course.copying.is_empty() {
+        return None;
+    }
+    let points = std::slice::from_ref(&course.copied);
+    let line = chart::sample(points, from, until, MOMENTS, f64::min).into_iter().flatten().collect();
+    let drawn =
+        Mermaid { title: "Full copy", from, until, y_axis: "percent", y_range: (0.0, 100.0), lines: &[line] }.draw();
+    Some(drawn)
+}
+
+fn offset_chart(course: &Course, report: &Report) -> Option<String> {
+    let stretch = course.last_stretch()?;
+    let (&(from, _), &(until, _)) = (stretch.first()?, stretch.last()?);
+    if until <= from {
+        return None;
+    }
+    let points = chart::scaled_points(stretch);
+    let line: Vec<f64> = chart::sample(&[points], from, until, MOMENTS, chart::farther).into_iter().flatten().collect();
+    let limit = chart::scaled(max_offset(report));
+    let top = line.iter().copied().fold(limit, f64::max).ceil().max(1.0);
+    let bottom = line.iter().copied().fold(0.0, f64::min).floor();
+    let mut lines = vec![line];
+    let mut remark = String::new();
+    if limit > 0.0 {
+        lines.push(vec![limit; 2]);
+        remark.push_str(" The flat line is <code>max-offset</code>.");
+    }
+    let chart = Mermaid {
+        title: "Offset, on a logarithmic scale",
+        from,
+        until,
+        y_axis: "log10(1 + offset)",
+        y_range: (bottom, top),
+        lines: &lines,
+    }
+    .draw();
+    let numbers = words::offset_course(course).map(|numbers| format!(" Offset: {numbers}.")).unwrap_or_default();
+    let anew = if course.offsets.len() > 1 { " Only since the last full copy, with which it began anew." } else { "" };
+    Some(format!(
+        "{chart}\n<sub>Scale: 0 is an offset of 0, 1 is 9, 2 is 99, 3 is 999 and so on.{anew}{remark}{}</sub>\n",
+        escape(&numbers)
+    ))
+}
+
+fn figures(text: &mut String, report: &Report, task: Option<&TaskReport>) {
     row(text, &["Wait", ""]);
     row(text, &["---", "---"]);
-    row(text, &["Task", &format!("<code>{}</code>", escape(task.id.as_str()))]);
-    if let Some(reading) = &task.reading {
-        let keys = format!(
-            "{} in the source, {} in the target",
-            words::known(reading.source_dbsize),
-            words::known(reading.target_dbsize)
-        );
-        let differ = reading.source_dbsize != reading.target_dbsize;
-        let remark = if differ { " (expiring keys make them differ)" } else { "" };
-        row(text, &["Keys", &escape(&format!("{keys}{remark}"))]);
+    for (name, value) in words::figures(report, task) {
+        row(text, &[name, &prose(&value)]);
     }
-    let failed = if task.failed_polls > 0 { format!(", {} of them failed", task.failed_polls) } else { String::new() };
-    row(text, &["Polls", &format!("{}{failed}", task.polls)]);
-    row(text, &["Took", &escape(&words::duration(report.elapsed))]);
-    let finished = report.finished_at.map(words::instant).unwrap_or_default();
-    row(text, &["From, to", &escape(&format!("{} to {finished}", words::instant(report.started_at)))]);
     text.push('\n');
 }
 
-/// Longest list of tasks in a summary; the outputs hold all of them.
-const MOST_ROWS: usize = 500;
+/// What happened, folded away.
+fn time_line(text: &mut String, report: &Report, task: Option<&TaskReport>, room: usize) {
+    let events = words::time_line(report, task);
+    let rows: Vec<String> = events
+        .iter()
+        .map(|(at, what)| {
+            let mut line = String::new();
+            row(&mut line, &[&escape(&words::duration(*at)), &prose(what)]);
+            line
+        })
+        .collect();
+    let (head, left_out, tail) = chart::fit(&rows, room);
+    let _ =
+        writeln!(text, "<details><summary>What happened ({})</summary>\n", words::plural(rows.len() as u64, "event"));
+    row(text, &["Since the start", "What"]);
+    row(text, &["---", "---"]);
+    text.push_str(&head.concat());
+    if left_out > 0 {
+        row(text, &["…", &format!("{} left out here", words::plural(left_out as u64, "event"))]);
+    }
+    text.push_str(&tail.concat());
+    let _ = writeln!(text, "\n</details>\n");
+}
 
-fn fleet(text: &mut String, report: &Report, tasks: &[TaskReport]) {
-    row(text, &["Task", "Result", "Full copy", "Offset", "Status", "Polls"]);
-    row(text, &["---", "---", "---", "---", "---", "---"]);
+fn fleet(text: &mut String, report: &Report) {
+    row(text, &["Task", "Result", "Full copy", "Offset", "Course of the offset", "Status", "Polls"]);
+    row(text, &["---", "---", "--:", "--:", "---", "---", "--:"]);
+    let tasks = report.by_advance();
     for task in tasks.iter().take(MOST_ROWS) {
         let reading = task.reading.clone().unwrap_or_default();
-        let result = task.outcome.as_ref().map_or("waiting", |outcome| super::result(outcome, report.goal));
+        let course = Course::of(task);
+        let blocks = if course.offsets.is_empty() {
+            String::new()
+        } else {
+            chart::offset_sparkline(&course, max_offset(report), CELL_BLOCKS)
+        };
         row(
             text,
             &[
-                &format!("<code>{}</code>", escape(task.id.as_str())),
-                result,
+                &code(task.id.as_str()),
+                &format!("{} {}", words::icon(report.outcome_of(task)), words::task_result(report, task)),
                 &escape(&reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), words::percent)),
                 &escape(&words::known(reading.offset)),
+                &blocks,
                 &task.detail.as_ref().map(|detail| escape(detail.status.word())).unwrap_or_default(),
                 &task.polls.to_string(),
             ],
@@ -175,4 +299,69 @@ fn fleet(text: &mut String, report: &Report, tasks: &[TaskReport]) {
         let _ = writeln!(text, "\n{} more tasks are in the output `tasks`.", tasks.len() - MOST_ROWS);
     }
     text.push('\n');
+    if let Some(task) = report.least_advanced() {
+        let _ = writeln!(text, "### Least advanced: {}\n", code(task.id.as_str()));
+        particulars(text, report, task);
+        conditions(text, report, task);
+        course(text, report, task);
+    }
+    figures(text, report, None);
+}
+
+/// Each of several tasks, folded away, the least advanced first.
+fn details(text: &mut String, report: &Report) {
+    let tasks = report.by_advance();
+    let shown = tasks.len().min(MOST_DETAILS);
+    let _ = writeln!(text, "### Each task\n");
+    for task in tasks.into_iter().take(shown) {
+        let icon = words::icon(report.outcome_of(task));
+        let result = words::task_result(report, task);
+        let _ = writeln!(text, "<details><summary>{icon} {}: {result}</summary>\n", code(task.id.as_str()));
+        let _ = writeln!(text, "{}\n", prose(&words::sentence(&words::task_reason(report, task))));
+        conditions(text, report, task);
+        let course = Course::of(task);
+        if !course.copied.is_empty() || !course.offsets.is_empty() {
+            let _ = writeln!(text, "```text\n{}```\n", blocks(&course, report, task));
+        }
+        if let Some(reading) = &task.reading {
+            let _ = writeln!(text, "Keys: {}.\n", escape(&words::keys(reading)));
+        }
+        time_line(text, report, Some(task), FLEET_EVENTS_ROOM / shown.max(1));
+        let _ = writeln!(text, "</details>\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{hostile, long_wait};
+    use super::*;
+
+    #[test]
+    fn a_week_of_polling_stays_under_64_kib() {
+        let text = summary(&long_wait(1));
+        assert!(text.len() < 64 * 1024, "{}", text.len());
+        assert!(text.contains("left out here") && text.contains("the wait ended"), "{text}");
+        let points = text.lines().filter(|line| line.contains("line [")).map(|line| line.split(", ").count());
+        assert!(points.max().unwrap() <= MOMENTS);
+    }
+
+    #[test]
+    fn many_tasks_stay_under_a_mebibyte() {
+        for tasks in [100, 1000] {
+            let text = summary(&long_wait(tasks));
+            assert!(text.len() < 1024 * 1024, "{tasks}: {}", text.len());
+            assert_eq!(text.matches("```mermaid").count(), 2);
+            assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+        }
+    }
+
+    #[test]
+    fn foreign_text_makes_no_markup() {
+        let text = summary(&hostile());
+        for markup in ["<script", "<img", "[a](http", "@org", "| x |", "**bold**", "\n#"] {
+            let ours = text.lines().filter(|line| line.contains(markup)).filter(|line| !line.starts_with("##"));
+            assert_eq!(ours.count(), 0, "{markup}\n{text}");
+        }
+        assert_eq!(text.matches("```").count() % 2, 0);
+    }
 }

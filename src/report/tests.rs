@@ -143,13 +143,68 @@ pub(crate) fn samples() -> Vec<(Report, &'static str)> {
     ]
 }
 
-fn fleet() -> Report {
+pub(crate) fn fleet() -> Report {
     let (mut report, _) = samples().remove(7);
     let (done, _) = samples().remove(2);
     report.tasks.insert(0, done.tasks[0].clone());
     report.tasks[0].id = TaskId::parse("00000000000000000000000000000001").unwrap();
     report.tasks[0].advance = (3, 3, 100.0, 0);
     report.tasks[1].outcome = None;
+    report
+}
+
+/// A task with such readings: seconds since the start, percent of the full copy, offset.
+pub(crate) fn course(values: &[(u64, f64, Option<i64>)]) -> TaskReport {
+    let (report, _) = samples().remove(0);
+    let mut task = report.tasks.into_iter().next().unwrap();
+    for &(at, percent, offset) in values {
+        task.history.add_reading(Duration::from_secs(at), &reading(true, offset, percent));
+    }
+    task.elapsed = Duration::from_secs(values.last().map_or(0, |value| value.0));
+    task
+}
+
+/// A wait in which everything that can be foreign text is, and means ill. As it is when it has passed the border.
+pub(crate) fn hostile() -> Report {
+    const TEXT: &str = "\u{1b}[31m<script>alert(1)</script><img src=x> [a](http://x) @org #1 | x | **bold** `x\n\n# h\n\
+        ::error::x ##[error]x ]]> -- & \" ' \u{202e}\u{fffe}\u{ffff} ```";
+    let text = crate::escape::line(TEXT);
+    let refusal = error(Class::Denied, &text, &text);
+    let (mut report, _) = samples().remove(7);
+    report.outcome = Some(Outcome::Denied(refusal.clone()));
+    report.events = vec![(Duration::ZERO, text.clone())];
+    for task in &mut report.tasks {
+        task.outcome.clone_from(&report.outcome);
+        task.detail = Some(Detail {
+            status: Status::parse(&text),
+            task_status: Some(text.clone()),
+            migration_method: Some(text.clone()),
+        });
+        task.failing = Some(refusal.clone());
+        task.history = course(&[(0, 0.0, None), (10, 100.0, Some(9)), (20, 100.0, Some(0))]).history;
+        task.history.add_event(Duration::ZERO, text.clone());
+    }
+    report
+}
+
+/// So many tasks, each after a week of polling in which a lot happened.
+pub(crate) fn long_wait(tasks: usize) -> Report {
+    let (mut report, _) = samples().remove(7);
+    let mut history = History::default();
+    for n in 0..20_000_u64 {
+        let at = Duration::from_secs(30 * n);
+        let (percent, offset) =
+            if n < 2000 { (n as f64 / 20.0, None) } else { (100.0, Some((n * n % 1_000_003) as i64)) };
+        history.add_reading(at, &reading(true, offset, percent));
+        if n % 20 == 0 {
+            let outage = "no good answer: HTTP 503 APIG.0613 \"The IAM service is currently unavailable.\" ";
+            history.add_event(at, format!("{outage}(request id {n:032x})"));
+        }
+    }
+    report.elapsed = Duration::from_secs(7 * 24 * 3600);
+    let task = TaskReport { history, elapsed: report.elapsed, ..report.tasks.remove(0) };
+    report.tasks =
+        (0..tasks).map(|n| TaskReport { id: TaskId::parse(&format!("{n:032x}")).unwrap(), ..task.clone() }).collect();
     report
 }
 

@@ -2,11 +2,13 @@
 //!
 //! Everything is a lower-case fragment on one line, made of visible text; renderers escape it for their medium.
 
-use super::{Report, TaskReport};
+use super::chart::Course;
+use super::history::MOST_EVENTS;
+use super::{Report, TaskReport, result};
 use crate::api::{Class, SignedIn};
 use crate::condition::{Check, Failure, Goal, Missing, Suspicion};
-use crate::migration::{Phase, Reading, StatusClass};
-use crate::wait::{Note, Outcome, Rules, TaskWait};
+use crate::migration::{Detail, FullCopy, Gap, Phase, Reading, StatusClass};
+use crate::wait::{Note, Outcome, Rules, StatusCheck, TaskWait};
 use std::time::{Duration, SystemTime};
 
 /// A duration to the second, to the tenth under ten seconds, to the millisecond under one.
@@ -125,7 +127,7 @@ pub fn headline(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -
         Outcome::Ready => ready(report, task),
         Outcome::Failed(failure) => failed(*failure, task),
         Outcome::UnknownTask(error) => format!("the API does not know the task: {}", error.message),
-        Outcome::Rejected(error) => format!("the API rejects the request: {}", error.message),
+        Outcome::Rejected(error) => format!("the API cannot be used this way: {}", error.message),
         Outcome::Denied(error) => format!("access denied: {}", error.message),
         Outcome::Stalled(timeout) => format!("nothing has improved for {} (`stall-timeout`)", duration(*timeout)),
         Outcome::Unreachable(outage, error) => {
@@ -437,4 +439,285 @@ pub fn note(note: &Note) -> String {
         Note::GoalShows(times) => format!("the goal shows ({times} in a row)"),
         Note::GoalLost => "the goal no longer shows".to_owned(),
     }
+}
+
+/// A sign for the end, for places that can show pictures; the words beside it say the same.
+pub fn icon(outcome: Option<&Outcome>) -> &'static str {
+    match outcome {
+        None => "⏳",
+        Some(Outcome::Ready) => "✅",
+        Some(Outcome::Failed(_)) => "❌",
+        Some(Outcome::TimedOut | Outcome::Stalled(_)) => "⌛",
+        Some(Outcome::Denied(_)) => "🚫",
+        Some(
+            Outcome::UnknownTask(_)
+            | Outcome::Rejected(_)
+            | Outcome::Unreachable(..)
+            | Outcome::Cancelled(_)
+            | Outcome::InvalidInput(_)
+            | Outcome::InternalError(_),
+        ) => "⚠️",
+    }
+}
+
+/// The end in one sentence; [`particulars`] has the rest of the [`reason`].
+pub fn verdict(report: &Report) -> String {
+    let Some(outcome) = &report.outcome else { return sentence("the wait has not ended") };
+    let tasks = report.tasks.as_slice();
+    if let [] | [_] = tasks {
+        return sentence(&headline(outcome, report, tasks.first()));
+    }
+    let is_ready = |task: &&TaskReport| task.outcome.as_ref().is_some_and(Outcome::is_ready);
+    let ready = tasks.iter().filter(is_ready).count();
+    let text = format!("{ready} of {} tasks reached the goal", tasks.len());
+    let ended_badly =
+        tasks.iter().find_map(|task| Some((task, task.outcome.as_ref().filter(|outcome| !outcome.is_ready())?)));
+    sentence(&match ended_badly {
+        Some((task, end)) => format!("{text}; task {}: {}", task.id.as_str(), headline(end, report, Some(task))),
+        None if outcome.is_ready() => text,
+        None => format!("{text}: {}", headline(outcome, report, report.least_advanced())),
+    })
+}
+
+/// What else there is to say about a bad end: what was seen last, what was not met, what the API said.
+pub fn particulars(report: &Report, task: &TaskReport) -> Vec<(&'static str, String)> {
+    let Some(outcome) = report.outcome_of(task) else { return Vec::new() };
+    if outcome.is_ready() {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    parts.extend(seen(report, task).map(|seen| ("Seen last", seen)));
+    parts.extend(missing(report, task).map(|missing| ("Not met", missing)));
+    parts.extend(task.failing.as_ref().map(|error| ("Last answer", error.message.clone())));
+    parts
+}
+
+/// Whether a condition is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Met {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+    /// Nobody can tell, which never makes ready.
+    Unknown,
+    /// The goal does not ask for it.
+    NotAsked,
+}
+
+impl Met {
+    fn of(met: Option<bool>) -> Self {
+        match met {
+            Some(true) => Self::Yes,
+            Some(false) => Self::No,
+            None => Self::Unknown,
+        }
+    }
+
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+            Self::NotAsked => "not asked",
+        }
+    }
+
+    /// As a sign.
+    pub fn icon(self) -> &'static str {
+        match self {
+            Self::Yes => "✅",
+            Self::No => "❌",
+            Self::Unknown => "❔",
+            Self::NotAsked => "➖",
+        }
+    }
+}
+
+/// One condition of the goal: what was wanted against what was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// What it is about.
+    pub name: &'static str,
+    /// What the goal wants.
+    pub wanted: String,
+    /// What was seen last.
+    pub seen: String,
+    /// Whether that is it.
+    pub met: Met,
+}
+
+/// The conditions of the goal, where there was a reading to hold against them.
+pub fn conditions(report: &Report, task: &TaskReport) -> Vec<Condition> {
+    let (Some(rules), Some(reading)) = (&report.rules, &task.reading) else { return Vec::new() };
+    let mut rows = vec![migrating(rules.condition.goal, reading), full_copy(rules, task, reading)];
+    rows.push(offset(rules, task, reading));
+    if rules.stable_polls > 1 {
+        rows.push(Condition {
+            name: "Readings in a row",
+            wanted: rules.stable_polls.to_string(),
+            seen: task.stable.to_string(),
+            met: Met::of(Some(task.stable >= rules.stable_polls)),
+        });
+    }
+    rows.push(status(rules, task));
+    rows
+}
+
+fn migrating(goal: Goal, reading: &Reading) -> Condition {
+    let word = |is: bool| if is { "yes" } else { "no" };
+    let wanted = match goal {
+        Goal::Completed => Some(false),
+        Goal::InSync => Some(true),
+        Goal::FullSync => None,
+    };
+    let met = match (wanted, reading.is_migrating) {
+        (Some(wanted), Some(is)) => Met::of(Some(is == wanted)),
+        (None, Some(_)) => Met::NotAsked,
+        (_, None) => Met::Unknown,
+    };
+    Condition {
+        name: "Migrating",
+        wanted: wanted.map_or("known", word).to_owned(),
+        seen: reading.is_migrating.map_or("unknown", word).to_owned(),
+        met,
+    }
+}
+
+fn full_copy(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
+    let is_met = matches!(task.check, Some(Check::Met));
+    let (wanted, met) = match (reading.full_copy(), rules.condition.goal) {
+        (FullCopy::Done, _) => ("100 %", Met::Yes),
+        (FullCopy::Short, _) => ("100 %", Met::No),
+        // The status, or the end of the task, says it instead.
+        (FullCopy::Unknown, Goal::Completed | Goal::InSync) if is_met => ("100 %, where it is told", Met::NotAsked),
+        (FullCopy::Unknown, _) => ("100 %", Met::Unknown),
+    };
+    let seen = reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), percent);
+    Condition { name: "Full copy", wanted: wanted.to_owned(), seen, met }
+}
+
+fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
+    let max_offset = rules.condition.max_offset;
+    let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
+    let (wanted, met) = match (rules.condition.goal, reading.gap(max_offset)) {
+        (Goal::FullSync, _) => ("any".to_owned(), Met::NotAsked),
+        (Goal::Completed, Gap::Unknown) if is_full_only => ("none in a full migration".to_owned(), Met::NotAsked),
+        (Goal::Completed | Goal::InSync, gap) => (
+            if max_offset == 0 { "0".to_owned() } else { format!("at most {}", count(max_offset)) },
+            match gap {
+                Gap::Closed => Met::Yes,
+                Gap::Open => Met::No,
+                Gap::Unknown => Met::Unknown,
+            },
+        ),
+    };
+    Condition { name: "Offset", wanted, seen: known(reading.offset), met }
+}
+
+fn status(rules: &Rules, task: &TaskReport) -> Condition {
+    let wanted = match rules.status_check {
+        StatusCheck::Auto => "confirms it, where it can be read",
+        StatusCheck::Require => "confirms it",
+        StatusCheck::Off => "not asked (`status-check`)",
+    };
+    let (seen, met) = match (&task.detail, task.check) {
+        (Some(detail), Some(Check::Met)) => (detail.status.word().to_owned(), Met::Yes),
+        (Some(detail), Some(Check::NotYet(Missing::StatusDisagrees | Missing::NotStarted) | Check::Failed(_))) => {
+            (detail.status.word().to_owned(), Met::No)
+        }
+        (Some(detail), Some(Check::NotYet(_)) | None) => (detail.status.word().to_owned(), Met::NotAsked),
+        (None, _) if rules.status_check == StatusCheck::Off => ("not read".to_owned(), Met::NotAsked),
+        (None, _) if task.status_unavailable => ("could not be read, not confirmed".to_owned(), Met::Unknown),
+        (None, _) => ("not read, not confirmed".to_owned(), Met::Unknown),
+    };
+    let switch = task.detail.as_ref().and_then(|detail| detail.task_status.as_ref());
+    let seen = switch.map_or_else(|| seen.clone(), |switch| format!("{seen}, IP switch {switch}"));
+    Condition { name: "Status", wanted: wanted.to_owned(), seen, met }
+}
+
+/// The keys on both sides, with the remark that they may differ.
+pub fn keys(reading: &Reading) -> String {
+    let (source, target) = (reading.source_dbsize, reading.target_dbsize);
+    let keys = format!("{} in the source, {} in the target", known(source), known(target));
+    match (source, target) {
+        (Some(source), Some(target)) if source != target => {
+            let differ = source.abs_diff(target);
+            let more = if source > target { "fewer" } else { "more" };
+            let differ = count(differ.try_into().unwrap_or(i64::MAX));
+            // A target that is still being filled lacks more than what has expired.
+            let why = match reading.full_copy() {
+                FullCopy::Done => " (expiring keys make them differ)",
+                FullCopy::Short | FullCopy::Unknown => "",
+            };
+            format!("{keys}, {differ} {more}{why}")
+        }
+        (Some(_), Some(_)) | (None, _) | (_, None) => keys,
+    }
+}
+
+/// What happened in a task's wait, with the times since the start of the process.
+pub fn time_line(report: &Report, task: Option<&TaskReport>) -> Vec<(Duration, String)> {
+    let mut events = report.events.clone();
+    let mut end = report.elapsed;
+    if let Some(task) = task {
+        for (n, (at, text)) in task.history.events.iter().enumerate() {
+            if n == MOST_EVENTS && task.history.omitted_events > 0 {
+                let (omitted, before) = (task.history.omitted_events, events.last().map_or(*at, |&(at, _)| at));
+                events.push((before, format!("… {} left out here", plural(omitted, "event"))));
+            }
+            events.push((*at, text.clone()));
+        }
+        end = task.elapsed;
+    }
+    // Stable, so that what happened at one moment stays in order.
+    events.sort_by_key(|&(at, _)| at);
+    let outcome = match task {
+        Some(task) => report.outcome_of(task),
+        None => report.outcome.as_ref(),
+    };
+    if let Some(outcome) = outcome {
+        events.retain(|&(at, _)| at <= end);
+        events.push((end, format!("the wait ended: {}", result(outcome, report.goal))));
+    } else if report.outcome.is_some() {
+        events.push((end, "the end of another task's wait ended this one".to_owned()));
+    }
+    events
+}
+
+/// How a task's wait ended, in a word.
+pub fn task_result(report: &Report, task: &TaskReport) -> &'static str {
+    match (report.outcome_of(task), &report.outcome) {
+        (Some(outcome), _) => result(outcome, report.goal),
+        (None, Some(_)) => "not decided",
+        (None, None) => "waiting",
+    }
+}
+
+/// What the offset's course shows, in numbers.
+pub fn offset_course(course: &Course) -> Option<String> {
+    let (at, peak) = course.peak()?;
+    let &(_, last) = course.offsets.last()?.last()?;
+    Some(format!("highest {} at {}, last {}", count(peak), duration(at), count(last)))
+}
+
+/// How the wait went, in numbers: of one task, or as a whole.
+pub fn figures(report: &Report, task: Option<&TaskReport>) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    rows.extend(report.rules.as_ref().map(|rules| ("Waited for", wanted(rules))));
+    let failed_polls = match task {
+        Some(task) => {
+            rows.push(("Task", format!("`{}`", task.id.as_str())));
+            rows.extend(task.reading.as_ref().map(|reading| ("Keys", keys(reading))));
+            task.failed_polls
+        }
+        None => report.tasks.iter().map(|task| task.failed_polls).sum(),
+    };
+    let failed = if failed_polls > 0 { format!(", {failed_polls} of them failed") } else { String::new() };
+    rows.push(("Polls", format!("{}{failed}", task.map_or_else(|| report.polls(), |task| task.polls))));
+    rows.push(("Took", duration(task.map_or(report.elapsed, |task| task.elapsed))));
+    let until = report.finished_at.map(|at| format!(" to {}", instant(at))).unwrap_or_default();
+    rows.push(("Time", format!("{}{until}", instant(report.started_at))));
+    rows
 }

@@ -1,0 +1,385 @@
+//! The course of a task's wait, made ready to be drawn: which values count, on which scale, at how many points.
+//!
+//! An offset spans many orders of magnitude, and what matters is how it comes to zero. So it is drawn on a logarithmic
+//! scale that has a zero ([`scaled`]), and where many readings share a point, the worst of them is shown: a burst that
+//! lasted one reading is still there after a week.
+
+use super::TaskReport;
+use crate::migration::{FullCopy, Reading};
+use std::time::Duration;
+
+/// Values in the order of their times.
+pub type Points<T> = Vec<(Duration, T)>;
+
+/// What a task's readings show over time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Course {
+    /// The full copy, in percent, where it is known.
+    pub copied: Points<f64>,
+    /// The offset where it is known and counts, in stretches: while the data set is copied, no offset means anything,
+    /// so a copy that begins anew ends a stretch. No stretch is empty.
+    pub offsets: Vec<Points<i64>>,
+    /// From when to when the data set was being copied.
+    pub copying: Vec<(Duration, Duration)>,
+    /// The end of the wait.
+    pub until: Duration,
+}
+
+impl Course {
+    /// The course of a task's wait.
+    pub fn of(task: &TaskReport) -> Self {
+        let mut course = Self::default();
+        let mut stretch = Points::new();
+        let mut copying: Option<(Duration, Duration)> = None;
+        for (at, reading) in &task.history.readings {
+            if let Some(percent) = reading.full_migration_progress {
+                course.copied.push((*at, percent));
+            }
+            match reading.full_copy() {
+                FullCopy::Short => {
+                    course.offsets.extend(Some(std::mem::take(&mut stretch)).filter(|stretch| !stretch.is_empty()));
+                    copying = Some((copying.map_or(*at, |(from, _)| from), *at));
+                }
+                FullCopy::Done | FullCopy::Unknown => {
+                    course.copying.extend(copying.take().map(|(from, _)| (from, *at)));
+                    stretch.extend(reading.offset.map(|offset| (*at, offset)));
+                }
+            }
+            course.until = *at;
+        }
+        course.offsets.extend(Some(stretch).filter(|stretch| !stretch.is_empty()));
+        course.until = course.until.max(task.elapsed);
+        course.copying.extend(copying.map(|(from, _)| (from, course.until)));
+        course
+    }
+
+    /// The last stretch of offsets that a line can be drawn through.
+    pub fn last_stretch(&self) -> Option<&Points<i64>> {
+        self.offsets.iter().rev().find(|stretch| stretch.len() > 1)
+    }
+
+    /// The offset farthest from zero, and when that was.
+    pub fn peak(&self) -> Option<(Duration, i64)> {
+        self.offsets.iter().flatten().copied().max_by_key(|(_, offset)| offset.unsigned_abs())
+    }
+
+    /// The full copy, at `count` moments of the whole wait.
+    pub fn copied_samples(&self, count: usize) -> Vec<Option<f64>> {
+        sample(std::slice::from_ref(&self.copied), Duration::ZERO, self.until, count, f64::min)
+    }
+
+    /// The offset on its scale, at `count` moments of the whole wait.
+    pub fn offset_samples(&self, count: usize) -> Vec<Option<f64>> {
+        let stretches: Vec<Points<f64>> = self.offsets.iter().map(scaled_points).collect();
+        sample(&stretches, Duration::ZERO, self.until, count, farther)
+    }
+}
+
+/// Whether a reading's offset counts.
+pub fn counts(reading: &Reading) -> bool {
+    match reading.full_copy() {
+        FullCopy::Short => false,
+        FullCopy::Done | FullCopy::Unknown => true,
+    }
+}
+
+/// The offset on a logarithmic scale that has a zero: 0 stays 0, 9 becomes 1, 99 becomes 2, and -9 becomes -1.
+pub fn scaled(offset: i64) -> f64 {
+    let distance = (1.0 + offset.unsigned_abs() as f64).log10();
+    if offset < 0 { -distance } else { distance }
+}
+
+/// The offset of a point on that scale.
+pub fn unscaled(value: f64) -> f64 {
+    (10_f64.powf(value.abs()) - 1.0) * value.signum()
+}
+
+/// A stretch on that scale.
+pub fn scaled_points(stretch: &Points<i64>) -> Points<f64> {
+    stretch.iter().map(|&(at, offset)| (at, scaled(offset))).collect()
+}
+
+/// Whichever is farther from zero.
+pub fn farther(a: f64, b: f64) -> f64 {
+    if a.abs() >= b.abs() { a } else { b }
+}
+
+/// `count` values at even distances, the first at `from`, the last at `until`. Each is the worst since the one before;
+/// the last is the newest, so that a course ends with what was seen last. Between two points of a stretch that are farther apart than
+/// that, it is on the line between them; outside of every stretch there is none.
+pub fn sample(
+    stretches: &[Points<f64>],
+    from: Duration,
+    until: Duration,
+    count: usize,
+    worst: fn(f64, f64) -> f64,
+) -> Vec<Option<f64>> {
+    let last = count.saturating_sub(1);
+    let span = until.saturating_sub(from);
+    let moment = |n: usize| if n >= last { until } else { from + span.mul_f64(n as f64 / last as f64) };
+    let value = |n: usize| {
+        let end = moment(n);
+        let mut value: Option<f64> = None;
+        for stretch in stretches {
+            let begin = n.checked_sub(1).map_or(0, |before| {
+                let start = moment(before);
+                stretch.partition_point(|&(at, _)| at <= start)
+            });
+            let rest = stretch.get(begin..).unwrap_or_default();
+            let here = rest.get(..rest.partition_point(|&(at, _)| at <= end)).unwrap_or_default();
+            let mut here = here.iter().map(|&(_, value)| value);
+            let here = if n == last { here.next_back() } else { here.reduce(worst) };
+            value = match (value, here) {
+                (Some(value), Some(here)) if n != last => Some(worst(value, here)),
+                (value, here) => here.or(value),
+            };
+        }
+        value.or_else(|| stretches.iter().find_map(|stretch| on_the_line(stretch, end)))
+    };
+    (0..count).map(value).collect()
+}
+
+/// The value at a moment between two points.
+fn on_the_line(stretch: &Points<f64>, at: Duration) -> Option<f64> {
+    let next = stretch.partition_point(|&(point, _)| point < at);
+    let &(after, to) = stretch.get(next)?;
+    let &(before, from) = stretch.get(next.checked_sub(1)?)?;
+    let share = (at - before).as_secs_f64() / (after - before).as_secs_f64();
+    Some(from + (to - from) * share)
+}
+
+/// The lowest block, for what is done: nothing copied, or in sync.
+const LOWEST: char = '▁';
+/// The blocks above it.
+const HIGHER: [char; 7] = ['▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// For no value.
+const NONE: char = '·';
+
+fn block(share: f64) -> char {
+    let top = HIGHER.len() - 1;
+    HIGHER.get(((share.clamp(0.0, 1.0) * top as f64).round() as usize).min(top)).copied().unwrap_or(NONE)
+}
+
+/// The full copy as a line of blocks: the full block is 100 percent and nothing else, the lowest is zero.
+pub fn copied_sparkline(course: &Course, width: usize) -> String {
+    let draw = |percent: f64| match percent {
+        percent if percent >= 100.0 => '█',
+        percent if percent <= 0.0 => LOWEST,
+        percent => block((percent / 100.0).min(0.84)),
+    };
+    course.copied_samples(width).into_iter().map(|value| value.map_or(NONE, draw)).collect()
+}
+
+/// The offset as a line of blocks, on its scale: the lowest block is in sync and nothing else.
+pub fn offset_sparkline(course: &Course, max_offset: i64, width: usize) -> String {
+    let limit = scaled(max_offset);
+    let top = course.peak().map_or(0.0, |(_, offset)| scaled(offset).abs());
+    let draw = |value: f64| if (0.0..=limit).contains(&value) { LOWEST } else { block(value.abs() / top) };
+    course.offset_samples(width).into_iter().map(|value| value.map_or(NONE, draw)).collect()
+}
+
+/// Which of the readings to show where there is room for some only: of each of `spans` equal spans of time the first,
+/// the last, the one with the worst offset and the one with the least copied.
+pub fn thin(readings: &[(Duration, Reading)], spans: usize) -> Vec<(Duration, Reading)> {
+    let (Some((from, _)), Some((until, _))) = (readings.first(), readings.last()) else { return Vec::new() };
+    let width = (*until - *from).as_secs_f64() / spans.max(1) as f64;
+    let span_of = |at: Duration| if width > 0.0 { ((at - *from).as_secs_f64() / width) as usize } else { 0 };
+    let mut kept = Vec::new();
+    for span in readings.chunk_by(|(a, _), (b, _)| span_of(*a) == span_of(*b)) {
+        let numbered = || span.iter().enumerate();
+        let worst = numbered()
+            .filter(|(_, (_, reading))| counts(reading))
+            .max_by_key(|(_, (_, reading))| reading.offset.map(i64::unsigned_abs));
+        let least = numbered().filter_map(|(n, (_, reading))| Some((n, reading.full_migration_progress?)));
+        let least = least.min_by(|(_, a), (_, b)| a.total_cmp(b));
+        let wanted = [Some(0), worst.map(|(n, _)| n), least.map(|(n, _)| n), span.len().checked_sub(1)];
+        kept.extend(numbered().filter(|&(n, _)| wanted.contains(&Some(n))).map(|(_, reading)| reading.clone()));
+    }
+    kept
+}
+
+/// The unit in which people tell a span of time: its name, and its length in seconds.
+pub fn unit(span: Duration) -> (&'static str, f64) {
+    match span.as_secs() {
+        0..=180 => ("seconds", 1.0),
+        181..=10_800 => ("minutes", 60.0),
+        10_801..=259_200 => ("hours", 3600.0),
+        _ => ("days", 86_400.0),
+    }
+}
+
+/// A number with at most so many decimals, and none that are needless.
+pub fn decimal(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+/// The beginning and the end of a list, as much of it as `room` bytes hold, and how many are left out in between.
+pub fn fit(rows: &[String], room: usize) -> (&[String], usize, &[String]) {
+    let size = |rows: &[String]| rows.iter().map(String::len).sum::<usize>();
+    if size(rows) <= room {
+        return (rows, 0, &[]);
+    }
+    let within = |rows: &mut dyn Iterator<Item = &String>| {
+        let mut left = room / 2;
+        rows.take_while(|row| {
+            let fits = row.len() <= left;
+            left = left.saturating_sub(row.len());
+            fits
+        })
+        .count()
+    };
+    let head = within(&mut rows.iter());
+    let tail = within(&mut rows.iter().rev()).min(rows.len() - head);
+    let (first, rest) = rows.split_at(head);
+    let (left_out, newest) = rest.split_at(rest.len() - tail);
+    (first, left_out.len(), newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::course;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn points(values: &[(u64, f64)]) -> Points<f64> {
+        values.iter().map(|&(at, value)| (seconds(at), value)).collect()
+    }
+
+    #[test]
+    fn an_offset_does_not_count_while_the_data_set_is_copied() {
+        let task = course(&[
+            (0, 0.0, Some(0)),
+            (10, 50.0, Some(0)),
+            (20, 100.0, Some(900)),
+            (30, 100.0, None),
+            (40, 100.0, Some(4)),
+            (50, 10.0, Some(0)),
+            (60, 100.0, Some(70)),
+        ]);
+        let course = Course::of(&task);
+        let stretch = |values: &[(u64, i64)]| values.iter().map(|&(at, value)| (seconds(at), value)).collect();
+        let expected: [Points<i64>; 2] = [stretch(&[(20, 900), (40, 4)]), stretch(&[(60, 70)])];
+        assert_eq!(course.offsets, expected);
+        assert_eq!(course.copying, [(seconds(0), seconds(20)), (seconds(50), seconds(60))]);
+        assert_eq!(course.last_stretch(), Some(&expected[0]));
+        assert_eq!(course.peak(), Some((seconds(20), 900)));
+    }
+
+    #[test]
+    fn the_scale_has_a_zero_and_a_sign() {
+        assert_eq!([0, 9, 99, -9].map(scaled), [0.0, 1.0, 2.0, -1.0]);
+        assert!(scaled(i64::MAX) < 19.0 && scaled(i64::MIN) > -19.0);
+        assert!((unscaled(scaled(46_800)) - 46_800.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_burst_of_one_reading_stays_visible_and_the_end_is_the_newest_reading() {
+        let mut values: Vec<(u64, f64)> = (0..=100_000).map(|n| (n, 0.0)).collect();
+        values[77_777].1 = 5.0;
+        values[99_999].1 = 3.0;
+        let samples = sample(&[points(&values)], seconds(0), seconds(100_000), 60, farther);
+        assert_eq!(samples.iter().filter(|&&value| value == Some(5.0)).count(), 1);
+        assert_eq!(samples.last(), Some(&Some(0.0)));
+    }
+
+    #[test]
+    fn between_readings_there_is_a_line_and_outside_of_stretches_nothing() {
+        let stretches = [points(&[(10, 0.0), (20, 10.0)]), points(&[(40, 7.0), (50, 7.0)])];
+        assert_eq!(
+            sample(&stretches, seconds(0), seconds(60), 13, farther),
+            [
+                None,
+                None,
+                Some(0.0),
+                Some(5.0),
+                Some(10.0),
+                None,
+                None,
+                None,
+                Some(7.0),
+                Some(7.0),
+                Some(7.0),
+                None,
+                None
+            ]
+        );
+        assert_eq!(sample(&[], seconds(0), seconds(60), 2, farther), [None, None]);
+        assert_eq!(sample(&stretches, seconds(10), seconds(10), 1, farther), [Some(0.0)]);
+        assert_eq!(sample(&stretches, seconds(10), seconds(10), 0, farther), []);
+    }
+
+    #[test]
+    fn sparklines_keep_their_ends_for_what_is_done() {
+        let task = course(&[
+            (0, 0.0, None),
+            (10, 99.9, None),
+            (20, 100.0, Some(100_000)),
+            (30, 100.0, Some(1)),
+            (40, 100.0, Some(0)),
+        ]);
+        let course = Course::of(&task);
+        assert_eq!(copied_sparkline(&course, 5), "▁▇███");
+        assert_eq!(offset_sparkline(&course, 0, 5), "··█▂▁");
+        assert_eq!(offset_sparkline(&course, 1, 5), "··█▁▁");
+    }
+
+    #[test]
+    fn thinning_keeps_ends_bursts_and_set_backs() {
+        let readings: Vec<(Duration, Reading)> = (0..10_000_u64)
+            .map(|n| {
+                let percent = if n == 4321 { 3.0 } else { 100.0 };
+                let offset = Some(if n == 1234 { -9 } else { 0 });
+                (seconds(n), Reading { offset, full_migration_progress: Some(percent), ..Reading::default() })
+            })
+            .collect();
+        let kept = thin(&readings, 10);
+        assert!((20..=44).contains(&kept.len()), "{}", kept.len());
+        let times: Vec<u64> = kept.iter().map(|(at, _)| at.as_secs()).collect();
+        assert!(times.is_sorted() && [0, 1234, 4321, 9999].iter().all(|at| times.contains(at)), "{times:?}");
+        assert_eq!(thin(&readings[..3], 10), readings[..3]);
+        assert_eq!(thin(&[], 10), []);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_of_the_middle() {
+        let rows: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+        assert_eq!(fit(&rows, 10), (&rows[..], 0, &[][..]));
+        assert_eq!(fit(&rows, 6), (&rows[..3], 4, &rows[7..]));
+        assert_eq!(fit(&rows, 0), (&[][..], 10, &[][..]));
+    }
+
+    #[test]
+    fn numbers_have_no_needless_decimals() {
+        assert_eq!([0.0, 1.5, 100.0, -0.001, 2.345].map(|value| decimal(value, 2)), ["0", "1.5", "100", "0", "2.35"]);
+        assert_eq!(decimal(120.0, 0), "120");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_read_can_be_drawn(
+            values in proptest::collection::vec((0_u64..1000, proptest::option::of(-10.0..110.0_f64), proptest::option::of(any::<i64>())), 0..50),
+            width in 0_usize..70,
+        ) {
+            let mut values = values;
+            values.sort_by_key(|value| value.0);
+            let mut task = course(&[]);
+            task.history.readings = values
+                .into_iter()
+                .map(|(at, full_migration_progress, offset)| {
+                    (seconds(at), Reading { full_migration_progress, offset, ..Reading::default() })
+                })
+                .collect();
+            let course = Course::of(&task);
+            prop_assert_eq!(copied_sparkline(&course, width).chars().count(), width);
+            prop_assert_eq!(offset_sparkline(&course, 0, width).chars().count(), width);
+            prop_assert!(course.offset_samples(width).into_iter().flatten().all(f64::is_finite));
+            prop_assert!(thin(&task.history.readings, 7).len() <= task.history.readings.len());
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! JUnit XML: what GitLab's Tests tab and its like show. One test case a task; it passes where the task is ready, and
+//! nowhere else.
+
+use super::{Report, TaskReport, chart, result, words};
+use crate::escape::xml as escape;
+use crate::wait::Outcome;
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use std::io;
+
+/// Bytes for what happened to a task; and to all of them.
+const EVENTS_ROOM: usize = 16 * 1024;
+const ALL_EVENTS_ROOM: usize = 512 * 1024;
+
+/// What a test case says, in JUnit's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Passed,
+    /// What was tested is not so: the migration did not reach the goal.
+    Failure,
+    /// It could not be tested.
+    Error,
+    /// Another task's end came before its own.
+    Skipped,
+}
+
+fn kind(outcome: Option<&Outcome>) -> Kind {
+    match outcome {
+        Some(Outcome::Ready) => Kind::Passed,
+        Some(Outcome::Failed(_) | Outcome::Stalled(_) | Outcome::TimedOut) => Kind::Failure,
+        Some(
+            Outcome::UnknownTask(_)
+            | Outcome::Rejected(_)
+            | Outcome::Denied(_)
+            | Outcome::Unreachable(..)
+            // Nobody knows what would have been seen. "Skipped" would look as if nobody had wanted to know.
+            | Outcome::Cancelled(_)
+            | Outcome::InvalidInput(_)
+            | Outcome::InternalError(_),
+        ) => Kind::Error,
+        None => Kind::Skipped,
+    }
+}
+
+/// A test case.
+struct Case<'a> {
+    name: String,
+    seconds: f64,
+    kind: Kind,
+    /// The contract's word.
+    result: &'a str,
+    /// The whole reason.
+    reason: String,
+    /// The same in lines, with advice.
+    text: String,
+    /// What happened.
+    log: String,
+}
+
+impl<'a> Case<'a> {
+    fn of_task(report: &'a Report, task: &'a TaskReport) -> Self {
+        let outcome = report.outcome_of(task);
+        let headline = outcome.map(|outcome| words::headline(outcome, report, Some(task)));
+        let reason = words::task_reason(report, task);
+        let mut text = words::sentence(&headline.unwrap_or_else(|| reason.clone()));
+        for (name, what) in words::particulars(report, task) {
+            text.push_str(&format!("\n{name}: {what}"));
+        }
+        Self {
+            name: task.id.as_str().to_owned(),
+            seconds: task.elapsed.as_secs_f64(),
+            kind: kind(outcome),
+            result: outcome.map_or("unknown", |outcome| result(outcome, report.goal)),
+            reason,
+            text: with_steps(text, report),
+            log: log(report, Some(task), EVENTS_ROOM.min(ALL_EVENTS_ROOM / report.tasks.len().max(1))),
+        }
+    }
+
+    /// For an end that is no task's own.
+    fn of_wait(report: &'a Report) -> Self {
+        let outcome = report.outcome.as_ref();
+        Self {
+            name: "wait".to_owned(),
+            seconds: report.elapsed.as_secs_f64(),
+            kind: kind(outcome),
+            result: report.result(),
+            reason: words::reason(report),
+            text: with_steps(words::verdict(report), report),
+            log: log(report, None, EVENTS_ROOM),
+        }
+    }
+}
+
+fn with_steps(mut text: String, report: &Report) -> String {
+    let steps = words::next_steps(report);
+    if !steps.is_empty() {
+        text.push_str("\n\nWhat to do next:");
+        for step in steps {
+            text.push_str(&format!("\n- {step}"));
+        }
+    }
+    text
+}
+
+fn log(report: &Report, task: Option<&TaskReport>, room: usize) -> String {
+    let events = words::time_line(report, task);
+    let rows: Vec<String> = events.iter().map(|(at, what)| format!("{:>12}  {what}\n", words::duration(*at))).collect();
+    let (head, left_out, tail) = chart::fit(&rows, room);
+    let gap = if left_out > 0 {
+        format!("{:>12}  {} left out here\n", "…", words::plural(left_out as u64, "event"))
+    } else {
+        String::new()
+    };
+    format!("\n{}{gap}{}", head.concat(), tail.concat())
+}
+
+/// The report.
+pub fn report(report: &Report) -> String {
+    // Only writing to a full disk could fail, and this is written to memory.
+    write(report).unwrap_or_default()
+}
+
+fn write(report: &Report) -> io::Result<String> {
+    let mut cases: Vec<Case<'_>> = report.tasks.iter().map(|task| Case::of_task(report, task)).collect();
+    let tells_the_end = cases.iter().any(|case| matches!(case.kind, Kind::Failure | Kind::Error));
+    // The suite passes where the whole wait is ready, and nowhere else.
+    if cases.is_empty() || !(report.is_ready() || tells_the_end) {
+        cases.push(Case::of_wait(report));
+    }
+    let number = |kind: Kind| cases.iter().filter(|case| case.kind == kind).count().to_string();
+    let totals = [
+        ("tests", cases.len().to_string()),
+        ("failures", number(Kind::Failure)),
+        ("errors", number(Kind::Error)),
+        ("skipped", number(Kind::Skipped)),
+        ("time", seconds(report.elapsed.as_secs_f64())),
+        ("timestamp", words::instant(report.started_at)),
+    ];
+    let goal = report.goal.map_or("wait", |goal| goal.as_str());
+
+    let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
+    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    start(&mut xml, "testsuites", &[("name", "dcs-migration-wait".to_owned())], &totals)?;
+    start(&mut xml, "testsuite", &[("name", format!("Redis migration: {goal}"))], &totals)?;
+    properties(&mut xml, report)?;
+    for case in &cases {
+        let class = format!("dcs-migration-wait.{goal}");
+        let about = [("name", case.name.clone()), ("classname", class), ("time", seconds(case.seconds))];
+        start(&mut xml, "testcase", &about, &[])?;
+        let about = [("message", case.reason.clone()), ("type", case.result.to_owned())];
+        match case.kind {
+            Kind::Passed => {}
+            Kind::Failure => element(&mut xml, "failure", &about, &case.text)?,
+            Kind::Error => element(&mut xml, "error", &about, &case.text)?,
+            Kind::Skipped => element(&mut xml, "skipped", about.get(..1).unwrap_or_default(), "")?,
+        }
+        element(&mut xml, "system-out", &[], &case.log)?;
+        end(&mut xml, "testcase")?;
+    }
+    end(&mut xml, "testsuite")?;
+    end(&mut xml, "testsuites")?;
+    let mut text = String::from_utf8(xml.into_inner()).map_err(io::Error::other)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// The single values, as on GitHub.
+fn properties(xml: &mut Writer<Vec<u8>>, report: &Report) -> io::Result<()> {
+    start(xml, "properties", &[], &[])?;
+    for (name, value) in super::outputs(report) {
+        let about = [("name", name.to_owned()), ("value", value)];
+        element(xml, "property", &about, "")?;
+    }
+    end(xml, "properties")
+}
+
+fn seconds(seconds: f64) -> String {
+    format!("{seconds:.3}")
+}
+
+fn opening<'a>(name: &'a str, attributes: &[(&str, String)]) -> BytesStart<'a> {
+    let mut start = BytesStart::new(name);
+    for (name, value) in attributes {
+        start.push_attribute((*name, escape(value).as_str()));
+    }
+    start
+}
+
+fn start(
+    xml: &mut Writer<Vec<u8>>,
+    name: &str,
+    attributes: &[(&str, String)],
+    more: &[(&str, String)],
+) -> io::Result<()> {
+    let attributes = [attributes, more].concat();
+    xml.write_event(Event::Start(opening(name, &attributes)))
+}
+
+fn end(xml: &mut Writer<Vec<u8>>, name: &str) -> io::Result<()> {
+    xml.write_event(Event::End(BytesEnd::new(name)))
+}
+
+fn element(xml: &mut Writer<Vec<u8>>, name: &str, attributes: &[(&str, String)], text: &str) -> io::Result<()> {
+    let opening = opening(name, attributes);
+    if text.is_empty() {
+        return xml.write_event(Event::Empty(opening));
+    }
+    xml.write_event(Event::Start(opening))?;
+    xml.write_event(Event::Text(BytesText::new(&escape(text))))?;
+    end(xml, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{fleet, hostile, long_wait, samples};
+    use super::*;
+    use quick_xml::Reader;
+
+    /// Names of the elements, with attributes; fails where the XML is not well-formed.
+    fn elements(xml: &str) -> Vec<(String, Vec<(String, String)>)> {
+        let mut reader = Reader::from_str(xml);
+        let mut found = Vec::new();
+        loop {
+            match reader.read_event().unwrap() {
+                Event::Start(element) | Event::Empty(element) => {
+                    let attributes = element.attributes().map(|attribute| {
+                        let attribute = attribute.unwrap();
+                        let value = quick_xml::escape::unescape(&attribute.value).unwrap();
+                        (attribute.key.as_ref().to_owned(), value.into_owned())
+                    });
+                    let name = element.name().as_ref().to_owned();
+                    found.push((name, attributes.collect()));
+                }
+                Event::Eof => return found,
+                Event::End(_)
+                | Event::Text(_)
+                | Event::CData(_)
+                | Event::Comment(_)
+                | Event::Decl(_)
+                | Event::PI(_)
+                | Event::DocType(_)
+                | Event::GeneralRef(_) => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_suite_passes_where_the_wait_is_ready_and_nowhere_else() {
+        for (report, name) in samples() {
+            let found = elements(&self::report(&report));
+            let failing = found.iter().filter(|(name, _)| ["failure", "error"].contains(&name.as_str())).count();
+            assert_eq!(failing == 0, report.is_ready(), "{name}");
+            let suite = found.iter().find(|(name, _)| name == "testsuite").unwrap();
+            let total = |name: &str| suite.1.iter().find(|(key, _)| key == name).unwrap().1.parse::<usize>().unwrap();
+            assert_eq!(total("failures") + total("errors"), failing, "{name}");
+            assert_eq!(total("tests"), found.iter().filter(|(name, _)| name == "testcase").count(), "{name}");
+        }
+        // A task that was still on its way when another one failed did not pass.
+        let mut report = fleet();
+        report.outcome = Some(Outcome::Failed(crate::condition::Failure::TaskFailed));
+        report.tasks[0].outcome.clone_from(&report.outcome);
+        report.tasks[1].outcome = None;
+        let found = elements(&self::report(&report));
+        assert_eq!(found.iter().filter(|(name, _)| name == "skipped").count(), 1);
+        assert_eq!(found.iter().filter(|(name, _)| name == "failure").count(), 1);
+        // A bug after every task was ready.
+        let (mut report, _) = samples().remove(0);
+        report.outcome = Some(Outcome::InternalError(String::new()));
+        assert!(elements(&self::report(&report)).iter().any(|(name, _)| name == "error"));
+    }
+
+    #[test]
+    fn hostile_text_stays_text() {
+        let xml = report(&hostile());
+        assert!(xml.chars().all(|c| c == '\n' || !c.is_control()));
+        assert!(!xml.contains(['\u{fffe}', '\u{ffff}']));
+        assert_eq!(elements(&xml).iter().filter(|(name, _)| name == "testcase").count(), 1);
+    }
+
+    #[test]
+    fn a_hundred_tasks_stay_under_a_mebibyte() {
+        let size = report(&long_wait(100)).len();
+        assert!(size < 1024 * 1024, "{size}");
+    }
+}
