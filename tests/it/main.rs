@@ -1,0 +1,21 @@
+//! Black-box tests of the built binary over real sockets: what a pipeline sees of it, and nothing else.
+//!
+//! A module is a feature; [`support`] has the sandbox that runs the binary and the cloud that it talks to.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, has a clock and files of its own, and plays the world around the binary"
+)]
+
+mod demo;
+mod ends;
+mod errors;
+mod inputs;
+mod outputs;
+mod support;
+mod surface;
+mod verdict;

@@ -1,0 +1,239 @@
+//! Flags, environment names, README, `action.yml` and the contract are one surface.
+
+use crate::support::sandbox::GITHUB_NAMES;
+use crate::support::{Sandbox, formats};
+use dcs_migration_wait::config::inputs::{INPUTS, Input, Kind};
+use dcs_migration_wait::report::OUTPUTS;
+use saphyr_parser::{Event, Parser};
+use std::collections::BTreeMap;
+
+/// The contract's inputs: name and default.
+const CONTRACT: [(&str, &str); 36] = [
+    ("task-id", "required"),
+    ("project-id", "required"),
+    ("region", ""),
+    ("endpoint", "from region"),
+    ("iam-endpoint", "from region"),
+    ("auth-token", ""),
+    ("access-key", ""),
+    ("secret-key", ""),
+    ("security-token", ""),
+    ("username", ""),
+    ("password", ""),
+    ("domain-name", ""),
+    ("idp-id", ""),
+    ("oidc-audience", "the forge's own"),
+    ("id-token", "asked from GitHub"),
+    ("id-token-file", ""),
+    ("fail-fast", "true"),
+    ("max-requests-per-second", "4"),
+    ("until", "completed"),
+    ("max-offset", "0"),
+    ("stable-polls", "1, for `in-sync` 3"),
+    ("timeout", "1h"),
+    ("stall-timeout", "0 (off)"),
+    ("max-outage", "10m"),
+    ("initial-interval", "5s"),
+    ("max-interval", "30s"),
+    ("multiplier", "1.5"),
+    ("request-timeout", "10s"),
+    ("status-check", "auto"),
+    ("summary", "true"),
+    ("report", ""),
+    ("dotenv", "`dcs-migration.env` in GitLab CI, else none"),
+    ("ca-file", "the system's roots"),
+    ("allow-http", "false"),
+    ("log-format", "auto"),
+    ("log-level", "info"),
+];
+
+const EXIT_CODES: [(&str, &str); 10] = [
+    ("0", "`completed`, `in-sync`, `full-sync`"),
+    ("1", "`internal-error`"),
+    ("2", "`invalid-input`"),
+    ("3", "`failed`"),
+    ("4", "`stalled`"),
+    ("5", "`denied`"),
+    ("6", "`unreachable`"),
+    ("124", "`timeout`"),
+    ("130", "`cancelled`"),
+    ("143", "`cancelled`"),
+];
+
+fn file(name: &str) -> String {
+    std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// Names that people write into their environment themselves.
+fn environment(input: &Input) -> Vec<String> {
+    let own = format!("DCS_{}", input.name.to_ascii_uppercase().replace('-', "_"));
+    std::iter::once(own).chain(input.aliases.iter().map(|&alias| alias.to_owned())).collect()
+}
+
+#[test]
+fn the_inputs_are_the_contract_s() {
+    let ours: BTreeMap<&str, &str> = INPUTS.iter().map(|input| (input.name, input.default)).collect();
+    let contract: BTreeMap<&str, &str> = CONTRACT.into_iter().collect();
+    assert_eq!(ours, contract);
+    let secrets: Vec<&str> = INPUTS.iter().filter(|input| input.kind == Kind::Secret).map(|input| input.name).collect();
+    assert_eq!(secrets, ["auth-token", "secret-key", "security-token", "password", "id-token"]);
+}
+
+#[test]
+fn the_readme_s_inputs_are_the_table_s() {
+    let rows = formats::markdown_table(&file("README.md"), "inputs");
+    let expected: Vec<Vec<String>> = INPUTS
+        .iter()
+        .map(|input| {
+            let names: Vec<String> = environment(input).iter().map(|name| format!("`{name}`")).collect();
+            let secret = if input.kind == Kind::Secret { "(secret) " } else { "" };
+            vec![
+                format!("`{}`", input.name),
+                input.default.to_owned(),
+                names.join(" "),
+                format!("{secret}{}", input.help),
+            ]
+        })
+        .collect();
+    for (row, expected) in rows.iter().zip(&expected) {
+        assert_eq!(row, expected);
+    }
+    assert_eq!(rows.len(), expected.len());
+}
+
+#[test]
+fn the_readme_s_outputs_and_exit_codes_are_the_contract_s() {
+    let readme = file("README.md");
+    let outputs = formats::markdown_table(&readme, "outputs");
+    let names: Vec<String> = outputs.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    assert_eq!(names, GITHUB_NAMES);
+    assert_eq!(OUTPUTS.as_slice(), &GITHUB_NAMES[..15]);
+    for row in &outputs {
+        assert_eq!(row[1].starts_with("GitHub only"), !OUTPUTS.contains(&row[0].trim_matches('`')), "{row:?}");
+    }
+    let codes = formats::markdown_table(&readme, "exit-codes");
+    let codes: Vec<(&str, &str)> = codes.iter().map(|row| (row[0].as_str(), row[1].as_str())).collect();
+    assert_eq!(codes, EXIT_CODES);
+}
+
+#[test]
+fn help_names_every_flag_variable_default_and_exit_code() {
+    for arguments in [&["--help"][..], &["demo", "--help"]] {
+        let run = Sandbox::new().args(arguments).run();
+        // Lines are wrapped where they happen to be too long.
+        let help = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        for input in INPUTS {
+            let is_secret = input.kind == Kind::Secret;
+            let flag = format!("--{} ", input.name);
+            let has_flag = help.contains(&flag) || help.contains(&format!("--{} [", input.name));
+            assert_eq!(has_flag, !is_secret, "{flag} in {arguments:?}");
+            if is_secret && arguments.len() > 1 {
+                continue;
+            }
+            assert!(help.contains(input.help), "{} in {arguments:?}", input.name);
+            assert!(help.contains(&format!("[env: {}]", environment(input).join(", "))), "{}", input.name);
+            if !is_secret && !input.default.is_empty() {
+                let default = match input.default {
+                    "required" => "[required]".to_owned(),
+                    default => format!("[default: {default}]"),
+                };
+                assert!(help.contains(&format!("{} {default}", input.help)), "{}", input.name);
+            }
+        }
+        if arguments.len() == 1 {
+            let (_, codes) = help.split_once("Exit codes:").unwrap();
+            for (code, _) in EXIT_CODES {
+                assert!(codes.split(|c: char| !c.is_ascii_digit()).any(|word| word == code), "{code} in {codes}");
+            }
+        }
+    }
+}
+
+/// The leaves of a YAML file, by their path.
+fn leaves(text: &str) -> Vec<(String, String)> {
+    let mut leaves = Vec::new();
+    // Where we are: mappings with the key whose value comes next.
+    let mut path: Vec<Option<String>> = Vec::new();
+    for event in Parser::new_from_str(text) {
+        match event.unwrap().0 {
+            Event::MappingStart(..) => path.push(None),
+            Event::SequenceStart(..) => path.push(Some("[]".to_owned())),
+            Event::MappingEnd | Event::SequenceEnd => {
+                path.pop();
+                if let Some(Some(key)) = path.last()
+                    && key != "[]"
+                {
+                    *path.last_mut().unwrap() = None;
+                }
+            }
+            Event::Scalar(text, ..) => match path.last_mut() {
+                Some(key @ None) => *key = Some(text.into_owned()),
+                Some(key) => {
+                    let is_item = key.as_deref() == Some("[]");
+                    let place: Vec<&str> = path.iter().flatten().map(String::as_str).collect();
+                    leaves.push((place.join("/"), text.into_owned()));
+                    if !is_item {
+                        *path.last_mut().unwrap() = None;
+                    }
+                }
+                None => {}
+            },
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd
+            | Event::Alias(_) => {}
+        }
+    }
+    leaves
+}
+
+#[test]
+fn action_yml_has_every_input_and_output() {
+    let leaves = leaves(&file("action.yml"));
+    let below = |prefix: &str, leaf: &str| -> Vec<(String, String)> {
+        let found = leaves.iter().filter_map(|(path, value)| {
+            let name = path.strip_prefix(prefix)?.strip_suffix(leaf)?;
+            Some((name.to_owned(), value.clone()))
+        });
+        found.collect()
+    };
+    let inputs = below("inputs/", "/description");
+    let names: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
+    let expected: Vec<&str> = INPUTS.iter().map(|input| input.name).collect();
+    assert_eq!(names, expected);
+    for ((name, description), input) in inputs.iter().zip(INPUTS) {
+        assert!(description.starts_with(&format!("{}.", input.help)), "{name}: {description}");
+        let default = match input.default {
+            "" | "required" => String::new(),
+            default => format!(" Default: {default}."),
+        };
+        assert_eq!(description, &format!("{}.{default}", input.help), "{name}");
+    }
+    // An input that is not set has to arrive empty: aliases and defaults are the binary's business.
+    assert_eq!(below("inputs/", "/default"), []);
+    let required: Vec<String> =
+        below("inputs/", "/required").into_iter().filter(|(_, value)| value == "true").map(|(name, _)| name).collect();
+    assert_eq!(required, ["task-id"]);
+
+    let outputs: Vec<String> = below("outputs/", "/description").into_iter().map(|(name, _)| name).collect();
+    assert_eq!(outputs, GITHUB_NAMES);
+
+    let value = |path: &str| leaves.iter().find(|(found, _)| found == path).map(|(_, value)| value.as_str());
+    assert_eq!(value("runs/using"), Some("docker"));
+    // No shell between `INPUT_TASK-ID` and the binary.
+    assert!(value("runs/entrypoint").unwrap().starts_with('/'));
+    assert_eq!(value("runs/args"), None);
+}
+
+#[test]
+fn action_yml_s_outputs_say_every_result() {
+    let leaves = leaves(&file("action.yml"));
+    let (_, description) = leaves.iter().find(|(path, _)| path == "outputs/result/description").unwrap();
+    for (_, results) in EXIT_CODES {
+        for result in results.split(", ") {
+            assert!(description.contains(result), "{result}");
+        }
+    }
+}
