@@ -4,7 +4,7 @@ use crate::support::cloud::{REDIS_PASSWORD, detail};
 use crate::support::formats::holds_command;
 use crate::support::sandbox::{BINARY, BOUND};
 use crate::support::{
-    Answer, FakeCloud, OTHER_TASK, PROJECT, Run, Sandbox, TASK, TOKEN, each, formats, json_reply, refusal, status,
+    Answer, FakeCloud, OTHER_TASK, Run, Sandbox, TASK, TOKEN, each, formats, json_reply, refusal, status,
 };
 use std::fs::Permissions;
 use std::io::Read;
