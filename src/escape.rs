@@ -1,7 +1,7 @@
 //! Foreign text, made harmless for each place that it can go to.
 //!
 //! Two stages. At the border (`api::wire`, `api::error`, and where a user's value is quoted) every foreign string goes
-//! through [`line`]: from then on it is one line without control characters. Each renderer then escapes *all* text for
+//! through [`line()`]: from then on it is one line without control characters. Each renderer then escapes *all* text for
 //! its own medium: [`log`] for what a runner reads, [`markdown`], [`html`], [`xml`], [`command_data`], [`dotenv`].
 
 /// Longest foreign text that is worth showing, in characters.
@@ -42,7 +42,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// A line for a log that a CI runner reads: it cannot start a workflow command (`::x::` at its start, `##[x]`
-/// anywhere), whatever it holds. Also applies what [`line`] does to single characters, without cutting.
+/// anywhere), whatever it holds. Also applies what [`line()`] does to single characters, without cutting.
 pub fn log(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
