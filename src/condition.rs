@@ -256,9 +256,11 @@ impl Condition {
                 ) => Check::NotYet(Missing::StatusDisagrees),
             },
             (FullCopy::Unknown, false) => match self.check_ended(reading, detail, past) {
-                // A full migration that succeeded has copied everything, even where its percentage is not told.
-                Check::Met | Check::NotYet(_) => Check::NotYet(Missing::FullCopyUnknown),
-                failed @ Check::Failed(_) => failed,
+                // A migration that ended well has copied everything, but only the percentage is evidence.
+                Check::Met => Check::NotYet(Missing::FullCopyUnknown),
+                // Kept as it is, so that readings that agree are counted.
+                bad @ (Check::NotYet(Missing::Unconfirmed(_)) | Check::Failed(_)) => bad,
+                Check::NotYet(_) => Check::NotYet(Missing::FullCopyUnknown),
             },
         }
     }

@@ -188,6 +188,26 @@ fn full_sync_is_the_percentage_of_a_task_that_runs_or_has_run() {
 }
 
 #[test]
+fn full_sync_believes_an_unconfirmed_bad_end_like_every_goal() {
+    let condition = Condition { goal: Goal::FullSync, max_offset: 0 };
+    for (bad, failure) in [
+        (reading(Some(false), Some(11), None), Failure::StoppedOutOfSync),
+        (reading(Some(false), None, Some(40.0)), Failure::StoppedShort),
+    ] {
+        let mut past = Past::default().after(&reading(Some(true), None, None), Met);
+        let checks: Vec<Check> = (0..3)
+            .map(|_| {
+                let check = condition.check(&bad, None, past);
+                past = past.after(&bad, check);
+                check
+            })
+            .collect();
+        assert!(matches!(checks[..2], [NotYet(_), NotYet(_)]));
+        assert_eq!(checks[2], Failed(failure));
+    }
+}
+
+#[test]
 fn max_offset_moves_the_limit_and_nothing_else() {
     let condition = Condition { goal: Goal::InSync, max_offset: 10 };
     let is = |offset| condition.check(&reading(Some(true), Some(offset), Some(100.0)), None, FRESH);
