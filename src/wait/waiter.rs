@@ -6,8 +6,8 @@ use super::progress::{Best, Trend};
 use super::schedule::{Pace, Schedule};
 use super::verdict::Outcome;
 use crate::api::{ApiError, Class, Stats};
-use crate::condition::{Check, Condition, Failure, Past};
-use crate::migration::{Detail, FullCopy, Phase, Reading, Status};
+use crate::condition::{Check, Condition, Failure, Goal, Missing, Past};
+use crate::migration::{Detail, FullCopy, Phase, Reading, Status, StatusClass};
 use std::time::Duration;
 
 /// What the user asked for: the same for every task of a wait.
@@ -112,6 +112,8 @@ pub struct Waiter {
     detail: Option<Detail>,
     detail_asked: Option<Duration>,
     status_unavailable: bool,
+    /// The status said "incremental" already before the newest reading.
+    was_incremental: bool,
     /// The status was refused for good: asking again would only add to the refusals that lock an access key.
     status_refused: bool,
     /// When the poll that is under way was begun, as long as nothing of it was answered.
@@ -152,6 +154,7 @@ impl Waiter {
             detail: None,
             detail_asked: None,
             status_unavailable: false,
+            was_incremental: false,
             status_refused: false,
             unanswered_since: None,
             polls: 0,
@@ -174,6 +177,8 @@ impl Waiter {
     /// Takes the answer to a request for the stats that was begun at `asked`.
     pub fn handle_stats(&mut self, asked: Duration, now: Duration, answer: Result<Stats, ApiError>) -> Step {
         self.poll_started = asked;
+        self.was_incremental =
+            self.detail.as_ref().is_some_and(|detail| detail.status.class() == StatusClass::Incremental);
         // With `require`, a poll is answered when its status is.
         if answer.is_err() || self.rules.status_check != StatusCheck::Require {
             self.unanswered_since = None;
@@ -293,7 +298,18 @@ impl Waiter {
             self.stable = 0;
         }
 
-        let check = self.rules.condition.check(&reading, self.detail.as_ref(), self.past);
+        let check = match self.rules.condition.check(&reading, self.detail.as_ref(), self.past) {
+            // A status is read after its reading. If the incremental phase began between the two, the offset was told
+            // before it meant anything, and without a percentage nothing else shows that the copy was done.
+            Check::Met
+                if self.rules.condition.goal == Goal::InSync
+                    && reading.full_copy() == FullCopy::Unknown
+                    && !self.was_incremental =>
+            {
+                Check::NotYet(Missing::FullCopyUnknown)
+            }
+            check @ (Check::Met | Check::NotYet(_) | Check::Failed(_)) => check,
+        };
         self.past = self.past.after(&reading, check);
         let stable_before = self.stable;
         self.stable = if check == Check::Met { self.stable.saturating_add(1) } else { 0 };

@@ -14,8 +14,10 @@
 mod demo;
 mod ends;
 mod errors;
+mod exhaustive;
 mod inputs;
 mod outputs;
+mod simulated_time;
 mod support;
 mod surface;
 mod verdict;

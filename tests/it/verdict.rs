@@ -16,6 +16,8 @@ fn reading(is_migrating: &str, progress: &str, offset: &str) -> Answer {
 enum Verdict {
     /// At once.
     Ready,
+    /// Once it is seen again.
+    ReadyAtTheSecond,
     /// Never, however often it is seen.
     Wait,
     /// At once.
@@ -24,7 +26,7 @@ enum Verdict {
     Suspect,
 }
 
-use Verdict::{Failed, Ready, Suspect, Wait};
+use Verdict::{Failed, Ready, ReadyAtTheSecond, Suspect, Wait};
 
 /// What is known about the status.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +97,11 @@ impl Case {
                     let (run, asked) = self.run(mode, [self.reading(), refusal(403, "DCS.2003")]);
                     run.ended(self.until, 0);
                     assert_eq!(asked, 1);
+                }
+                ReadyAtTheSecond => {
+                    let (run, asked) = self.run(mode, [self.reading(), self.reading(), refusal(403, "DCS.2003")]);
+                    run.ended(self.until, 0);
+                    assert_eq!(asked, 2);
                 }
                 Failed => {
                     let (run, asked) = self.run(mode, [self.reading(), refusal(403, "DCS.2003")]);
@@ -311,13 +318,14 @@ fn in_sync_takes_a_running_task_whose_copy_is_done_and_whose_offset_is_closed() 
         Ready,
     );
     rows.extend(cases("in-sync", "\"true\"", &[("0", "100")], NOT_KNOWN, Ready));
-    // The incremental phase begins where the full copy ends: its status proves what the percentage does not tell.
+    // The incremental phase begins where the full copy ends: its status proves what the percentage does not tell, for
+    // an offset that was read after it.
     rows.extend(cases(
         "in-sync",
         "true",
         &side_by_side(ZERO, UNKNOWN),
         &words(&["INCRMIGEATING", "INCRMIGRATING"]),
-        Ready,
+        ReadyAtTheSecond,
     ));
     rows.extend(cases("in-sync", "true", &side_by_side(ZERO, UNKNOWN), &words(&["MIGRATING"]), Wait));
     rows.extend(cases("in-sync", "true", &side_by_side(&["0"], UNKNOWN), NOT_KNOWN, Wait));

@@ -1,5 +1,4 @@
 use super::*;
-use crate::condition::{Goal, Missing};
 use proptest::prelude::*;
 
 fn secs(seconds: u64) -> Duration {
@@ -235,6 +234,20 @@ fn a_status_that_was_refused_is_not_asked_for_again() {
     for now in [10, 400, 800] {
         assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0)), Step::StatsAt(_)));
     }
+}
+
+#[test]
+fn an_offset_that_was_read_before_the_incremental_phase_began_proves_nothing() {
+    let auto = Rules { status_check: StatusCheck::Auto, ..rules(Goal::InSync) };
+    let mut waiter = Waiter::new(auto, secs(0));
+    let mut look = |now: u64, word: &str| {
+        let reading = Reading { is_migrating: Some(true), offset: Some(0), ..Reading::default() };
+        waiter.handle_stats(secs(now), secs(now), Ok(Stats { reading, raw: String::new() }));
+        waiter.handle_status(secs(now), status(word))
+    };
+    assert!(matches!(look(0, "FULLMIGRATING"), Step::StatsAt(_)));
+    assert!(matches!(look(10, "INCRMIGEATING"), Step::StatsAt(_)));
+    assert!(matches!(look(20, "INCRMIGEATING"), Step::Done(Outcome::Ready)));
 }
 
 #[test]
