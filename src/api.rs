@@ -167,13 +167,24 @@ impl Client {
 
     /// The text without our secrets in it: a server, or a proxy on the way, may send back what it was sent.
     fn redact(&self, text: &str) -> String {
-        // Shorter ones would be found in numbers and words that have nothing to do with them.
+        // Shorter ones would be found in numbers and words that have nothing to do with them; of longer ones, this much
+        // is enough to know them by where the text was cut.
         const SHORTEST: usize = 8;
+        const KNOWN_BY: usize = 32;
         self.with_state(|state| {
-            let secrets = state.secrets.iter().map(|secret| secret.expose_secret());
-            secrets.filter(|secret| secret.len() >= SHORTEST).fold(text.to_owned(), |text, secret| {
-                if text.contains(secret) { text.replace(secret, "***") } else { text }
-            })
+            let mut text = text.to_owned();
+            for secret in state.secrets.iter().map(|secret| secret.expose_secret()) {
+                let Some(beginning) = secret.get(..secret.len().min(KNOWN_BY)).filter(|_| secret.len() >= SHORTEST)
+                else {
+                    continue;
+                };
+                while let Some(found) = text.find(beginning) {
+                    let rest = text.get(found..).unwrap_or_default();
+                    let same = rest.bytes().zip(secret.bytes()).take_while(|(a, b)| a == b).count();
+                    text.replace_range(found..found + same, "***");
+                }
+            }
+            text
         })
     }
 
@@ -255,7 +266,7 @@ impl Client {
         let response = self.http.execute(request).await.map_err(|error| error::from_transport(&error, &server))?;
         let status = response.status();
         let headers = response.headers().clone();
-        let shown_id = request_id(&headers).map(|id| self.redact(&escape::line(id)));
+        let shown_id = request_id(&headers).map(|id| escape::line(&self.redact(id)));
         debug!(status = status.as_u16(), request_id = shown_id, "answer");
         let body = read_body(response, &server).await.map(|body| match std::str::from_utf8(&body) {
             Ok(text) => self.redact(text).into_bytes(),
@@ -266,6 +277,7 @@ impl Client {
         }
         let wall = self.clock.wall();
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let location = text(&LOCATION).map(|location| self.redact(location));
         let error = error::classify(&Refusal {
             status: status.as_u16(),
             // A refusal whose body breaks off is a refusal all the same.
@@ -278,7 +290,7 @@ impl Client {
                     Err(behind) => i64::try_from(behind.duration().as_secs()).map_or(i64::MIN, |behind| -behind),
                 }
             }),
-            location: text(&LOCATION),
+            location: location.as_deref(),
             sign_in,
         });
         if error.class == Class::Unauthenticated {
@@ -422,6 +434,10 @@ impl Cloud for Client {
         let reading =
             wire::reading(&answer.body).map_err(|error| self.redact_error(ApiError::transient(error.to_string())))?;
         let raw = escape::compact_json(&String::from_utf8_lossy(&answer.body));
+        // JSON may write a slash as `\/`, and so a secret as something else.
+        let plain = raw.replace("\\/", "/");
+        let redacted = self.redact(&plain);
+        let raw = if redacted == plain { raw } else { redacted };
         trace!(stats = %escape::line(&raw), "stats");
         Ok(Stats { reading, raw })
     }
@@ -429,7 +445,13 @@ impl Cloud for Client {
     async fn detail(&self, task: &TaskId) -> Result<Detail, ApiError> {
         // Never log this body: it holds the Redis passwords of both sides.
         let answer = self.get(&["migration-task", task.as_str()], &[]).await?;
-        wire::detail(&answer.body).map_err(|error| ApiError::transient(format!("the task's status: {error}")))
+        let Detail { status, task_status, migration_method } =
+            wire::detail(&answer.body).map_err(|error| ApiError::transient(format!("the task's status: {error}")))?;
+        Ok(Detail {
+            status: Status::parse(&self.redact(status.word())),
+            task_status: task_status.map(|word| self.redact(&word)),
+            migration_method,
+        })
     }
 
     async fn list(&self, offset: usize) -> Result<Page, ApiError> {

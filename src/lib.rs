@@ -144,8 +144,9 @@ async fn wait_and_report(
     let grace = (deadline + GRACE_AFTER_DEADLINE).saturating_sub(report.elapsed).min(GRACE_AFTER_SIGNAL);
     watchdog.end_within(grace, exit_code);
     let mut trouble = report::write_answer(output, &report);
-    console.finish(&report);
     trouble.extend(report::write_story(output, &report));
+    // Last, since a terminal that is stopped holds up whoever draws on it.
+    console.finish(&report);
     for trouble in trouble.into_iter().filter(|trouble| !trouble_before.contains(trouble)) {
         warn!("{trouble}");
     }

@@ -377,7 +377,7 @@ impl<C: Cloud> Fleet<C> {
             Ok(Answer::List { result, asked }) => match result {
                 Ok(page) => {
                     self.proven = true;
-                    self.listed(now, page, observer);
+                    self.listed(asked, now, page, observer);
                 }
                 Err(error) => self.list_failed(asked, now, error),
             },
@@ -410,7 +410,7 @@ impl<C: Cloud> Fleet<C> {
     }
 
     /// Takes a page of tasks, and begins to wait once it was the last one.
-    fn listed(&mut self, now: Duration, page: Page, observer: &mut impl Observer) {
+    fn listed(&mut self, asked: Duration, now: Duration, page: Page, observer: &mut impl Observer) {
         let Some(listing) = &mut self.listing else { return };
         listing.offset += page.tasks.len();
         let before = listing.known.len();
@@ -423,6 +423,13 @@ impl<C: Cloud> Fleet<C> {
             listing.failures = Waiter::new(self.rules.clone(), now);
             listing.next = Next::StatsAt(now);
             return;
+        }
+        if page.total.is_some_and(|total| listing.known.len() < total) {
+            // A task that is left out would never be waited for.
+            listing.offset = 0;
+            let (known, total) = (listing.known.len(), page.total.unwrap_or_default());
+            let text = format!("the list of tasks ends after {known} of {total}");
+            return self.list_failed(asked, now, ApiError::transient(text));
         }
         let Some(listing) = self.listing.take() else { return };
         if listing.running.is_empty() {

@@ -114,6 +114,9 @@ pub struct Waiter {
     status_unavailable: bool,
     /// The status said "incremental" already before the newest reading.
     was_incremental: bool,
+    /// What `is_migrating` was when the status was read, and how often in a row it could not be read since.
+    detail_migrating: Option<bool>,
+    status_failures: u32,
     /// The status was refused for good: asking again would only add to the refusals that lock an access key.
     status_refused: bool,
     /// When the poll that is under way was begun, as long as nothing of it was answered.
@@ -155,6 +158,8 @@ impl Waiter {
             detail_asked: None,
             status_unavailable: false,
             was_incremental: false,
+            detail_migrating: None,
+            status_failures: 0,
             status_refused: false,
             unanswered_since: None,
             polls: 0,
@@ -204,14 +209,17 @@ impl Waiter {
             Ok(detail) => {
                 self.note_status(&detail);
                 self.detail = Some(detail);
+                self.detail_migrating = stats.reading.is_migrating;
+                self.status_failures = 0;
                 return self.judge(now, stats);
             }
             Err(error) => error,
         };
+        self.status_failures = self.status_failures.saturating_add(1);
         // Whether the task is still known, and whether we may still ask, is no matter of this endpoint alone.
         let concerns_the_task = match error.class {
             Class::UnknownTask => true,
-            Class::Unauthenticated => self.refusals == 0,
+            Class::Unauthenticated => true,
             Class::Transient { .. } | Class::Denied | Class::Rejected => false,
         };
         match self.rules.status_check {
@@ -225,6 +233,18 @@ impl Waiter {
                     self.fail_poll(now, ApiError { class: Class::Transient { retry_after: None }, ..error })
                 }
             },
+            // A status that was read before is not forgotten because of one failure: the endpoint may be back at once.
+            StatusCheck::Auto | StatusCheck::Off
+                if self.detail.is_some() && self.status_failures < ANSWERS_TO_BELIEVE =>
+            {
+                self.fail_poll(now, ApiError { class: Class::Transient { retry_after: None }, ..error })
+            }
+            // As long as nothing has changed since it was read, it is still the best that is known.
+            StatusCheck::Auto | StatusCheck::Off
+                if self.detail.is_some() && self.detail_migrating == stats.reading.is_migrating =>
+            {
+                self.judge(now, stats)
+            }
             StatusCheck::Auto | StatusCheck::Off => {
                 self.status_refused |= error.class == Class::Denied;
                 if !self.status_unavailable {
