@@ -16,10 +16,12 @@ use crate::config::TaskId;
 use crate::escape;
 use crate::migration::{Detail, Reading, Status};
 use crate::wait::{Clock, Cloud};
-use error::{Refusal, SignIn};
+use error::{Asked, Refusal, SignIn};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::{debug, trace};
@@ -89,6 +91,12 @@ pub struct Client {
 #[derive(Default)]
 struct State {
     session: Option<Session>,
+    /// GitHub's OIDC token, until it is exchanged.
+    id_token: Option<SecretString>,
+    /// What a sign-in has brought so far, while the project's id is still to be found.
+    signed_in: Option<SignedIn>,
+    /// Servers that have answered: from then on, a certificate that is not trusted is an interference.
+    answered: BTreeSet<String>,
     /// What must never be shown, should a server send it back.
     secrets: Vec<SecretString>,
     /// Counts the sessions, so that a late refusal of an old one does not end its successor.
@@ -197,13 +205,13 @@ impl Client {
     }
 
     /// Reads something below the project.
-    async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ApiError> {
+    async fn get(&self, asked: Asked, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ApiError> {
         let project = self.with_state(|state| state.project_id.clone()).unwrap_or_default();
         let mut url = endpoint::join(&self.connection.dcs, &[&["v2", &project], path].concat());
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.send(self.authorized(&url)?, &url, StatusCode::OK, self.sign_in_kind()).await
+        self.send(self.authorized(&url)?, &url, StatusCode::OK, self.sign_in_kind(), asked).await
     }
 
     fn sign_in_kind(&self) -> SignIn {
@@ -259,19 +267,31 @@ impl Client {
         url: &Url,
         wanted: StatusCode,
         sign_in: SignIn,
+        asked: Asked,
     ) -> Result<Answer, ApiError> {
         let server = server(url);
         debug!(method = %request.method(), path = url.path(), %server, "request");
         let session = self.with_state(|state| state.sessions);
-        let response = self.http.execute(request).await.map_err(|error| error::from_transport(&error, &server))?;
+        let has_answered = self.with_state(|state| state.answered.contains(&server));
+        let broke = |error: &reqwest::Error| error::from_transport(error, &server, has_answered);
+        let response = self.http.execute(request).await.map_err(|error| broke(&error))?;
+        if !has_answered {
+            self.with_state(|state| state.answered.insert(server.clone()));
+        }
         let status = response.status();
         let headers = response.headers().clone();
         let shown_id = request_id(&headers).map(|id| escape::line(&self.redact(id)));
         debug!(status = status.as_u16(), request_id = shown_id, "answer");
-        let body = read_body(response, &server).await.map(|body| match std::str::from_utf8(&body) {
-            Ok(text) => self.redact(text).into_bytes(),
-            Err(_) => body,
-        });
+        let body = read_body(response)
+            .await
+            .map_err(|error| match error {
+                Unread::Broke(error) => broke(&error),
+                Unread::TooLarge => ApiError::transient(format!("{server} sends a body over 1 MiB")),
+            })
+            .map(|body| match std::str::from_utf8(&body) {
+                Ok(text) => self.redact(text).into_bytes(),
+                Err(_) => body,
+            });
         if status == wanted {
             return Ok(Answer { headers, body: body? });
         }
@@ -292,6 +312,7 @@ impl Client {
             }),
             location: location.as_deref(),
             sign_in,
+            asked,
         });
         if error.class == Class::Unauthenticated {
             self.with_state(|state| {
@@ -303,14 +324,20 @@ impl Client {
         Err(self.redact_error(error))
     }
 
-    async fn post(&self, url: &Url, body: &SecretString, idp_id: Option<&str>) -> Result<Answer, ApiError> {
+    async fn post(
+        &self,
+        url: &Url,
+        body: &SecretString,
+        sign_in: SignIn,
+        idp_id: Option<&str>,
+    ) -> Result<Answer, ApiError> {
         let mut request = reqwest::Request::new(Method::POST, url.clone());
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json;charset=utf8"));
         if let Some(id) = idp_id {
-            request.headers_mut().insert("x-idp-id", secret_header(&SecretString::from(id))?);
+            request.headers_mut().insert(oidc::IDP_HEADER, secret_header(&SecretString::from(id))?);
         }
         *request.body_mut() = Some(body.expose_secret().to_owned().into());
-        self.send(request, url, StatusCode::CREATED, SignIn::SigningIn).await
+        self.send(request, url, StatusCode::CREATED, sign_in, Asked::Session).await
     }
 
     fn iam(&self) -> Result<&Url, ApiError> {
@@ -323,51 +350,77 @@ impl Client {
 
     async fn sign_in_by_password(&self, user: &Password) -> Result<SignedIn, ApiError> {
         let iam = self.iam()?;
-        let answer = self.post(&password::url(iam), &password::body(user, &self.connection.project), None).await?;
-        self.begin_session(&answer)
+        let body = password::body(user, &self.connection.project);
+        self.begin_session(&self.post(&password::url(iam), &body, SignIn::ByPassword, None).await?)
     }
 
-    async fn sign_in_by_oidc(&self, oidc: &Oidc) -> Result<SignedIn, ApiError> {
+    /// One request of the exchange; `None` where another one has to follow.
+    async fn sign_in_by_oidc(&self, oidc: &Oidc) -> Result<Option<SignedIn>, ApiError> {
         let iam = self.iam()?;
-        let id_token = self.id_token(&oidc.source).await?;
-        let body = oidc::body(&id_token, &self.connection.project);
-        let answer = self.post(&oidc::url(iam), &body, Some(&oidc.idp_id)).await?;
-        self.begin_session(&answer)
-    }
-
-    async fn id_token(&self, source: &IdTokenSource) -> Result<SecretString, ApiError> {
-        let token = match source {
-            IdTokenSource::Value(token) => return Ok(token.clone()),
-            IdTokenSource::File(path) => {
-                let text = crate::config::read_file(path).map_err(|error| ApiError {
-                    class: Class::Denied,
-                    message: format!("cannot read `id-token-file`: {error}"),
-                    advice: Some("check `id-token-file`".to_owned()),
-                })?;
-                SecretString::from(String::from_utf8_lossy(&text).trim().to_owned())
-            }
+        let id_token = match &oidc.source {
+            IdTokenSource::Value(token) => token.clone(),
+            IdTokenSource::File(path) => self.id_token_from_file(path.clone()).await?,
             IdTokenSource::GitHub { request_url, request_token, audience } => {
-                let refused = |message: String| ApiError {
-                    class: Class::Denied,
-                    message,
-                    advice: Some("check the job's permission `id-token: write` and `oidc-audience`".to_owned()),
-                };
-                let url =
-                    oidc::github_url(request_url, audience.as_deref()).map_err(|error| refused(error.to_string()))?;
-                let mut request = reqwest::Request::new(Method::GET, url.clone());
-                let bearer = SecretString::from(format!("Bearer {}", request_token.expose_secret()));
-                request.headers_mut().insert("authorization", secret_header(&bearer)?);
-                let answer = self.send(request, &url, StatusCode::OK, SignIn::SigningIn).await.map_err(|error| {
-                    match error.class {
-                        Class::Transient { .. } => error,
-                        Class::Unauthenticated | Class::Denied | Class::UnknownTask | Class::Rejected => {
-                            refused(format!("GitHub gives no OIDC token: {}", error.message))
-                        }
+                match self.with_state(|state| state.id_token.take()) {
+                    Some(token) => token,
+                    None => {
+                        let token = self.id_token_from_github(request_url, request_token, audience.as_deref()).await?;
+                        self.with_state(|state| state.id_token = Some(token));
+                        return Ok(None);
                     }
-                })?;
-                oidc::github_token(&answer.body).map_err(|error| ApiError::transient(error.to_string()))?
+                }
             }
         };
+        let body = oidc::body(&id_token, &self.connection.project);
+        let answer = self.post(&oidc::url(iam), &body, SignIn::ByOidc, Some(&oidc.idp_id)).await?;
+        self.begin_session(&answer).map(Some)
+    }
+
+    async fn id_token_from_file(&self, path: PathBuf) -> Result<SecretString, ApiError> {
+        // On a thread of its own: a file system can hang, and the wait must not.
+        let read = tokio::task::spawn_blocking(move || crate::config::read_id_token(&path));
+        #[expect(clippy::disallowed_methods, reason = "bounds what a request waits for, as its client does")]
+        let token = match tokio::time::timeout(self.connection.request_timeout, read).await {
+            Ok(Ok(Ok(token))) => token,
+            Ok(Ok(Err(problem))) => {
+                return Err(ApiError {
+                    class: Class::Denied,
+                    message: format!("`id-token-file` {problem}"),
+                    advice: Some("the file was good at the start: look for what has changed it since".to_owned()),
+                });
+            }
+            Ok(Err(_)) | Err(_) => {
+                return Err(ApiError::transient("`id-token-file` could not be read within `request-timeout`"));
+            }
+        };
+        self.keep_secret(&token);
+        Ok(token)
+    }
+
+    async fn id_token_from_github(
+        &self,
+        request_url: &str,
+        request_token: &SecretString,
+        audience: Option<&str>,
+    ) -> Result<SecretString, ApiError> {
+        let advice = "check the job's permission `id-token: write` and `oidc-audience`";
+        let url = oidc::github_url(request_url, audience).map_err(|error| ApiError {
+            class: Class::Denied,
+            message: error.to_string(),
+            advice: Some(advice.to_owned()),
+        })?;
+        let mut request = reqwest::Request::new(Method::GET, url.clone());
+        let bearer = SecretString::from(format!("Bearer {}", request_token.expose_secret()));
+        request.headers_mut().insert("authorization", secret_header(&bearer)?);
+        let answer = self.send(request, &url, StatusCode::OK, SignIn::AskingGitHub, Asked::Session).await;
+        let answer = answer.map_err(|error| {
+            if error.is_transient() {
+                return error;
+            }
+            let message = format!("GitHub gives no OIDC token: {}", error.message.trim_start_matches("GitHub: "));
+            ApiError { class: Class::Denied, message, advice: Some(advice.to_owned()) }
+        })?;
+        let token = oidc::github_token(&answer.body).map_err(|error| ApiError::transient(error.to_string()))?;
         self.keep_secret(&token);
         Ok(token)
     }
@@ -378,9 +431,11 @@ impl Client {
         let issued = token::issued(header(token::SUBJECT_HEADER), date, &answer.body)
             .map_err(|error| ApiError::transient(error.to_string()))?;
         self.keep_secret(&issued.token);
-        let renew_at = issued.lifetime.map(|lifetime| self.clock.elapsed() + auth::renew_after(lifetime));
+        let now = self.clock.elapsed();
+        let renew_at = issued.lifetime.map(|lifetime| now + auth::renew_after(lifetime));
+        let ends_at = issued.lifetime.map(|lifetime| now + lifetime);
         self.with_state(|state| {
-            state.session = Some(Session { token: issued.token, renew_at });
+            state.session = Some(Session { token: issued.token, renew_at, ends_at });
             state.sessions += 1;
             if state.project_id.is_none() {
                 state.project_id = issued.project_id;
@@ -389,14 +444,11 @@ impl Client {
         Ok(SignedIn { kind: self.credentials.kind(), lifetime: issued.lifetime })
     }
 
-    /// Looks up the project's id where only its name is known.
-    async fn find_project(&self) -> Result<(), ApiError> {
-        let name = match &self.connection.project {
-            ProjectScope::Name(name) if self.with_state(|state| state.project_id.is_none()) => name,
-            ProjectScope::Name(_) | ProjectScope::Id(_) => return Ok(()),
-        };
+    /// Looks up the project's id by its name.
+    async fn find_project(&self, name: &str) -> Result<(), ApiError> {
         let url = token::projects_url(self.iam()?, name);
-        let answer = self.send(self.authorized(&url)?, &url, StatusCode::OK, self.sign_in_kind()).await?;
+        let request = self.authorized(&url)?;
+        let answer = self.send(request, &url, StatusCode::OK, self.sign_in_kind(), Asked::Project).await?;
         let id = token::only_project(&answer.body).map_err(|error| ApiError {
             class: Class::Rejected,
             message: format!("cannot find the id of project `{}`: {error}", escape::line(name)),
@@ -405,32 +457,59 @@ impl Client {
         self.with_state(|state| state.project_id = Some(id));
         Ok(())
     }
+
+    /// Whether the session, where one is needed, is over at the time that `end` finds in it.
+    fn lacks_session(&self, end: impl Fn(&Session) -> Option<Duration>) -> bool {
+        let now = self.clock.elapsed();
+        let is_over = |session: &Session| end(session).is_some_and(|at| at <= now);
+        self.credentials.is_renewable() && self.with_state(|state| state.session.as_ref().is_none_or(is_over))
+    }
 }
 
 impl Cloud for Client {
     fn needs_sign_in(&self) -> bool {
-        let now = self.clock.elapsed();
-        self.with_state(|state| {
-            let expired = |session: &Session| session.renew_at.is_some_and(|at| at <= now);
-            state.project_id.is_none()
-                || (self.credentials.is_renewable() && state.session.as_ref().is_none_or(expired))
-        })
+        self.with_state(|state| state.project_id.is_none()) || self.lacks_session(|session| session.ends_at)
     }
 
-    async fn sign_in(&self) -> Result<SignedIn, ApiError> {
-        let signed_in = match &self.credentials {
-            Credentials::Token(_) | Credentials::AccessKey(_) => {
-                SignedIn { kind: self.credentials.kind(), lifetime: None }
-            }
-            Credentials::Oidc(oidc) => self.sign_in_by_oidc(oidc).await?,
-            Credentials::Password(user) => self.sign_in_by_password(user).await?,
-        };
-        self.find_project().await?;
-        Ok(signed_in)
+    fn should_renew(&self) -> bool {
+        self.lacks_session(|session| session.renew_at)
+    }
+
+    fn most_in_flight(&self) -> usize {
+        match self.credentials {
+            // Five refusals lock a key. When one is revoked in mid-wait, what is in flight is refused at once.
+            Credentials::AccessKey(_) => 4,
+            Credentials::Token(_) | Credentials::Oidc(_) | Credentials::Password(_) => usize::MAX,
+        }
+    }
+
+    async fn sign_in(&self) -> Result<Option<SignedIn>, ApiError> {
+        if self.should_renew() {
+            let signed_in = match &self.credentials {
+                Credentials::Oidc(oidc) => self.sign_in_by_oidc(oidc).await?,
+                Credentials::Password(user) => Some(self.sign_in_by_password(user).await?),
+                Credentials::Token(_) | Credentials::AccessKey(_) => None,
+            };
+            let has_project = self.with_state(|state| state.project_id.is_some());
+            return match signed_in {
+                Some(signed_in) if has_project => Ok(Some(signed_in)),
+                signed_in => {
+                    self.with_state(|state| state.signed_in = signed_in);
+                    Ok(None)
+                }
+            };
+        }
+        if let ProjectScope::Name(name) = &self.connection.project
+            && self.with_state(|state| state.project_id.is_none())
+        {
+            self.find_project(name).await?;
+        }
+        let signed_in = self.with_state(|state| state.signed_in.take());
+        Ok(Some(signed_in.unwrap_or(SignedIn { kind: self.credentials.kind(), lifetime: None })))
     }
 
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
-        let answer = self.get(&["migration-task", task.as_str(), "stats"], &[]).await?;
+        let answer = self.get(Asked::Task, &["migration-task", task.as_str(), "stats"], &[]).await?;
         let reading =
             wire::reading(&answer.body).map_err(|error| self.redact_error(ApiError::transient(error.to_string())))?;
         let raw = escape::compact_json(&String::from_utf8_lossy(&answer.body));
@@ -444,7 +523,7 @@ impl Cloud for Client {
 
     async fn detail(&self, task: &TaskId) -> Result<Detail, ApiError> {
         // Never log this body: it holds the Redis passwords of both sides.
-        let answer = self.get(&["migration-task", task.as_str()], &[]).await?;
+        let answer = self.get(Asked::Task, &["migration-task", task.as_str()], &[]).await?;
         let Detail { status, task_status, migration_method } =
             wire::detail(&answer.body).map_err(|error| ApiError::transient(format!("the task's status: {error}")))?;
         Ok(Detail {
@@ -456,7 +535,7 @@ impl Cloud for Client {
 
     async fn list(&self, offset: usize) -> Result<Page, ApiError> {
         let offset = offset.to_string();
-        let answer = self.get(&["migration-tasks"], &[("offset", &offset), ("limit", PAGE)]).await?;
+        let answer = self.get(Asked::List, &["migration-tasks"], &[("offset", &offset), ("limit", PAGE)]).await?;
         wire::page(&answer.body).map_err(|error| ApiError::transient(error.to_string()))
     }
 }
@@ -464,16 +543,21 @@ impl Cloud for Client {
 /// Tasks on one page of a list.
 const PAGE: &str = "100";
 
+/// Why a body was not read to its end.
+enum Unread {
+    Broke(reqwest::Error),
+    TooLarge,
+}
+
 /// Reads a body, or stops at the limit.
-async fn read_body(mut response: Response, server: &str) -> Result<Vec<u8>, ApiError> {
-    let too_large = || ApiError::transient(format!("{server} sends a body over 1 MiB"));
+async fn read_body(mut response: Response) -> Result<Vec<u8>, Unread> {
     if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(too_large());
+        return Err(Unread::TooLarge);
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| error::from_transport(&error, server))? {
+    while let Some(chunk) = response.chunk().await.map_err(Unread::Broke)? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(too_large());
+            return Err(Unread::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }

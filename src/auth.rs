@@ -108,6 +108,8 @@ pub struct Session {
     pub token: SecretString,
     /// Time since the start of the process at which to get a new one; `None` where only a refusal can tell.
     pub renew_at: Option<Duration>,
+    /// Time since the start of the process at which the token ends, where the answer told.
+    pub ends_at: Option<Duration>,
 }
 
 /// When a token that lives so long is renewed: a tenth of its life before its end, ten minutes at most.

@@ -165,6 +165,14 @@ impl TaskId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether `other` is the same id, with or without hyphens, in whichever case.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let digits =
+            |id: &Self| id.0.bytes().filter(|&byte| byte != b'-').map(|byte| byte.to_ascii_lowercase()).collect();
+        let (ours, theirs): (Vec<u8>, Vec<u8>) = (digits(self), digits(other));
+        ours == theirs
+    }
 }
 
 /// Reads a file that an input names, up to a size that no such file has.
@@ -186,17 +194,49 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     Ok(text)
 }
 
+/// Reads the job's OIDC token from its file.
+///
+/// # Errors
+/// What is wrong, as the end of a sentence about the input; nothing of the content is in it.
+pub fn read_id_token(path: &Path) -> Result<SecretString, String> {
+    let text = read_file(path).map_err(|error| format!("cannot be read: {error}"))?;
+    match std::str::from_utf8(&text).map(str::trim) {
+        Ok(token) if !token.is_empty() && is_plain(token) => Ok(SecretString::from(token)),
+        _ => Err(format!("holds no token: `{}`", escape::line(&path.to_string_lossy()))),
+    }
+}
+
+/// Whether it is nothing but visible ASCII characters, as every token and key is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Reads the environment: where results go, and what is wanted, or why that cannot be.
 pub fn resolve(environment: &Environment, flags: Flags, problems: Problems) -> (Output, Result<Config, Problems>) {
     let mut reader = Reader { environment, flags, cloud: None, problems };
     reader.refuse_misspelled_variables();
-    reader.cloud = reader.read_clouds();
+    let unread = match reader.read_clouds() {
+        Ok(cloud) => {
+            reader.cloud = cloud;
+            None
+        }
+        Err(text) => Some(text),
+    };
     let output = reader.output();
     let config = reader.config();
-    let Reader { problems, .. } = reader;
-    match config {
-        Some(config) if problems.0.is_empty() => (output, Ok(config)),
-        _ => (output, Err(problems)),
+    let Reader { mut problems, .. } = reader;
+    match (config, unread) {
+        // Some shells have the variable set for good; it only matters where something is missing.
+        (Some(mut config), unread) if problems.0.is_empty() => {
+            config.remarks.extend(unread.map(|text| format!("OS_CLOUD {text}; nothing of it was needed")));
+            (output, Ok(config))
+        }
+        (_, unread) => {
+            if let Some(text) = unread {
+                problems.add("OS_CLOUD", text);
+            }
+            (output, Err(problems))
+        }
     }
 }
 
@@ -213,6 +253,40 @@ struct Reader<'a> {
     problems: Problems,
 }
 
+/// The kinds of credential, in the order in which they win.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Token,
+    AccessKey,
+    Oidc,
+    Password,
+}
+
+impl Kind {
+    /// The first kind that is wholly there; or, where one is only half there, the half that is missing and the half that
+    /// is set.
+    fn of(is_set: impl Fn(&str) -> bool) -> Result<Option<Self>, (&'static str, &'static str)> {
+        if is_set("auth-token") {
+            return Ok(Some(Self::Token));
+        }
+        match (is_set("access-key"), is_set("secret-key")) {
+            (true, true) => return Ok(Some(Self::AccessKey)),
+            (true, false) => return Err(("secret-key", "access-key")),
+            (false, true) => return Err(("access-key", "secret-key")),
+            (false, false) => {}
+        }
+        if is_set("idp-id") {
+            return Ok(Some(Self::Oidc));
+        }
+        match (is_set("username"), is_set("password")) {
+            (true, true) => Ok(Some(Self::Password)),
+            (true, false) => Err(("password", "username")),
+            (false, true) => Err(("username", "password")),
+            (false, false) => Ok(None),
+        }
+    }
+}
+
 /// With which a job asks GitHub for its OIDC token.
 const JOB_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 
@@ -222,18 +296,23 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 const DURATION: &str = "accepted: a duration with units, such as `90s`, `45m` or `1h 30m`";
 
 impl Reader<'_> {
-    fn find(&self, name: &str) -> Option<Found> {
+    /// The input's value, unless it only stands in clouds.yaml.
+    fn find_explicit(&self, name: &str) -> Option<Found> {
         let input = Input::named(name)?;
-        if let Some(text) = self.flags.get(name).map(|text| text.trim()).filter(|text| !text.is_empty()) {
-            return Some(Found { text: text.to_owned(), source: format!("--{name}") });
+        if let Some(text) = self.flags.get(name).and_then(|text| tidy(name, text)) {
+            return Some(Found { text, source: format!("--{name}") });
         }
-        for variable in input.variables() {
-            if let Some(text) = self.environment.get(&variable) {
-                return Some(Found { text, source: variable });
-            }
-        }
-        let text = self.in_clouds(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())?;
-        Some(Found { text, source: "clouds.yaml".to_owned() })
+        input.variables().into_iter().find_map(|variable| {
+            let text = self.environment.variables.get(&variable)?.to_string_lossy();
+            Some(Found { text: tidy(name, &text)?, source: variable })
+        })
+    }
+
+    fn find(&self, name: &str) -> Option<Found> {
+        self.find_explicit(name).or_else(|| {
+            let text = tidy(name, &self.in_clouds(name)?)?;
+            Some(Found { text, source: "clouds.yaml".to_owned() })
+        })
     }
 
     fn text(&self, name: &str) -> Option<String> {
@@ -302,8 +381,9 @@ impl Reader<'_> {
         }
     }
 
-    fn read_clouds(&mut self) -> Option<clouds::Cloud> {
-        let name = self.environment.get("OS_CLOUD")?;
+    /// The cloud that `OS_CLOUD` names; or what is wrong with it, as the end of a sentence.
+    fn read_clouds(&self) -> Result<Option<clouds::Cloud>, String> {
+        let Some(name) = self.environment.get("OS_CLOUD") else { return Ok(None) };
         let get = |name: &str| self.environment.get(name);
         let (home, xdg) = (get("HOME"), get("XDG_CONFIG_HOME"));
         let paths = clouds::search_paths(get("OS_CLIENT_CONFIG_FILE").as_deref(), home.as_deref(), xdg.as_deref());
@@ -313,32 +393,27 @@ impl Reader<'_> {
             let path = paths.iter().find(|path| path.exists())?;
             Some(read_file(path).map(|text| String::from_utf8_lossy(&text).into_owned()))
         };
-        let found = match (read_first(&paths), read_first(&secure_paths).transpose()) {
+        match (read_first(&paths), read_first(&secure_paths).transpose()) {
             (None, _) => Err("names a cloud, but there is no clouds.yaml; set `OS_CLIENT_CONFIG_FILE`".to_owned()),
             (Some(Err(error)), _) | (_, Err(error)) => Err(format!("names a cloud, but cannot be looked up: {error}")),
             (Some(Ok(text)), Ok(secure)) => {
-                clouds::lookup(&text, secure.as_deref(), &name).map_err(|error| format!("cannot be used: {error}"))
-            }
-        };
-        match found {
-            Ok(cloud) => Some(cloud),
-            Err(text) => {
-                self.problems.add("OS_CLOUD", text);
-                None
+                let found = clouds::lookup(&text, secure.as_deref(), &name);
+                found.map(Some).map_err(|error| format!("cannot be used: {error}"))
             }
         }
     }
 
     /// Every secret that is set, wherever it stands and whether or not it is used.
     fn secrets(&self) -> Vec<SecretString> {
+        let of_input = |input: &Input| {
+            let variables = input.variables().into_iter().filter_map(|variable| {
+                let text = self.environment.variables.get(&variable)?.to_string_lossy();
+                tidy(input.name, &text)
+            });
+            variables.chain(self.in_clouds(input.name).and_then(|text| tidy(input.name, &text))).collect::<Vec<_>>()
+        };
         let inputs = INPUTS.iter().filter(|input| input.is_secret());
-        let variables = inputs.clone().flat_map(Input::variables);
-        variables
-            .chain([JOB_TOKEN.to_owned()])
-            .filter_map(|variable| self.environment.get(&variable))
-            .chain(inputs.filter_map(|input| self.in_clouds(input.name)))
-            .map(SecretString::from)
-            .collect()
+        inputs.flat_map(of_input).chain(self.environment.get(JOB_TOKEN)).map(SecretString::from).collect()
     }
 
     fn in_clouds(&self, name: &str) -> Option<String> {
@@ -468,7 +543,7 @@ impl Reader<'_> {
                 let Some(task) = TaskId::parse(piece) else {
                     return Err(format!("`{}` is no task id; accepted: a UUID or 32 hex digits", escape::line(piece)));
                 };
-                if !tasks.contains(&task) {
+                if !tasks.iter().any(|other| task.is_same(other)) {
                     tasks.push(task);
                 }
             }
@@ -550,57 +625,83 @@ impl Reader<'_> {
         }
     }
 
-    /// Token, then access keys, then OIDC, then password. A kind that is only half there is a mistake, unless a kind
-    /// before it is whole.
+    /// Token, then access keys, then OIDC, then password; but what is set for this wait before what clouds.yaml holds for
+    /// all. A kind that is only half there is a mistake, unless a kind before it is whole.
     fn credentials(&mut self) -> Option<Credentials> {
-        if let Some(token) = self.secret("auth-token") {
-            return Some(Credentials::Token(token));
-        }
-        let before = self.problems.0.len();
-        match (self.text("access-key"), self.secret("secret-key")) {
-            (Some(access_key), Some(secret_key)) => {
-                let security_token = self.secret("security-token");
-                return Some(Credentials::AccessKey(AccessKey { access_key, secret_key, security_token }));
+        let explicit = Kind::of(|name| self.find_explicit(name).is_some()).ok().flatten();
+        let kind = match explicit.map_or_else(|| Kind::of(|name| self.find(name).is_some()), |kind| Ok(Some(kind))) {
+            Ok(Some(kind)) => kind,
+            Ok(None) => {
+                self.problems.add(
+                    "auth-token",
+                    "is missing, and so is every other credential: set `auth-token`, or `access-key` and `secret-key`, or \
+                     `idp-id`, or `username`, `password` and `domain-name`",
+                );
+                return None;
             }
-            (Some(_), None) => self.problems.add("secret-key", "is missing, while `access-key` is set"),
-            (None, Some(_)) => self.problems.add("access-key", "is missing, while `secret-key` is set"),
-            (None, None) => {}
-        }
-        if self.problems.0.len() == before
-            && let Some(idp_id) = self.text("idp-id")
-        {
-            return self.oidc(idp_id);
-        }
-        if self.problems.0.len() == before {
-            match (self.text("username"), self.secret("password")) {
-                (Some(username), Some(password)) => {
-                    let Some(domain_name) = self.text("domain-name") else {
-                        self.problems
-                            .add("domain-name", "is missing: IAM needs the user's domain to sign in by password");
-                        return None;
-                    };
-                    return Some(Credentials::Password(Password { username, password, domain_name }));
+            Err((missing, set)) => {
+                self.problems.add(missing, format!("is missing, while `{set}` is set"));
+                return None;
+            }
+        };
+        let secret = |reader: &Self, name| reader.secret(name).unwrap_or_default();
+        match kind {
+            Kind::Token => {
+                self.refuse_odd_characters("auth-token");
+                Some(Credentials::Token(secret(self, "auth-token")))
+            }
+            Kind::AccessKey => {
+                // Another key's security token would spoil this one.
+                let security_token = match explicit {
+                    Some(_) => self.find_explicit("security-token"),
+                    None => self.find("security-token"),
+                };
+                for name in ["access-key", "secret-key", "security-token"] {
+                    self.refuse_odd_characters(name);
                 }
-                (Some(_), None) => self.problems.add("password", "is missing, while `username` is set"),
-                (None, Some(_)) => self.problems.add("username", "is missing, while `password` is set"),
-                (None, None) => {}
+                Some(Credentials::AccessKey(AccessKey {
+                    access_key: self.text("access-key").unwrap_or_default(),
+                    secret_key: secret(self, "secret-key"),
+                    security_token: security_token.map(|found| SecretString::from(found.text)),
+                }))
+            }
+            Kind::Oidc => {
+                for name in ["idp-id", "id-token"] {
+                    self.refuse_odd_characters(name);
+                }
+                let idp_id = self.text("idp-id").unwrap_or_default();
+                self.oidc(idp_id)
+            }
+            Kind::Password => {
+                let Some(domain_name) = self.text("domain-name") else {
+                    self.problems.add("domain-name", "is missing: IAM needs the user's domain to sign in by password");
+                    return None;
+                };
+                Some(Credentials::Password(Password {
+                    username: self.text("username").unwrap_or_default(),
+                    password: secret(self, "password"),
+                    domain_name,
+                }))
             }
         }
-        if self.problems.0.len() == before {
-            self.problems.add(
-                "auth-token",
-                "is missing, and so is every other credential: set `auth-token`, or `access-key` and `secret-key`, or \
-                 `idp-id`, or `username`, `password` and `domain-name`",
-            );
+    }
+
+    /// What goes into a header and cannot: most often a line break from a secret that was pasted.
+    fn refuse_odd_characters(&mut self, name: &'static str) {
+        if let Some(found) = self.find(name).filter(|found| !is_plain(&found.text)) {
+            let text = "holds a space, a line break or a character that is not ASCII, which it never does".to_owned();
+            self.problems.0.push(Problem { input: name.to_owned(), source: Some(found.source), text });
         }
-        None
     }
 
     fn oidc(&mut self, idp_id: String) -> Option<Credentials> {
         let source = if let Some(token) = self.secret("id-token") {
             IdTokenSource::Value(token)
-        } else if let Some(path) = self.text("id-token-file") {
-            IdTokenSource::File(PathBuf::from(path))
+        } else if self.find("id-token-file").is_some() {
+            IdTokenSource::File(self.parse("id-token-file", PathBuf::new(), |text| {
+                let path = PathBuf::from(text);
+                read_id_token(&path).map(|_| path)
+            }))
         } else {
             let request = (self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"), self.environment.get(JOB_TOKEN));
             match (request, self.environment.forge()) {
@@ -652,7 +753,7 @@ impl Reader<'_> {
     }
 }
 
-/// A level for our own code; other crates only warn, and at `trace` inform.
+/// A level for our own code; other crates only warn.
 fn level(filter: LevelFilter) -> Targets {
     Targets::new().with_target("dcs_migration_wait", filter).with_default(filter.min(LevelFilter::WARN))
 }
@@ -701,12 +802,18 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// An address without the user name and password that somebody wrote into it.
 fn without_password(text: &str) -> String {
-    match text.split_once("://") {
-        Some((scheme, rest)) if rest.contains('@') => {
-            format!("{scheme}://***@{}", rest.rsplit('@').next().unwrap_or_default())
-        }
-        _ => text.to_owned(),
-    }
+    let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
+    let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+    format!("{scheme}***@{host}")
+}
+
+/// The value as it is meant; `None` where it is empty. Only a password may begin or end with a space.
+fn tidy(name: &str, text: &str) -> Option<String> {
+    let text = match name {
+        "password" if !text.trim().is_empty() => text.trim_end_matches(['\r', '\n']),
+        _ => text.trim(),
+    };
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 fn in_range(text: &str, least: f64, most: f64) -> Result<f64, ()> {

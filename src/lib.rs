@@ -29,12 +29,13 @@ use config::cli::{self, DemoFlags, Flags, Invocation, SimulateFlags};
 use config::{Config, Environment, Forge, LogFormat, Output, Problem, Problems};
 use report::console::{Console, Lines};
 use report::history::Recorder;
+use report::sinks::Sinks;
 use report::{Report, TaskReport};
 use simulator::{Auth, Options, Scenario, Simulator};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{debug, info, warn};
 use wait::{Clock, Interrupt, Outcome};
 use watchdog::Watchdog;
@@ -43,6 +44,9 @@ use watchdog::Watchdog;
 pub fn run(environment: Environment) -> u8 {
     let clock = Clock::start();
     let lines = Lines::start();
+    let watchdog = Watchdog::start();
+    // Files that inputs name can hang, too.
+    watchdog.end_within(WITHOUT_INPUTS, exit_code::INVALID_INPUT);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -51,7 +55,7 @@ pub fn run(environment: Environment) -> u8 {
             return exit_code::INTERNAL_ERROR;
         }
     };
-    let exit_code = runtime.block_on(dispatch(environment, clock, &lines));
+    let exit_code = runtime.block_on(dispatch(environment, clock, &lines, &watchdog));
     lines.flush(FLUSH);
     // A name look-up that hangs would hold up an orderly end.
     runtime.shutdown_background();
@@ -65,9 +69,13 @@ const WITHOUT_INPUTS: Duration = Duration::from_secs(5);
 /// How long everything at the end may take after a signal or a deadline; the contract gives two seconds and one.
 const GRACE_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
 const GRACE_AFTER_DEADLINE: Duration = Duration::from_millis(800);
+/// How long files may take: the first answer, and at the end the last one and everything else.
+const FIRST_ANSWER: Duration = Duration::from_millis(1000);
+const LAST_ANSWER: Duration = Duration::from_millis(250);
+const STORY: Duration = Duration::from_millis(200);
 
-async fn dispatch(environment: Environment, clock: Clock, lines: &Lines) -> u8 {
-    let mut interrupts = interrupts();
+async fn dispatch(environment: Environment, clock: Clock, lines: &Lines, watchdog: &Watchdog) -> u8 {
+    let mut interrupts = interrupts(watchdog);
     // Before anything connects; fails only where a provider is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
 
@@ -79,7 +87,7 @@ async fn dispatch(environment: Environment, clock: Clock, lines: &Lines) -> u8 {
         }
         Invocation::Wait(flags) => {
             let (output, config) = config::resolve(&environment, flags, problems);
-            wait_and_report(&output, config, clock, lines, &mut interrupts).await
+            wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
         }
         Invocation::Demo(demo, flags) => match prepare_demo(&environment, &demo, &mut problems).await {
             Some((simulator, environment)) => {
@@ -89,15 +97,15 @@ async fn dispatch(environment: Environment, clock: Clock, lines: &Lines) -> u8 {
                     config.connection.use_proxies = false;
                     config
                 });
-                wait_and_report(&output, config, clock, lines, &mut interrupts).await
+                wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
             }
             None => {
                 let (output, _) = config::resolve(&environment, Flags::new(), Problems::default());
-                wait_and_report(&output, Err(problems), clock, lines, &mut interrupts).await
+                wait_and_report(&output, Err(problems), clock, lines, &mut interrupts, watchdog).await
             }
         },
         Invocation::Refused => refuse(&problems, lines),
-        Invocation::Simulate(flags) => simulate(&flags, problems, clock, lines, &mut interrupts).await,
+        Invocation::Simulate(flags) => simulate(&flags, problems, clock, lines, &mut interrupts, watchdog).await,
     }
 }
 
@@ -108,8 +116,8 @@ async fn wait_and_report(
     clock: Clock,
     lines: &Lines,
     interrupts: &mut UnboundedReceiver<Interrupt>,
+    watchdog: &Watchdog,
 ) -> u8 {
-    let watchdog = Watchdog::start();
     // Wrong inputs have no deadline, but an end all the same.
     let deadline =
         config.as_ref().map_or_else(|_| clock.elapsed() + WITHOUT_INPUTS, |config| config.plan.rules.deadline);
@@ -118,12 +126,16 @@ async fn wait_and_report(
 
     let mut console = Console::start(lines.clone(), output, clock);
     let started_at = clock.wall();
-    report_panics(output, lines, clock);
+    let sinks = Sinks::new(output);
+    report_panics(output, &sinks, lines, clock, watchdog);
+    watchdog.set_last_words(Some(last_words(output, &sinks, clock)));
     let mask = mask(output, lines);
     for secret in &output.secrets {
         mask(secret);
     }
-    let trouble_before = report::write_answer(output, &Report::without_tasks(output, None, started_at));
+    let first = Report::without_tasks(output, None, started_at);
+    let mut trouble_before = sinks.write_answer(&first, FIRST_ANSWER.min(left / 4));
+    trouble_before.extend(sinks.write_reports(&first, FIRST_ANSWER.min(left / 4)));
     for trouble in &trouble_before {
         warn!("{trouble}");
     }
@@ -142,9 +154,10 @@ async fn wait_and_report(
 
     // Whatever hangs from here on is cut off, after the answer itself.
     let grace = (deadline + GRACE_AFTER_DEADLINE).saturating_sub(report.elapsed).min(GRACE_AFTER_SIGNAL);
+    watchdog.set_last_words(None);
     watchdog.end_within(grace, exit_code);
-    let mut trouble = report::write_answer(output, &report);
-    trouble.extend(report::write_story(output, &report));
+    let mut trouble = sinks.write_answer(&report, LAST_ANSWER);
+    trouble.extend(sinks.write_story(&report, STORY));
     // Last, since a terminal that is stopped holds up whoever draws on it.
     console.finish(&report);
     for trouble in trouble.into_iter().filter(|trouble| !trouble_before.contains(trouble)) {
@@ -190,6 +203,7 @@ async fn wait_for(
         outcome: Some(outcome),
         rules: Some(rules),
         tasks: tasks.iter().map(|task| TaskReport::of(task, recorder.take(&task.id), now)).collect(),
+        listing: recorder.listing,
         events: recorder.events,
         ..Report::without_tasks(output, None, clock.wall())
     }
@@ -218,18 +232,16 @@ fn refuse(problems: &Problems, lines: &Lines) -> u8 {
 }
 
 /// A bug must not leave a stale answer behind: the hook writes every sink and ends the process.
-fn report_panics(output: &Output, lines: &Lines, clock: Clock) {
-    let (output, lines) = (output.clone(), lines.clone());
+fn report_panics(output: &Output, sinks: &Sinks, lines: &Lines, clock: Clock, watchdog: &Watchdog) {
+    let (output, sinks, lines, watchdog) = (output.clone(), sinks.clone(), lines.clone(), watchdog.clone());
     std::panic::set_hook(Box::new(move |panic| {
+        watchdog.set_last_words(None);
+        watchdog.end_within(GRACE_AFTER_SIGNAL, exit_code::INTERNAL_ERROR);
         let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
         // The message may hold foreign text, even a secret; the place says enough to find it.
-        let outcome = Outcome::InternalError(format!("panic{place}"));
-        let mut report = Report::without_tasks(&output, Some(outcome), clock.wall());
-        report.started_at = report.started_at.checked_sub(clock.elapsed()).unwrap_or(report.started_at);
-        report.elapsed = clock.elapsed();
-        report.finished_at = Some(clock.wall());
-        let mut trouble = report::write_answer(&output, &report);
-        trouble.extend(report::write_story(&output, &report));
+        let report = in_short(&output, Outcome::InternalError(format!("panic{place}")), clock);
+        let mut trouble = sinks.write_answer(&report, LAST_ANSWER);
+        trouble.extend(sinks.write_story(&report, STORY));
         let reason = escape::command_data(&report::words::reason(&report));
         match output.forge {
             Forge::GitHub => lines.out(format!("::error title=DCS migration::internal-error: {reason}")),
@@ -243,33 +255,87 @@ fn report_panics(output: &Output, lines: &Lines, clock: Clock) {
     }));
 }
 
-/// Signals, from now on, as a queue.
-fn interrupts() -> UnboundedReceiver<Interrupt> {
+/// The answer of a wait that hangs where nothing can be done about it, as behind a terminal that is stopped.
+fn last_words(output: &Output, sinks: &Sinks, clock: Clock) -> Box<dyn FnOnce(u8) + Send> {
+    let (output, sinks) = (output.clone(), sinks.clone());
+    Box::new(move |exit_code| {
+        let outcome = match exit_code {
+            exit_code::TIMEOUT => Outcome::TimedOut,
+            exit_code::SIGINT => Outcome::Cancelled(Interrupt::Int),
+            exit_code::SIGTERM => Outcome::Cancelled(Interrupt::Term),
+            _ => Outcome::InternalError("the wait did not end in time".to_owned()),
+        };
+        // Nobody is left to be told what could not be written.
+        let _ = sinks.write_answer(&in_short(&output, outcome, clock), LAST_ANSWER / 2);
+    })
+}
+
+/// A report that tells an end and nothing of the tasks.
+fn in_short(output: &Output, outcome: Outcome, clock: Clock) -> Report {
+    let (now, elapsed) = (clock.wall(), clock.elapsed());
+    let started_at = now.checked_sub(elapsed).unwrap_or(now);
+    Report { elapsed, finished_at: Some(now), ..Report::without_tasks(output, Some(outcome), started_at) }
+}
+
+/// Signals, from now on, as a queue. On a thread of their own: the first of them starts the watchdog, whatever the wait
+/// is doing.
+fn interrupts(watchdog: &Watchdog) -> UnboundedReceiver<Interrupt> {
     let (sender, receiver) = unbounded_channel();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::SignalKind;
-        forward(SignalKind::interrupt(), Interrupt::Int, sender.clone());
-        forward(SignalKind::terminate(), Interrupt::Term, sender);
-    }
-    #[cfg(not(unix))]
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            let _ = sender.send(Interrupt::Int);
-        }
-    });
+    let (ready, registered) = std::sync::mpsc::channel::<()>();
+    let watchdog = watchdog.clone();
+    let listen = move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+        runtime.block_on(async move {
+            let mut signals = Signals::register();
+            // Registered: not even the first moments are without it.
+            drop(ready);
+            let mut is_first = true;
+            while let Some(interrupt) = signals.next().await {
+                if std::mem::take(&mut is_first) {
+                    watchdog.end_within(GRACE_AFTER_SIGNAL, exit_code::of(&Outcome::Cancelled(interrupt)));
+                }
+                let _ = sender.send(interrupt);
+            }
+        });
+    };
+    // Where no thread can be had, a signal ends the process in the system's own way; the first answer stands.
+    let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(listen);
+    let _ = registered.recv_timeout(FIRST_ANSWER);
     receiver
 }
 
 #[cfg(unix)]
-fn forward(kind: tokio::signal::unix::SignalKind, interrupt: Interrupt, sender: UnboundedSender<Interrupt>) {
-    // Registered here and now, so that not even the first moments are without it.
-    let Ok(mut signals) = tokio::signal::unix::signal(kind) else { return };
-    tokio::spawn(async move {
-        while signals.recv().await.is_some() {
-            let _ = sender.send(interrupt);
+struct Signals([Option<tokio::signal::unix::Signal>; 2]);
+
+#[cfg(unix)]
+impl Signals {
+    fn register() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self([SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()))
+    }
+
+    async fn next(&mut self) -> Option<Interrupt> {
+        let Self([int, term]) = self;
+        tokio::select! {
+            Some(()) = async { int.as_mut()?.recv().await } => Some(Interrupt::Int),
+            Some(()) = async { term.as_mut()?.recv().await } => Some(Interrupt::Term),
+            else => None,
         }
-    });
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn register() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) -> Option<Interrupt> {
+        tokio::signal::ctrl_c().await.ok().map(|()| Interrupt::Int)
+    }
 }
 
 /// The simulator's settings from flags; what is wrong goes to `problems`.
@@ -359,7 +425,10 @@ async fn simulate(
     clock: Clock,
     lines: &Lines,
     interrupts: &mut UnboundedReceiver<Interrupt>,
+    watchdog: &Watchdog,
 ) -> u8 {
+    // It serves until it is stopped.
+    watchdog.end_within(Duration::MAX, exit_code::READY);
     let (scenario, mut options) =
         simulator_options(flags.scenario.as_deref(), flags.speed.as_deref(), flags.auth.as_deref(), &mut problems);
     if flags.auth.is_none() {

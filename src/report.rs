@@ -1,6 +1,7 @@
-//! How the wait stands or ended, as one value; and the one writer of files.
+//! How the wait stands or ended, as one value.
 //!
-//! Renderers below are pure: a [`Report`] in, text out. What cannot be written is said once and changes no exit code.
+//! Renderers below are pure: a [`Report`] in, text out; [`sinks`] has the one writer of files. What cannot be written is
+//! said once and changes no exit code.
 
 pub mod chart;
 pub mod console;
@@ -11,20 +12,18 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod sinks;
 pub mod terminal;
 pub mod words;
 
 use self::history::History;
 use crate::api::ApiError;
 use crate::condition::{Check, Goal};
-use crate::config::{Output, ReportFormat, TaskId};
+use crate::config::{Output, TaskId};
 use crate::exit_code;
 use crate::migration::{Detail, Reading};
 use crate::wait::{Outcome, Rules, TaskWait};
 use std::cmp::Ordering;
-use std::fs::OpenOptions;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 /// How a wait stands or ended.
@@ -38,6 +37,8 @@ pub struct Report {
     pub rules: Option<Rules>,
     /// Each task.
     pub tasks: Vec<TaskReport>,
+    /// Why the tasks that run could not be listed, where that is why there are none.
+    pub listing: Option<ApiError>,
     /// What happened to no task in particular, in words, with the time since the start of the process.
     pub events: Vec<(Duration, String)>,
     /// From the start of the process.
@@ -124,6 +125,7 @@ impl Report {
             goal: output.goal,
             rules: None,
             tasks: Vec::new(),
+            listing: None,
             events: Vec::new(),
             elapsed: Duration::ZERO,
             started_at,
@@ -235,86 +237,6 @@ pub fn outputs(report: &Report) -> Vec<(&'static str, String)> {
         report.finished_at.map(words::instant).unwrap_or_default(),
     ];
     OUTPUTS.into_iter().zip(values).collect()
-}
-
-/// Writes the machine-readable answer: `GITHUB_OUTPUT` and dotenv. Returns what could not be written.
-#[must_use]
-pub fn write_answer(output: &Output, report: &Report) -> Vec<String> {
-    let mut trouble = Trouble::default();
-    if let Some(path) = &output.github_output {
-        trouble.note("GITHUB_OUTPUT", path, append(path, github::outputs(report).as_bytes()));
-    }
-    if let Some(path) = &output.dotenv {
-        trouble.note("the dotenv file", path, replace(path, gitlab::dotenv(report).as_bytes()));
-    }
-    trouble.0
-}
-
-/// Writes what people read: the summary and the reports. Returns what could not be written.
-#[must_use]
-pub fn write_story(output: &Output, report: &Report) -> Vec<String> {
-    let mut trouble = Trouble::default();
-    if let Some(path) = &output.step_summary {
-        trouble.note("the job summary", path, append(path, markdown::summary(report).as_bytes()));
-    }
-    for file in &output.reports {
-        let text = match file.format {
-            ReportFormat::Json => json::report(report),
-            ReportFormat::Html => html::report(report),
-            ReportFormat::Junit => junit::report(report),
-            ReportFormat::Markdown => markdown::summary(report),
-        };
-        trouble.note("the report", &file.path, replace(&file.path, text.as_bytes()));
-    }
-    trouble.0
-}
-
-#[derive(Default)]
-struct Trouble(Vec<String>);
-
-impl Trouble {
-    fn note(&mut self, what: &str, path: &Path, result: io::Result<()>) {
-        if let Err(error) = result {
-            let path = crate::escape::line(&path.to_string_lossy());
-            self.0.push(format!("cannot write {what} to `{path}`: {error}"));
-        }
-    }
-}
-
-/// Appends in one write, on a line of its own whatever stands there before.
-#[expect(clippy::disallowed_methods, reason = "this is the one writer of files")]
-fn append(path: &Path, text: &[u8]) -> io::Result<()> {
-    // What is there may not be readable, or no file that can be read back; then it gets no line break of ours.
-    let mut last = [b'\n'];
-    if let Ok(mut file) = OpenOptions::new().read(true).open(path)
-        && file.metadata().is_ok_and(|metadata| metadata.is_file())
-        && file.seek(SeekFrom::End(-1)).is_ok()
-    {
-        let _ = file.read_exact(&mut last);
-    }
-    let mut block = Vec::with_capacity(text.len() + 1);
-    if last != [b'\n'] {
-        block.push(b'\n');
-    }
-    block.extend_from_slice(text);
-    OpenOptions::new().append(true).create(true).open(path)?.write_all(&block)
-}
-
-/// Replaces a file as a whole: whoever reads it, at whatever moment, finds the old or the new text. Where there can be
-/// no file beside it, it is written in place.
-#[expect(clippy::disallowed_methods, reason = "this is the one writer of files")]
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let is_plain = std::fs::symlink_metadata(path).map_or(true, |metadata| metadata.is_file());
-    if is_plain {
-        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-        if written.is_ok() {
-            return Ok(());
-        }
-        let _ = std::fs::remove_file(&beside);
-    }
-    std::fs::write(path, text)
 }
 
 #[cfg(test)]

@@ -5,20 +5,22 @@
 
 mod budget;
 mod progress;
+mod queue;
 mod schedule;
 mod verdict;
 mod waiter;
 
 pub use budget::Budget;
 pub use progress::Trend;
+pub use queue::{Queue, Rank};
 pub use schedule::{Pace, Schedule};
 pub use verdict::{Interrupt, Outcome};
 pub use waiter::{Note, Rules, Seen, StatusCheck, Step, Waiter};
 
-use crate::api::{ApiError, Page, SignedIn, Stats};
+use crate::api::{ApiError, Class, Page, SignedIn, Stats};
 use crate::config::TaskId;
 use crate::migration::Detail;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -30,8 +32,16 @@ use tokio::time::Instant;
 pub trait Cloud: Send + Sync + 'static {
     /// Whether [`Cloud::sign_in`] has to come before the next request.
     fn needs_sign_in(&self) -> bool;
-    /// Gets a new session.
-    fn sign_in(&self) -> impl Future<Output = Result<SignedIn, ApiError>> + Send;
+    /// Whether a new session should be obtained, although the present one may still serve.
+    fn should_renew(&self) -> bool {
+        self.needs_sign_in()
+    }
+    /// How many requests may be under way at once.
+    fn most_in_flight(&self) -> usize {
+        usize::MAX
+    }
+    /// Sends the next request of a sign-in; `None` where it takes another one.
+    fn sign_in(&self) -> impl Future<Output = Result<Option<SignedIn>, ApiError>> + Send;
     /// Reads a task's progress.
     fn stats(&self, task: &TaskId) -> impl Future<Output = Result<Stats, ApiError>> + Send;
     /// Reads a task's status.
@@ -47,8 +57,12 @@ pub trait Observer {
     fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>);
     /// The tasks that run were listed; so many others do not run.
     fn listed(&mut self, now: Duration, running: &[TaskWait], others: usize);
+    /// The tasks could not be listed; `notes` is what is new about it.
+    fn list_failed(&mut self, now: Duration, error: &ApiError, notes: &[Note]);
     /// A session was obtained.
     fn signed_in(&mut self, now: Duration, session: &SignedIn);
+    /// A session could not be renewed; the present one still serves.
+    fn renewal_failed(&mut self, now: Duration, error: &ApiError);
     /// The wait for one task of several is over.
     fn ended(&mut self, now: Duration, task: &TaskWait);
 }
@@ -63,9 +77,17 @@ impl<A: Observer, B: Observer> Observer for (&mut A, &mut B) {
         self.0.listed(now, running, others);
         self.1.listed(now, running, others);
     }
+    fn list_failed(&mut self, now: Duration, error: &ApiError, notes: &[Note]) {
+        self.0.list_failed(now, error, notes);
+        self.1.list_failed(now, error, notes);
+    }
     fn signed_in(&mut self, now: Duration, session: &SignedIn) {
         self.0.signed_in(now, session);
         self.1.signed_in(now, session);
+    }
+    fn renewal_failed(&mut self, now: Duration, error: &ApiError) {
+        self.0.renewal_failed(now, error);
+        self.1.renewal_failed(now, error);
     }
     fn ended(&mut self, now: Duration, task: &TaskWait) {
         self.0.ended(now, task);
@@ -83,6 +105,8 @@ pub struct TaskWait {
     /// How its wait ended, and when.
     pub outcome: Option<(Outcome, Duration)>,
     next: Next,
+    /// As it stands in the fleet's list.
+    give_up_at: Option<Duration>,
 }
 
 /// What comes next for a task.
@@ -95,22 +119,28 @@ enum Next {
 }
 
 impl Next {
-    /// When a request is due; at once where it belongs to one that was just answered.
-    fn due_at(self) -> Option<Duration> {
+    fn is_due(self, now: Duration) -> bool {
         match self {
-            Self::StatsAt(at) => Some(at),
-            Self::StatusNow => Some(Duration::ZERO),
-            Self::InFlight | Self::Nothing => None,
+            Self::StatsAt(at) => at <= now,
+            Self::StatusNow => true,
+            Self::InFlight | Self::Nothing => false,
         }
     }
 }
 
 /// An answer that came back.
-enum Answer {
-    SignedIn { result: Result<SignedIn, ApiError>, asked: Duration },
-    List { result: Result<Page, ApiError>, asked: Duration },
-    Stats { task: usize, result: Result<Stats, ApiError>, asked: Duration },
-    Status { task: usize, result: Result<Detail, ApiError> },
+struct Answer {
+    /// When it was asked for, and in which session.
+    asked: Duration,
+    session: u64,
+    what: What,
+}
+
+enum What {
+    SignedIn(Result<Option<SignedIn>, ApiError>),
+    List(Result<Page, ApiError>),
+    Stats(usize, Result<Stats, ApiError>),
+    Status(usize, Result<Detail, ApiError>),
 }
 
 /// The clock of the process: time since its start.
@@ -205,13 +235,34 @@ struct Fleet<C> {
     /// Under way as long as it is not known which tasks to wait for.
     listing: Option<Listing>,
     tasks: Vec<TaskWait>,
-    /// Tasks in the order in which their wait ended.
-    ended: VecDeque<usize>,
+    queue: Queue,
+    /// When to give up on a task that is not answered.
+    outages: BTreeSet<(Duration, usize)>,
+    /// How many tasks have ended, and how the first of them that did not reach the goal did.
+    ended: usize,
+    bad: Option<Outcome>,
     in_flight: JoinSet<Answer>,
-    signing_in: bool,
+    sign_in: SigningIn,
+    /// No request before that time: the server asked for it.
+    hold_until: Duration,
     /// Until one request was answered well, there is one at a time: many with the same wrong access key would lock it.
     proven: bool,
     broken: Option<Outcome>,
+}
+
+/// How the sign-in stands.
+struct SigningIn {
+    is_under_way: bool,
+    /// It takes another request.
+    goes_on: bool,
+    /// Sessions so far. A refusal of an older one says nothing about the present one.
+    sessions: u64,
+    /// Sessions in a row that were refused, and the last of them.
+    refusals: u32,
+    refused: Option<u64>,
+    /// When to try again to renew a session that still serves.
+    renew_at: Duration,
+    renewing: Schedule,
 }
 
 /// The search for tasks that run, page by page.
@@ -225,13 +276,6 @@ struct Listing {
     offset: usize,
 }
 
-/// A request that is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    List,
-    Task(usize),
-}
-
 impl<C: Cloud> Fleet<C> {
     fn new(cloud: Arc<C>, plan: Plan, clock: Clock) -> Self {
         let now = clock.elapsed();
@@ -239,13 +283,25 @@ impl<C: Cloud> Fleet<C> {
             cloud,
             clock,
             budget: Budget::new(plan.requests_per_second),
+            sign_in: SigningIn {
+                is_under_way: false,
+                goes_on: false,
+                sessions: 0,
+                refusals: 0,
+                refused: None,
+                renew_at: Duration::ZERO,
+                renewing: Schedule::new(plan.rules.pace),
+            },
             rules: plan.rules,
             fail_fast: plan.fail_fast,
             listing: None,
             tasks: Vec::new(),
-            ended: VecDeque::new(),
+            queue: Queue::default(),
+            outages: BTreeSet::new(),
+            ended: 0,
+            bad: None,
             in_flight: JoinSet::new(),
-            signing_in: false,
+            hold_until: Duration::ZERO,
             proven: false,
             broken: None,
         };
@@ -265,10 +321,11 @@ impl<C: Cloud> Fleet<C> {
     }
 
     fn begin(&mut self, tasks: Vec<TaskId>, now: Duration) {
-        let rules = &self.rules;
-        let begin =
-            |id| TaskWait { id, waiter: Waiter::new(rules.clone(), now), outcome: None, next: Next::StatsAt(now) };
-        self.tasks = tasks.into_iter().map(begin).collect();
+        for (task, id) in tasks.into_iter().enumerate() {
+            let waiter = Waiter::new(self.rules.clone(), now);
+            self.tasks.push(TaskWait { id, waiter, outcome: None, next: Next::StatsAt(now), give_up_at: None });
+            self.queue.put(task, now, Rank::Far);
+        }
     }
 
     /// How the whole wait ends, once that is certain.
@@ -276,131 +333,227 @@ impl<C: Cloud> Fleet<C> {
         if let Some(broken) = &self.broken {
             return Some(broken.clone());
         }
-        let outcomes =
-            || self.ended.iter().filter_map(|&task| self.tasks.get(task)?.outcome.as_ref()).map(|(outcome, _)| outcome);
-        if let Some(outcome) = outcomes().find(|outcome| outcome.ends_all()) {
-            return Some(outcome.clone());
-        }
-        let bad = outcomes().find(|outcome| !outcome.is_ready());
         // Of no tasks, none is ready.
-        if !self.tasks.is_empty() && self.ended.len() == self.tasks.len() {
-            return Some(bad.cloned().unwrap_or(Outcome::Ready));
+        if !self.tasks.is_empty() && self.ended == self.tasks.len() {
+            return Some(self.bad.clone().unwrap_or(Outcome::Ready));
         }
-        bad.filter(|_| self.fail_fast).cloned()
+        self.bad.clone().filter(|_| self.fail_fast)
     }
 
-    /// Sends requests that are due, longest due first, as far as the budget goes.
+    /// Sends requests that are due, as far as the budget goes.
     fn send_what_is_due(&mut self) {
         let now = self.clock.elapsed();
-        while let Some(due) = self.next_due().filter(|&(at, _)| at <= now).map(|(_, due)| due) {
-            if self.is_held_back() || !self.budget.try_take(now) {
+        while self.due_at().is_some_and(|at| at <= now) && !self.is_held_back(now) && self.budget.free_at() <= now {
+            let is_sent = if self.wants_sign_in(now) { self.send_sign_in(now) } else { self.send_look(now) };
+            if !is_sent {
                 return;
             }
-            let cloud = Arc::clone(&self.cloud);
-            if cloud.needs_sign_in() {
-                self.signing_in = true;
-                self.in_flight.spawn(async move { Answer::SignedIn { result: cloud.sign_in().await, asked: now } });
-                return;
-            }
-            match due {
-                Due::List => {
-                    let Some(listing) = &mut self.listing else { return };
-                    listing.next = Next::InFlight;
-                    let offset = listing.offset;
-                    self.in_flight.spawn(async move { Answer::List { result: cloud.list(offset).await, asked: now } });
-                }
-                Due::Task(task) => {
-                    let Some(wait) = self.tasks.get_mut(task) else { return };
-                    let id = wait.id.clone();
-                    match std::mem::replace(&mut wait.next, Next::InFlight) {
-                        Next::StatsAt(_) => {
-                            wait.waiter.begin_poll(now);
-                            self.in_flight.spawn(async move {
-                                Answer::Stats { task, result: cloud.stats(&id).await, asked: now }
-                            })
-                        }
-                        Next::StatusNow => self
-                            .in_flight
-                            .spawn(async move { Answer::Status { task, result: cloud.detail(&id).await } }),
-                        Next::InFlight | Next::Nothing => return,
-                    };
-                }
-            }
+            self.budget.try_take(now);
         }
+    }
+
+    /// Whether the next request is one of the sign-in.
+    fn wants_sign_in(&self, now: Duration) -> bool {
+        let renews = self.sign_in.goes_on || self.sign_in.renew_at <= now;
+        !self.sign_in.is_under_way && (self.cloud.needs_sign_in() || (renews && self.cloud.should_renew()))
+    }
+
+    fn send_sign_in(&mut self, now: Duration) -> bool {
+        self.sign_in.is_under_way = true;
+        let cloud = Arc::clone(&self.cloud);
+        self.send(now, async move { What::SignedIn(cloud.sign_in().await) });
+        true
+    }
+
+    /// Sends the request whose turn it is; `false` where there is none.
+    fn send_look(&mut self, now: Duration) -> bool {
+        let cloud = Arc::clone(&self.cloud);
+        if let Some(listing) = self.listing.as_mut().filter(|listing| listing.next.is_due(now)) {
+            listing.next = Next::InFlight;
+            listing.failures.begin_poll(now);
+            let offset = listing.offset;
+            self.send(now, async move { What::List(cloud.list(offset).await) });
+            return true;
+        }
+        let Some(task) = self.queue.pop(now, self.rules.pace.max.saturating_mul(2)) else { return false };
+        let Some(wait) = self.tasks.get_mut(task) else { return false };
+        let id = wait.id.clone();
+        match std::mem::replace(&mut wait.next, Next::InFlight) {
+            Next::StatsAt(_) => {
+                wait.waiter.begin_poll(now);
+                self.note_outage(task);
+                self.send(now, async move { What::Stats(task, cloud.stats(&id).await) });
+            }
+            Next::StatusNow => self.send(now, async move { What::Status(task, cloud.detail(&id).await) }),
+            // Neither is in the queue.
+            Next::InFlight | Next::Nothing => return false,
+        }
+        true
+    }
+
+    fn send(&mut self, asked: Duration, request: impl Future<Output = What> + Send + 'static) {
+        let session = self.sign_in.sessions;
+        self.in_flight.spawn(async move { Answer { asked, session, what: request.await } });
+    }
+
+    /// Whether no request may be sent now, whatever is due.
+    fn is_held_back(&self, now: Duration) -> bool {
+        now < self.hold_until || self.is_held_back_by_answers()
     }
 
     /// Whether no request may be sent before another one is answered.
-    fn is_held_back(&self) -> bool {
-        self.signing_in || (!self.proven && !self.in_flight.is_empty())
+    fn is_held_back_by_answers(&self) -> bool {
+        (self.sign_in.is_under_way && self.cloud.needs_sign_in())
+            || (!self.proven && !self.in_flight.is_empty())
+            || self.in_flight.len() >= self.cloud.most_in_flight()
     }
 
-    /// The request that is due first; a status goes before everything else.
-    fn next_due(&self) -> Option<(Duration, Due)> {
-        let tasks = self.tasks.iter().enumerate().map(|(task, wait)| (wait.next, Due::Task(task)));
-        let listing = self.listing.iter().map(|listing| (listing.next, Due::List));
-        tasks.chain(listing).filter_map(|(next, due)| Some((next.due_at()?, due))).min()
+    /// When the next request is due.
+    fn due_at(&self) -> Option<Duration> {
+        match self.listing.as_ref().map(|listing| listing.next) {
+            Some(Next::StatsAt(at)) => Some(at),
+            Some(Next::StatusNow | Next::InFlight | Next::Nothing) => None,
+            None => self.queue.due_at(),
+        }
     }
 
     /// When the loop has to look around again, if nothing happens before.
     fn wake_at(&self) -> Duration {
-        let due = match self.next_due() {
-            Some((at, _)) if !self.is_held_back() => at.max(self.budget.free_at()),
+        let due = match self.due_at() {
+            Some(at) if !self.is_held_back_by_answers() => at.max(self.budget.free_at()).max(self.hold_until),
             _ => Duration::MAX,
         };
-        let tasks = self.tasks.iter().filter(|task| task.outcome.is_none()).map(|task| &task.waiter);
-        let listing = self.listing.iter().map(|listing| &listing.failures);
-        tasks.chain(listing).filter_map(Waiter::give_up_at).fold(due, Duration::min).min(FAR_AWAY)
+        let task = self.outages.first().map(|&(at, _)| at);
+        let listing = self.listing.as_ref().and_then(|listing| listing.failures.give_up_at());
+        [task, listing].into_iter().flatten().fold(due, Duration::min).min(FAR_AWAY)
     }
 
     fn take(&mut self, answer: Result<Answer, JoinError>, observer: &mut impl Observer) {
         let now = self.clock.elapsed();
-        match answer {
-            Err(error) => self.broken = Some(Outcome::InternalError(format!("a request's task broke: {error}"))),
-            Ok(Answer::SignedIn { result, asked }) => {
-                self.signing_in = false;
-                match result {
-                    Ok(session) => observer.signed_in(now, &session),
-                    // Whoever was due could not look: for each of them this was a failed poll.
-                    Err(error) => {
-                        for task in 0..self.tasks.len() {
-                            let next = self.tasks.get(task).and_then(|wait| wait.next.due_at());
-                            if next.is_some_and(|at| at <= now) {
-                                self.step(task, now, observer, |waiter| {
-                                    waiter.handle_stats(asked, now, Err(error.clone()))
-                                });
-                            }
-                        }
-                        self.list_failed(asked, now, error);
-                    }
+        let Answer { asked, session, what } = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.broken = Some(Outcome::InternalError(format!("a request's task broke: {error}")));
+                return;
+            }
+        };
+        match what {
+            What::SignedIn(Ok(session)) => {
+                self.sign_in.is_under_way = false;
+                self.sign_in.goes_on = session.is_none();
+                if let Some(session) = session {
+                    self.sign_in.sessions += 1;
+                    self.sign_in.renewing.reset();
+                    observer.signed_in(now, &session);
                 }
             }
-            Ok(Answer::List { result, asked }) => match result {
-                Ok(page) => {
-                    self.proven = true;
-                    self.listed(asked, now, page, observer);
+            What::SignedIn(Err(error)) => {
+                self.sign_in.is_under_way = false;
+                self.sign_in.goes_on = false;
+                self.sign_in_failed(asked, now, error, observer);
+            }
+            What::List(Ok(page)) => {
+                self.answered_well(asked);
+                self.sign_in.refusals = 0;
+                self.listed(asked, now, page, observer);
+            }
+            What::List(Err(error)) => {
+                let error = self.weigh(session, error);
+                self.slow_down(asked, now, &error);
+                self.list_failed(asked, now, error, observer);
+            }
+            What::Stats(task, Ok(stats)) => {
+                self.answered_well(asked);
+                self.step(task, now, observer, |waiter| waiter.handle_stats(asked, now, Ok(stats)));
+            }
+            What::Stats(task, Err(error)) => {
+                let error = self.weigh(session, error);
+                self.step(task, now, observer, |waiter| waiter.handle_stats(asked, now, Err(error.clone())));
+                self.slow_down(asked, now, &error);
+            }
+            What::Status(task, Ok(detail)) => {
+                self.answered_well(asked);
+                self.step(task, now, observer, |waiter| waiter.handle_status(now, Ok(detail)));
+            }
+            What::Status(task, Err(error)) => {
+                let error = self.weigh(session, error);
+                self.step(task, now, observer, |waiter| waiter.handle_status(now, Err(error.clone())));
+                // Where this endpoint alone is throttled, the stats go on being read, only more slowly.
+                if matches!(error.class, Class::Throttled { .. }) {
+                    self.budget.cut(asked, now);
                 }
-                Err(error) => self.list_failed(asked, now, error),
-            },
-            Ok(Answer::Stats { task, result, asked }) => {
-                self.proven |= result.is_ok();
-                self.step(task, now, observer, |waiter| waiter.handle_stats(asked, now, result));
             }
-            Ok(Answer::Status { task, result }) => {
-                self.step(task, now, observer, |waiter| waiter.handle_status(now, result));
-            }
+        }
+    }
+
+    fn answered_well(&mut self, asked: Duration) {
+        self.proven = true;
+        self.budget.restore(asked);
+    }
+
+    /// What a refusal of a session means for the wait as a whole: with many tasks, one bad session is refused many times.
+    fn weigh(&mut self, session: u64, error: ApiError) -> ApiError {
+        if error.class != Class::Unauthenticated {
+            return error;
+        }
+        if session < self.sign_in.sessions {
+            // A late answer: there is a new session already.
+            return ApiError { class: Class::Transient { retry_after: None }, ..error };
+        }
+        if self.sign_in.refused.replace(session) != Some(session) {
+            self.sign_in.refusals += 1;
+        }
+        let class = if self.sign_in.refusals >= 2 { Class::Denied } else { error.class };
+        ApiError { class, ..error }
+    }
+
+    /// Slows down where the server asks for it.
+    fn slow_down(&mut self, asked: Duration, now: Duration, error: &ApiError) {
+        let is_throttled = matches!(error.class, Class::Throttled { .. });
+        if is_throttled || error.retry_after().is_some() {
+            self.budget.cut(asked, now);
+        }
+        // Other troubles are one task's own; it keeps away from the server by itself.
+        if is_throttled {
+            self.hold_back(now, error.retry_after());
+        }
+    }
+
+    /// No request for so long: no longer than an outage may take, and not until it is too late for a last look.
+    fn hold_back(&mut self, now: Duration, retry_after: Option<Duration>) {
+        let after = retry_after.unwrap_or_default().min(self.rules.max_outage);
+        let deadline = self.rules.deadline;
+        let last_look = deadline.saturating_sub(self.rules.request_timeout.min(deadline / 2));
+        self.hold_until = self.hold_until.max(now.saturating_add(after).min(last_look));
+    }
+
+    fn sign_in_failed(&mut self, asked: Duration, now: Duration, error: ApiError, observer: &mut impl Observer) {
+        if error.is_transient() && !self.cloud.needs_sign_in() {
+            // The present session still serves; nobody has to wait for the new one.
+            let delay = self.sign_in.renewing.next_delay().max(error.retry_after().unwrap_or_default());
+            self.sign_in.renew_at = now.saturating_add(delay);
+            observer.renewal_failed(now, &error);
+            return;
+        }
+        // A refusal here is one of the session just obtained, which nothing else has used yet.
+        self.sign_in.refused = None;
+        let error = self.weigh(self.sign_in.sessions, error);
+        // Whoever was due could not look: for each of them this was a failed poll.
+        for task in self.queue.due(now) {
+            self.step(task, now, observer, |waiter| waiter.handle_stats(asked, now, Err(error.clone())));
+        }
+        self.slow_down(asked, now, &error);
+        // Nobody can do without the session.
+        self.hold_back(now, error.retry_after());
+        if self.listing.as_ref().is_some_and(|listing| listing.next.is_due(now)) {
+            self.list_failed(asked, now, error, observer);
         }
     }
 
     fn give_up_where_due(&mut self, observer: &mut impl Observer) {
         let now = self.clock.elapsed();
-        for task in 0..self.tasks.len() {
-            let due = self
-                .tasks
-                .get(task)
-                .is_some_and(|wait| wait.outcome.is_none() && wait.waiter.give_up_at().is_some_and(|at| at <= now));
-            if due {
-                self.step(task, now, observer, |waiter| Step::Done(waiter.handle_give_up()));
-            }
+        while let Some(&(_, task)) = self.outages.first().filter(|&&(at, _)| at <= now) {
+            self.step(task, now, observer, |waiter| Step::Done(waiter.handle_give_up()));
         }
         if let Some(listing) =
             self.listing.as_mut().filter(|listing| listing.failures.give_up_at().is_some_and(|at| at <= now))
@@ -429,7 +582,7 @@ impl<C: Cloud> Fleet<C> {
             listing.offset = 0;
             let (known, total) = (listing.known.len(), page.total.unwrap_or_default());
             let text = format!("the list of tasks ends after {known} of {total}");
-            return self.list_failed(asked, now, ApiError::transient(text));
+            return self.list_failed(asked, now, ApiError::transient(text), observer);
         }
         let Some(listing) = self.listing.take() else { return };
         if listing.running.is_empty() {
@@ -445,13 +598,14 @@ impl<C: Cloud> Fleet<C> {
         observer.listed(now, &self.tasks, others);
     }
 
-    fn list_failed(&mut self, asked: Duration, now: Duration, error: ApiError) {
+    fn list_failed(&mut self, asked: Duration, now: Duration, error: ApiError, observer: &mut impl Observer) {
         let Some(listing) = &mut self.listing else { return };
-        match listing.failures.handle_stats(asked, now, Err(error)) {
+        match listing.failures.handle_stats(asked, now, Err(error.clone())) {
             Step::StatsAt(at) => listing.next = Next::StatsAt(at),
             Step::StatusNow => listing.next = Next::StatsAt(now),
             Step::Done(outcome) => self.broken = Some(outcome),
         }
+        observer.list_failed(now, &error, &listing.failures.take_notes());
     }
 
     fn step(
@@ -464,23 +618,53 @@ impl<C: Cloud> Fleet<C> {
         let several = self.tasks.len() > 1;
         let Some(wait) = self.tasks.get_mut(task).filter(|wait| wait.outcome.is_none()) else { return };
         match handle(&mut wait.waiter) {
-            // In the middle of a poll: what there is to tell, comes with its end.
-            Step::StatusNow => wait.next = Next::StatusNow,
+            Step::StatusNow => {
+                // In the middle of a poll: what there is to tell, comes with its end.
+                wait.next = Next::StatusNow;
+                self.queue.put(task, now, Rank::HalfRead);
+            }
             Step::StatsAt(at) => {
                 let notes = wait.waiter.take_notes();
                 wait.next = Next::StatsAt(at);
+                self.queue.put(task, at, wait.waiter.rank());
                 observer.looked(now, wait, &notes, Some(at));
+                if wait.waiter.failing().is_none() {
+                    self.sign_in.refusals = 0;
+                }
             }
             Step::Done(outcome) => {
                 let notes = wait.waiter.take_notes();
                 wait.next = Next::Nothing;
+                self.queue.remove(task);
+                if outcome.ends_all() && self.broken.is_none() {
+                    self.broken = Some(outcome.clone());
+                }
+                if !outcome.is_ready() && self.bad.is_none() {
+                    self.bad = Some(outcome.clone());
+                }
+                self.ended += 1;
                 wait.outcome = Some((outcome, now));
                 observer.looked(now, wait, &notes, None);
                 if several {
                     observer.ended(now, wait);
                 }
-                self.ended.push_back(task);
             }
+        }
+        self.note_outage(task);
+    }
+
+    /// Keeps the list of outages in step with what a waiter says.
+    fn note_outage(&mut self, task: usize) {
+        let Some(wait) = self.tasks.get_mut(task) else { return };
+        let give_up_at = wait.waiter.give_up_at().filter(|_| wait.outcome.is_none());
+        if wait.give_up_at != give_up_at {
+            if let Some(at) = wait.give_up_at {
+                self.outages.remove(&(at, task));
+            }
+            if let Some(at) = give_up_at {
+                self.outages.insert((at, task));
+            }
+            wait.give_up_at = give_up_at;
         }
     }
 }

@@ -29,10 +29,17 @@ pub enum Class {
         /// From the `Retry-After` header.
         retry_after: Option<Duration>,
     },
+    /// Too many requests: try again, more slowly, and not before `retry_after` where the server asked for that.
+    Throttled {
+        /// From the `Retry-After` header.
+        retry_after: Option<Duration>,
+    },
     /// The session is no longer accepted; a new one may be.
     Unauthenticated,
-    /// Authentication or permission refused for good.
+    /// The credential itself is refused for good.
     Denied,
+    /// The credential is good, but may not do this.
+    Forbidden,
     /// The API does not know the task.
     UnknownTask,
     /// The request as such is wrong: endpoint, region or project.
@@ -43,6 +50,22 @@ impl ApiError {
     /// An error worth a new try.
     pub fn transient(message: impl Into<String>) -> Self {
         Self { class: Class::Transient { retry_after: None }, message: message.into(), advice: None }
+    }
+
+    /// Whether asking again may help.
+    pub fn is_transient(&self) -> bool {
+        match self.class {
+            Class::Transient { .. } | Class::Throttled { .. } => true,
+            Class::Unauthenticated | Class::Denied | Class::Forbidden | Class::UnknownTask | Class::Rejected => false,
+        }
+    }
+
+    /// How long the server asks to leave it alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.class {
+            Class::Transient { retry_after } | Class::Throttled { retry_after } => retry_after,
+            Class::Unauthenticated | Class::Denied | Class::Forbidden | Class::UnknownTask | Class::Rejected => None,
+        }
     }
 
     /// Whether it is the same trouble as `other`: the same class and words.
@@ -72,6 +95,21 @@ pub struct Refusal<'a> {
     pub location: Option<&'a str>,
     /// How the request was authenticated.
     pub sign_in: SignIn,
+    /// What was asked for.
+    pub asked: Asked,
+}
+
+/// What a request asked for, as far as it decides what to change after a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Stats or detail of a task.
+    Task,
+    /// The project's tasks.
+    List,
+    /// The id of a project, by its name.
+    Project,
+    /// A session.
+    Session,
 }
 
 /// How a request was authenticated, as far as it decides what a refusal means.
@@ -83,8 +121,23 @@ pub enum SignIn {
     RenewableToken,
     /// Signed with access keys.
     AccessKey,
-    /// The request is the sign-in itself.
-    SigningIn,
+    /// The request is the sign-in itself, by user name and password.
+    ByPassword,
+    /// The request is the sign-in itself, by the job's OIDC token.
+    ByOidc,
+    /// The request asks GitHub for the job's OIDC token.
+    AskingGitHub,
+}
+
+impl SignIn {
+    /// Who answers, where that is not the API that people expect.
+    fn server(self, asked: Asked) -> &'static str {
+        match (self, asked) {
+            (Self::AskingGitHub, _) => "GitHub: ",
+            (Self::ByPassword | Self::ByOidc, _) | (_, Asked::Project) => "IAM: ",
+            (Self::Token | Self::RenewableToken | Self::AccessKey, Asked::Task | Asked::List | Asked::Session) => "",
+        }
+    }
 }
 
 /// Code and message of an error body, in whichever of the known shapes it comes.
@@ -123,27 +176,17 @@ pub fn classify(refusal: &Refusal<'_>) -> ApiError {
         300..=399 => (Class::Rejected, redirect_advice(refusal.location)),
         400 => bad_request(code.as_deref(), refusal),
         401 => unauthorized(code.as_deref(), text, refusal),
-        403 => (Class::Denied, forbidden_advice(code.as_deref(), refusal.sign_in)),
+        403 => forbidden(code.as_deref(), refusal),
         407 => (Class::Denied, "the proxy asks for credentials: put them into `HTTPS_PROXY`".to_owned()),
-        408 | 429 | 500..=599 => (Class::Transient { retry_after: refusal.retry_after }, String::new()),
-        404 | 405 => (
-            Class::Rejected,
-            match refusal.sign_in {
-                SignIn::SigningIn if code.as_deref() == Some("IAM.0004") => {
-                    "the identity provider is not known: check `idp-id` and `iam-endpoint`".to_owned()
-                }
-                SignIn::SigningIn => "check `iam-endpoint` and `region`".to_owned(),
-                SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey => {
-                    "check `endpoint`, `region` and `project-id`".to_owned()
-                }
-            },
-        ),
+        429 => (Class::Throttled { retry_after: refusal.retry_after }, String::new()),
+        408 | 500..=599 => (Class::Transient { retry_after: refusal.retry_after }, String::new()),
+        404 | 405 => (Class::Rejected, not_found_advice(code.as_deref(), refusal)),
         402 | 406 | 409..=428 | 430..=499 => (Class::Rejected, "check `endpoint` and `region`".to_owned()),
         // Neither success nor failure: not an answer that this API gives.
         _ => (Class::Transient { retry_after: None }, String::new()),
     };
 
-    let mut what = format!("HTTP {}", refusal.status);
+    let mut what = format!("{}HTTP {}", refusal.sign_in.server(refusal.asked), refusal.status);
     if let Some(code) = &code {
         let _ = write!(what, " {code}");
     }
@@ -172,7 +215,8 @@ const BUSY: &[&str] = &[
 
 fn bad_request(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
     match code {
-        Some("DCS.4133") => {
+        // A list names no task, so it cannot be the task that is not known.
+        Some("DCS.4133") if refusal.asked == Asked::Task => {
             (Class::UnknownTask, "check `task-id`, and that `region` and `project-id` are those of the task".to_owned())
         }
         Some("DCS.4070" | "111400070") => {
@@ -183,19 +227,41 @@ fn bad_request(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
         }
         Some("IAM.1105" | "IAM.1108") => match refusal.sign_in {
             SignIn::RenewableToken => (Class::Unauthenticated, String::new()),
-            SignIn::Token | SignIn::AccessKey | SignIn::SigningIn => (
-                Class::Denied,
-                "the temporary access keys have expired: get new ones, or sign in with `idp-id`".to_owned(),
-            ),
-        },
-        Some(code) if BUSY.contains(&code) => (Class::Transient { retry_after: refusal.retry_after }, String::new()),
-        _ => match refusal.sign_in {
-            SignIn::SigningIn => (Class::Rejected, "check the sign-in inputs and `iam-endpoint`".to_owned()),
-            SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey => {
-                (Class::Rejected, "check `task-id`, `project-id` and `endpoint`".to_owned())
+            SignIn::Token | SignIn::AccessKey | SignIn::ByPassword | SignIn::ByOidc | SignIn::AskingGitHub => {
+                (Class::Denied, EXPIRED_KEYS.to_owned())
             }
         },
+        Some(code) if BUSY.contains(&code) => (Class::Transient { retry_after: refusal.retry_after }, String::new()),
+        _ => {
+            let advice = match (refusal.sign_in, refusal.asked) {
+                (SignIn::ByPassword, _) => "check `username`, `password`, `domain-name` and `iam-endpoint`",
+                (SignIn::ByOidc, _) => "check `idp-id`, the job's OIDC token and `iam-endpoint`",
+                (SignIn::AskingGitHub, _) => "check `oidc-audience`",
+                (_, Asked::Project) => "set `project-id`, or check `iam-endpoint`",
+                (_, Asked::List) => "check `project-id` and `endpoint`, or name the tasks in `task-id`",
+                (SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, Asked::Task | Asked::Session) => {
+                    "check `task-id`, `project-id` and `endpoint`"
+                }
+            };
+            (Class::Rejected, advice.to_owned())
+        }
     }
+}
+
+const EXPIRED_KEYS: &str = "the temporary access keys have expired: get new ones, or sign in with `idp-id`";
+
+fn not_found_advice(code: Option<&str>, refusal: &Refusal<'_>) -> String {
+    let advice = match (refusal.sign_in, refusal.asked) {
+        (SignIn::ByOidc, _) if code == Some("IAM.0004") => {
+            "the identity provider is not known: check `idp-id` and `iam-endpoint`"
+        }
+        (SignIn::ByPassword | SignIn::ByOidc, _) | (_, Asked::Project) => "check `iam-endpoint` and `region`",
+        (SignIn::AskingGitHub, _) => "check the job's permission `id-token: write`",
+        (SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, Asked::Task | Asked::List | Asked::Session) => {
+            "check `endpoint`, `region` and `project-id`"
+        }
+    };
+    advice.to_owned()
 }
 
 /// Gateways refuse signatures that are further off than this, in seconds.
@@ -218,9 +284,10 @@ fn unauthorized(code: Option<&str>, text: &str, refusal: &Refusal<'_>) -> (Class
             Class::Denied,
             "IAM refuses this user: check `username` and `password`, and ask the account's administrator".to_owned(),
         ),
-        (_, SignIn::AccessKey) if lower.contains("expired") || skew.is_some() => {
+        (_, SignIn::AccessKey) if lower.contains("signature expired") || skew.is_some() => {
             (Class::Denied, clock_advice(refusal.clock_skew))
         }
+        (_, SignIn::AccessKey) if lower.contains("expired") => (Class::Denied, EXPIRED_KEYS.to_owned()),
         (_, SignIn::AccessKey) if lower.contains("lock") || lower.contains("reach the limit") => (
             Class::Denied,
             "the access key is locked after five refusals: wait five minutes, then check `access-key` and `secret-key`"
@@ -232,12 +299,16 @@ fn unauthorized(code: Option<&str>, text: &str, refusal: &Refusal<'_>) -> (Class
              refusals lock the key"
                 .to_owned(),
         ),
-        (_, SignIn::SigningIn) => (
+        (_, SignIn::ByPassword) => {
+            (Class::Denied, "IAM refuses the sign-in: check `username`, `password` and `domain-name`".to_owned())
+        }
+        (_, SignIn::ByOidc) => (
             Class::Denied,
-            "IAM refuses the sign-in: check `username`, `password` and `domain-name`, or `idp-id` and the identity \
-             provider's key set and audience"
+            "IAM refuses the job's OIDC token: check `idp-id`, that it is still valid, and the identity provider's key \
+             set and client id (the token's audience)"
                 .to_owned(),
         ),
+        (_, SignIn::AskingGitHub) => (Class::Denied, "check the job's permission `id-token: write`".to_owned()),
         (_, SignIn::RenewableToken) => (Class::Unauthenticated, region_advice(code)),
         (Some("APIGW.0307" | "APIG.0307"), SignIn::Token) => {
             (Class::Denied, format!("{}; or {}", region_advice(code), TOKEN_ADVICE))
@@ -259,40 +330,67 @@ fn region_advice(code: Option<&str>) -> String {
 }
 
 fn clock_advice(skew: Option<i64>) -> String {
-    match skew {
-        Some(skew) if skew != 0 => format!(
-            "the signature's time is refused: this machine's clock is {} {} the server's; set it right (15 minutes are \
-             allowed)",
-            humantime::format_duration(Duration::from_secs(skew.unsigned_abs())),
+    let words = |skew: i64| humantime::format_duration(Duration::from_secs(skew.unsigned_abs())).to_string();
+    let what = match skew {
+        Some(skew) if skew.abs() > MAX_CLOCK_SKEW => format!(
+            "this machine's clock is {} {} the server's; set it right",
+            words(skew),
             if skew > 0 { "behind" } else { "ahead of" },
         ),
-        _ => "the signature's time is refused: set this machine's clock right (15 minutes are allowed)".to_owned(),
-    }
+        Some(skew) => format!(
+            "this machine's clock is no more than {} off the server's, so look for what holds up its requests",
+            words(skew)
+        ),
+        None => "check this machine's clock".to_owned(),
+    };
+    format!("the signature's time is refused: {what} (15 minutes are allowed)")
 }
 
-fn forbidden_advice(code: Option<&str>, sign_in: SignIn) -> String {
-    match (code, sign_in) {
-        (Some("IAM.0081"), _) => {
-            "this user has console access only: allow programmatic access for it in IAM".to_owned()
+fn forbidden(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
+    let grant = |action: &str| {
+        format!(
+            "grant the action `{action}` in the IAM project of the task (a grant in an enterprise project does not count)"
+        )
+    };
+    match (code, refusal.sign_in, refusal.asked) {
+        (Some("IAM.0081"), _, _) => (
+            Class::Denied,
+            "this user has console access only: allow programmatic access for it in IAM".to_owned(),
+        ),
+        (_, SignIn::ByPassword, _) => {
+            (Class::Denied, "IAM refuses this user: check that it may use the project `project-id`".to_owned())
         }
-        (_, SignIn::SigningIn) => {
+        (_, SignIn::ByOidc, _) => (
+            Class::Denied,
             "IAM refuses this identity: check that it may use the project, and that the identity provider's mapping rules \
              match this job"
-                .to_owned()
+                .to_owned(),
+        ),
+        (_, SignIn::AskingGitHub, _) => (Class::Denied, "check the job's permission `id-token: write`".to_owned()),
+        (_, _, Asked::Project) => {
+            (Class::Denied, "the credential may not look up projects by name: set `project-id`".to_owned())
         }
-        (_, SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey) => {
-            "grant the action `dcs:migrationTask:get` in the IAM project of the task (a grant in an enterprise project \
-             does not count)"
-                .to_owned()
+        (_, _, Asked::List) => {
+            (Class::Forbidden, format!("{}, or name the tasks in `task-id`", grant("dcs:migrationTask:list")))
+        }
+        (_, SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, Asked::Task | Asked::Session) => {
+            (Class::Forbidden, grant("dcs:migrationTask:get"))
         }
     }
 }
 
 /// An attempt that brought no answer at all.
-pub fn from_transport(error: &reqwest::Error, server: &str) -> ApiError {
+///
+/// A certificate that is not trusted ends the wait, unless this server `has_answered` before: then it was changed on the
+/// way, and may be changed back.
+pub fn from_transport(error: &reqwest::Error, server: &str, has_answered: bool) -> ApiError {
     let causes = causes(error);
     let what = words(error);
-    if causes.iter().any(|cause| is_certificate_problem(cause)) {
+    let is_untrusted = causes.iter().any(|cause| is_certificate_problem(cause));
+    if is_untrusted && has_answered {
+        return ApiError::transient(format!("cannot trust {server} any more: {what}"));
+    }
+    if is_untrusted {
         return ApiError {
             class: Class::Rejected,
             message: format!("cannot trust {server}: {what}"),

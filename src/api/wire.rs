@@ -9,6 +9,7 @@ use crate::escape;
 use crate::migration::{Detail, Reading, Status};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A body that is not what it should be: which field, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +21,8 @@ pub struct Malformed(String);
 struct StatsBody {
     is_migrating: Option<Value>,
     offset: Option<Value>,
-    full_migration_progress: Option<Value>,
+    /// As it is written: a number that is not quite 100 must not become 100 by being read.
+    full_migration_progress: Option<Box<RawValue>>,
     source_dbsize: Option<Value>,
     target_dbsize: Option<Value>,
     target_input_kbps: Option<Value>,
@@ -33,10 +35,7 @@ struct StatsBody {
 /// Where it is no JSON object, or a field has a shape that the contract does not know.
 pub fn reading(body: &[u8]) -> Result<Reading, Malformed> {
     let body: StatsBody = object(body)?;
-    let progress = decimal("full_migration_progress", body.full_migration_progress.as_ref())?;
-    if let Some(percent) = progress.filter(|percent| !(0.0..=100.0).contains(percent)) {
-        return Err(Malformed(format!("`full_migration_progress` is {percent}, which is no percentage")));
-    }
+    let progress = percentage(body.full_migration_progress.as_deref())?;
     Ok(Reading {
         is_migrating: boolean("is_migrating", body.is_migrating.as_ref())?,
         offset: integer("offset", body.offset.as_ref())?,
@@ -46,6 +45,22 @@ pub fn reading(body: &[u8]) -> Result<Reading, Malformed> {
         target_input_kbps: decimal("target_input_kbps", body.target_input_kbps.as_ref())?,
         target_ops: decimal("target_ops", body.target_ops.as_ref())?,
     })
+}
+
+/// The full copy's percentage. One so near to 100 that it is rounded to it is not 100: the copy is done when the server
+/// says so.
+fn percentage(written: Option<&RawValue>) -> Result<Option<f64>, Malformed> {
+    const FIELD: &str = "full_migration_progress";
+    let Some(written) = written else { return Ok(None) };
+    let value: Value =
+        serde_json::from_str(written.get()).map_err(|_| Malformed(format!("`{FIELD}` is no valid JSON")))?;
+    let Some(percent) = decimal(FIELD, Some(&value))? else { return Ok(None) };
+    if !(0.0..=100.0).contains(&percent) {
+        return Err(Malformed(format!("`{FIELD}` is {percent}, which is no percentage")));
+    }
+    let text = value.as_str().unwrap_or(written.get());
+    let is_under = text.trim_start().starts_with("99.");
+    Ok(Some(if percent >= 100.0 && is_under { 100.0_f64.next_down() } else { percent }))
 }
 
 /// `ShowMigrationTask`, reduced to what may be looked at: the rest of the body holds passwords.
@@ -140,6 +155,8 @@ fn boolean(field: &str, value: Option<&Value>) -> Result<Option<bool>, Malformed
 
 fn integer(field: &str, value: Option<&Value>) -> Result<Option<i64>, Malformed> {
     number(field, value, "a whole number", |text| {
+        // A JSON number that is zero and negative is printed with a decimal point.
+        let text = if text == "-0.0" { "0" } else { text };
         let digits = text.strip_prefix('-').unwrap_or(text);
         (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
     })
@@ -230,6 +247,19 @@ mod tests {
             let error = read(body).expect_err(body);
             assert!(error.contains(field), "{body}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_not_quite_done_is_never_rounded_to_done() {
+        for text in ["99.99999999999999999999", "\"99.99999999999999999999\"", "\"\\u00399.99999999999999999999 %\""] {
+            let reading = read(&format!(r#"{{"full_migration_progress":{text}}}"#)).unwrap();
+            assert!(reading.full_migration_progress.is_some_and(|percent| percent < 100.0), "{text}");
+        }
+        for text in ["100", "100.0", "\"100.00%\"", "1e2"] {
+            let reading = read(&format!(r#"{{"full_migration_progress":{text}}}"#)).unwrap();
+            assert_eq!(reading.full_migration_progress, Some(100.0), "{text}");
+        }
+        assert_eq!(read(r#"{"offset":-0}"#).unwrap().offset, Some(0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::scope::ProjectScope;
 use super::token::under;
 
 /// The header that names the identity provider to IAM.
-pub const IDP_HEADER: &str = "X-Idp-Id";
+pub const IDP_HEADER: &str = "x-idp-id";
 
 /// Everything but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');

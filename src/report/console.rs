@@ -4,7 +4,7 @@
 
 use super::terminal::Live;
 use super::{Report, json, words};
-use crate::api::SignedIn;
+use crate::api::{ApiError, SignedIn};
 use crate::config::{Forge, LogFormat, Output, TaskId};
 use crate::escape;
 use crate::wait::{Clock, Note, Observer, Rules, TaskWait, Tasks};
@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::field::{Field, Visit};
@@ -26,7 +27,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// The process's standard streams, written by a thread of their own.
 #[derive(Debug, Clone)]
 pub struct Lines {
-    queue: SyncSender<Line>,
+    queue: Sender<Line>,
+    /// Lines that are not written yet.
+    waiting: Arc<AtomicUsize>,
     /// The live view, where there is one: lines go above it.
     below: Arc<OnceLock<ProgressBar>>,
 }
@@ -43,35 +46,53 @@ const QUEUE: usize = 4096;
 impl Lines {
     /// Starts the thread.
     pub fn start() -> Self {
-        let (queue, lines) = sync_channel(QUEUE);
+        let (queue, lines) = channel();
         // Where no thread can be had, lines are dropped, and the wait goes on.
-        let below = Arc::default();
-        let shared = Arc::clone(&below);
-        let _ = std::thread::Builder::new().name("lines".to_owned()).spawn(move || write_lines(&lines, &shared));
-        Self { queue, below }
+        let (below, waiting) = (Arc::default(), Arc::default());
+        let shared = (Arc::clone(&below), Arc::clone(&waiting));
+        let writer = std::thread::Builder::new().name("lines".to_owned());
+        let _ = writer.spawn(move || write_lines(&lines, &shared.0, &shared.1));
+        Self { queue, waiting, below }
     }
 
     /// A line for standard output, as it is.
     pub fn out(&self, line: String) {
-        let _ = self.queue.try_send(Line::Out(line));
+        if self.has_room() {
+            self.send(Line::Out(line));
+        }
     }
 
     /// A line for standard error, as it is.
     pub fn err(&self, line: String) {
-        let _ = self.queue.try_send(Line::Err(line));
+        if self.has_room() {
+            self.send(Line::Err(line));
+        }
+    }
+
+    /// A line for standard output that is never dropped: the verdict, or what hides a secret.
+    fn must_out(&self, line: String) {
+        self.send(Line::Out(line));
+    }
+
+    fn has_room(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) < QUEUE
+    }
+
+    fn send(&self, line: Line) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _ = self.queue.send(line);
     }
 
     /// Waits until everything is written, but not for long.
     pub fn flush(&self, at_most: Duration) {
         let (done, wait) = sync_channel(1);
-        if self.queue.try_send(Line::Flushed(done)).is_ok() {
-            let _ = wait.recv_timeout(at_most);
-        }
+        self.send(Line::Flushed(done));
+        let _ = wait.recv_timeout(at_most);
     }
 }
 
 /// A closed stream is no reason to stop: the answer is in the files and the exit code.
-fn write_lines(lines: &Receiver<Line>, below: &OnceLock<ProgressBar>) {
+fn write_lines(lines: &Receiver<Line>, below: &OnceLock<ProgressBar>, waiting: &AtomicUsize) {
     let above = |write: &dyn Fn()| match below.get() {
         Some(bar) => bar.suspend(write),
         None => write(),
@@ -90,6 +111,7 @@ fn write_lines(lines: &Receiver<Line>, below: &OnceLock<ProgressBar>) {
                 let _ = done.send(());
             }
         }
+        waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -288,12 +310,12 @@ impl Console {
         let polls = words::plural(report.polls(), "poll");
         let verdict = format!("{}: {} ({took}, {polls})", report.result(), words::reason(report));
         if self.json {
-            self.lines.out(json::line(report));
+            self.lines.must_out(json::line(report));
         } else if self.forge == Forge::GitHub {
             let command = if report.is_ready() { "notice" } else { "error" };
-            self.lines.out(format!("::{command} title=DCS migration::{}", escape::command_data(&verdict)));
+            self.lines.must_out(format!("::{command} title=DCS migration::{}", escape::command_data(&verdict)));
         } else {
-            self.lines.out(escape::log(&verdict));
+            self.lines.must_out(escape::log(&verdict));
         }
     }
 
@@ -301,7 +323,7 @@ impl Console {
     pub fn mask(lines: &Lines, secret: &SecretString) {
         for line in secret.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty()) {
             // A percent sign is the one character of such a line that the command's syntax escapes.
-            lines.out(format!("::add-mask::{}", line.replace('%', "%25")));
+            lines.must_out(format!("::add-mask::{}", line.replace('%', "%25")));
         }
     }
 
@@ -413,8 +435,18 @@ impl Observer for Console {
         }
     }
 
+    fn list_failed(&mut self, _: Duration, _: &ApiError, notes: &[Note]) {
+        for note in notes {
+            warn!("the list of tasks: {}", words::note(note));
+        }
+    }
+
     fn signed_in(&mut self, _: Duration, session: &SignedIn) {
         info!("{}", words::signed_in(session));
+    }
+
+    fn renewal_failed(&mut self, _: Duration, error: &ApiError) {
+        warn!("{}", words::renewal_failed(error));
     }
 
     fn ended(&mut self, _: Duration, task: &TaskWait) {

@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::wait::{Note, Observer, TaskWait};
-use crate::{api::SignedIn, config::TaskId, migration::Reading};
+use crate::{api::ApiError, api::SignedIn, config::TaskId, migration::Reading};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -65,12 +65,21 @@ pub struct Recorder {
     tasks: BTreeMap<TaskId, History>,
     /// Renewals and the like, which belong to no task.
     pub events: Vec<(Duration, String)>,
+    /// Why the tasks could not be listed, as long as that is so.
+    pub listing: Option<ApiError>,
 }
 
 impl Recorder {
     /// Hands out the history of a task.
     pub fn take(&mut self, task: &TaskId) -> History {
         self.tasks.remove(task).unwrap_or_default()
+    }
+
+    /// A session of a minute in a wait of a day would fill the list; a day's worth of the usual ones does not.
+    fn add_event(&mut self, now: Duration, text: String) {
+        if self.events.len() < 2 * MOST_EVENTS {
+            self.events.push((now, text));
+        }
     }
 }
 
@@ -85,13 +94,23 @@ impl Observer for Recorder {
         }
     }
 
-    fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
+    fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {
+        self.listing = None;
+    }
+
+    fn list_failed(&mut self, now: Duration, error: &ApiError, notes: &[Note]) {
+        for note in notes {
+            self.add_event(now, words::note(note));
+        }
+        self.listing = Some(error.clone());
+    }
 
     fn signed_in(&mut self, now: Duration, session: &SignedIn) {
-        // A session of a minute in a wait of a day would fill the list; a day's worth of the usual ones does not.
-        if self.events.len() < 2 * MOST_EVENTS {
-            self.events.push((now, words::signed_in(session)));
-        }
+        self.add_event(now, words::signed_in(session));
+    }
+
+    fn renewal_failed(&mut self, now: Duration, error: &ApiError) {
+        self.add_event(now, words::renewal_failed(error));
     }
 
     fn ended(&mut self, _: Duration, _: &TaskWait) {}

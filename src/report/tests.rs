@@ -23,6 +23,7 @@ fn report(goal: Goal, outcome: Outcome, task: TaskReport) -> Report {
             deadline: Duration::from_secs(3600),
         }),
         tasks: vec![TaskReport { outcome: Some(outcome), ..task }],
+        listing: None,
         events: Vec::new(),
         elapsed: Duration::from_secs(754),
         started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400),
@@ -256,19 +257,4 @@ fn a_dotenv_report_stays_within_gitlab_s_limits_whatever_the_reason() {
     assert!(text.len() < 5 * 1024);
     assert_eq!(text.lines().count(), OUTPUTS.len());
     assert!(!text.contains(['$', '`']));
-}
-
-#[test]
-fn appending_starts_on_a_line_of_its_own_and_replacing_leaves_nothing_beside() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("file");
-    append(&path, b"a=1\n").unwrap();
-    append(&path, b"b=2").unwrap();
-    append(&path, b"c=3\n").unwrap();
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "a=1\nb=2\nc=3\n");
-    replace(&path, b"x").unwrap();
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "x");
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-    assert!(replace(dir.path(), b"x").is_err());
-    assert!(append(&dir.path().join("no/such"), b"x").is_err());
 }

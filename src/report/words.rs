@@ -5,7 +5,7 @@
 use super::chart::Course;
 use super::history::MOST_EVENTS;
 use super::{Report, TaskReport, result};
-use crate::api::{Class, SignedIn};
+use crate::api::{ApiError, Class, SignedIn};
 use crate::condition::{Check, Failure, Goal, Missing, Suspicion};
 use crate::migration::{Detail, FullCopy, Gap, Phase, Reading, StatusClass};
 use crate::wait::{Note, Outcome, Rules, StatusCheck, TaskWait};
@@ -114,6 +114,9 @@ fn why(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String 
         if let (Some(error), Outcome::TimedOut | Outcome::Cancelled(_)) = (&task.failing, outcome) {
             parts.push(format!("the API did not answer at last: {}", error.message));
         }
+    }
+    if let (Some(error), Outcome::TimedOut | Outcome::Cancelled(_)) = (&report.listing, outcome) {
+        parts.push(format!("the tasks could not be listed: {}", error.message));
     }
     if let Some(change) = change(outcome, report, task) {
         parts.push(change);
@@ -396,6 +399,11 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
 pub fn signed_in(session: &SignedIn) -> String {
     let lifetime = session.lifetime.map(|lifetime| format!(", valid for {}", duration(lifetime)));
     format!("signed in by {}{}", session.kind, lifetime.unwrap_or_default())
+}
+
+/// Why the session goes on with the token that it has.
+pub fn renewal_failed(error: &ApiError) -> String {
+    format!("the session cannot be renewed yet, and still serves: {}", error.message)
 }
 
 /// A note, for one line of a log.

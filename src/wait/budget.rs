@@ -1,7 +1,8 @@
 //! One budget of requests over the whole process.
 //!
 //! The gateway counts requests by address and second, and throttled ones count too. So the bound holds in every
-//! window, not only on average: no more than the budget in any stretch of time, bursts included.
+//! window, not only on average: no more than the budget in any stretch of time, bursts included. Where the gateway
+//! throttles all the same (other programs share the address), the budget halves, and comes back step by step.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,28 +10,37 @@ use std::time::Duration;
 /// Requests that may still be sent. Times are since the start of the process.
 #[derive(Debug)]
 pub struct Budget {
-    capacity: usize,
-    window: Duration,
+    /// Requests a second at most, and at present.
+    most: f64,
+    rate: f64,
+    /// The newest requests, as many as the largest budget can ask about.
     sent: VecDeque<Duration>,
+    /// When the budget was cut last.
+    cut_at: Option<Duration>,
 }
+
+/// The least share of the budget that is left, however often it is cut.
+const LEAST: f64 = 1.0 / 16.0;
+/// Share of the budget that comes back with each good answer.
+const STEP: f64 = 1.0 / 100.0;
 
 impl Budget {
     /// A budget of so many requests a second; more than zero, fractions allowed.
     pub fn new(per_second: f64) -> Self {
-        let capacity = per_second.max(1.0).floor();
-        Self {
-            capacity: capacity as usize,
-            window: Duration::from_secs_f64(capacity / per_second),
-            sent: VecDeque::new(),
-        }
+        Self { most: per_second, rate: per_second, sent: VecDeque::new(), cut_at: None }
+    }
+
+    /// So many requests fit into each such stretch of time.
+    fn window(&self) -> (usize, Duration) {
+        let capacity = self.rate.max(1.0).floor();
+        (capacity as usize, Duration::from_secs_f64(capacity / self.rate))
     }
 
     /// The earliest time at which a request may be sent.
     pub fn free_at(&self) -> Duration {
-        match self.sent.front() {
-            Some(&oldest) if self.sent.len() >= self.capacity => oldest + self.window,
-            _ => Duration::ZERO,
-        }
+        let (capacity, window) = self.window();
+        let oldest = self.sent.len().checked_sub(capacity).and_then(|at| self.sent.get(at));
+        oldest.map_or(Duration::ZERO, |&oldest| oldest + window)
     }
 
     /// Takes one request at `now`, or says no.
@@ -38,11 +48,27 @@ impl Budget {
         if now < self.free_at() {
             return false;
         }
-        if self.sent.len() >= self.capacity {
+        if self.sent.len() >= self.most.max(1.0) as usize {
             self.sent.pop_front();
         }
         self.sent.push_back(now);
         true
+    }
+
+    /// A request that was sent at `asked` was throttled: half of the budget is left. What was sent before the budget was
+    /// cut says nothing about the cut.
+    pub fn cut(&mut self, asked: Duration, now: Duration) {
+        if self.cut_at.is_none_or(|cut_at| cut_at <= asked) {
+            self.rate = (self.rate / 2.0).max(self.most * LEAST);
+            self.cut_at = Some(now);
+        }
+    }
+
+    /// A request that was sent at `asked` was answered well.
+    pub fn restore(&mut self, asked: Duration) {
+        if self.cut_at.is_some_and(|cut_at| cut_at <= asked) {
+            self.rate = (self.rate + self.most * STEP).min(self.most);
+        }
     }
 }
 
@@ -50,15 +76,14 @@ impl Budget {
 mod tests {
     use super::*;
 
-    fn sent_within(per_second: f64, millis: u64) -> Vec<u64> {
-        let mut budget = Budget::new(per_second);
-        (0..millis).filter(|&at| budget.try_take(Duration::from_millis(at))).collect()
+    fn sent_within(budget: &mut Budget, from: u64, until: u64) -> Vec<u64> {
+        (from..until).filter(|&at| budget.try_take(Duration::from_millis(at))).collect()
     }
 
     #[test]
     fn no_window_holds_more_than_the_budget() {
         for per_second in [1.0, 4.0, 4.7, 100.0] {
-            let sent = sent_within(per_second, 5_000);
+            let sent = sent_within(&mut Budget::new(per_second), 0, 5_000);
             for window in sent.windows(per_second as usize + 1) {
                 assert!(
                     window[per_second as usize] - window[0] >= 1000 * (per_second as u64) / (per_second.ceil() as u64)
@@ -70,6 +95,29 @@ mod tests {
 
     #[test]
     fn a_fraction_is_one_request_in_a_longer_window() {
-        assert_eq!(sent_within(0.5, 5_000), [0, 2_000, 4_000]);
+        assert_eq!(sent_within(&mut Budget::new(0.5), 0, 5_000), [0, 2_000, 4_000]);
+    }
+
+    #[test]
+    fn what_is_throttled_halves_the_budget_once_and_good_answers_bring_it_back() {
+        let secs = Duration::from_secs;
+        let mut budget = Budget::new(8.0);
+        assert_eq!(sent_within(&mut budget, 0, 1_000).len(), 8);
+        for _ in 0..8 {
+            budget.cut(Duration::ZERO, secs(1));
+        }
+        assert_eq!(sent_within(&mut budget, 1_000, 3_000).len(), 8);
+        // It was asked for before the cut.
+        budget.restore(Duration::ZERO);
+        assert_eq!(sent_within(&mut budget, 3_000, 5_000).len(), 8);
+        for _ in 0..50 {
+            budget.restore(secs(4));
+        }
+        let back = sent_within(&mut budget, 5_000, 9_000);
+        assert!((29..=32).contains(&back.len()), "{}", back.len());
+        for second in 10..100 {
+            budget.cut(secs(second), secs(second));
+        }
+        assert_eq!(sent_within(&mut budget, 100_000, 110_000).len(), 5);
     }
 }

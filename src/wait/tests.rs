@@ -19,6 +19,9 @@ struct Script {
     session: Mutex<Option<(Duration, Duration)>>,
     /// How long a session lives; `None`: none is needed.
     lifetime: Option<Duration>,
+    /// IAM does not answer any more after the first session.
+    iam_is_down: bool,
+    most_in_flight: usize,
     /// The project's tasks, two a page.
     pages: Vec<Vec<(u32, &'static str)>>,
 }
@@ -32,6 +35,8 @@ impl Script {
             answer: Box::new(answer),
             session: Mutex::default(),
             lifetime: None,
+            iam_is_down: false,
+            most_in_flight: usize::MAX,
             pages: Vec::new(),
         }
     }
@@ -50,14 +55,24 @@ impl Script {
 
 impl Cloud for Script {
     fn needs_sign_in(&self) -> bool {
+        let end = self.session.lock().unwrap().map(|(_, end)| end);
+        self.lifetime.is_some() && end.is_none_or(|at| at <= self.clock.elapsed())
+    }
+    fn should_renew(&self) -> bool {
         let renew_at = self.session.lock().unwrap().map(|(renew_at, _)| renew_at);
         self.lifetime.is_some() && renew_at.is_none_or(|at| at <= self.clock.elapsed())
     }
-    async fn sign_in(&self) -> Result<SignedIn, ApiError> {
+    fn most_in_flight(&self) -> usize {
+        self.most_in_flight
+    }
+    async fn sign_in(&self) -> Result<Option<SignedIn>, ApiError> {
         let now = self.take("sign-in").await;
+        if self.iam_is_down && self.session.lock().unwrap().is_some() {
+            return Err(ApiError::transient("IAM is down"));
+        }
         let lifetime = self.lifetime.unwrap();
         *self.session.lock().unwrap() = Some((now + renew_after(lifetime), now + lifetime));
-        Ok(SignedIn { kind: "test", lifetime: Some(lifetime) })
+        Ok(Some(SignedIn { kind: "test", lifetime: Some(lifetime) }))
     }
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
         let at = self.take("stats").await;
@@ -89,7 +104,9 @@ struct Silent;
 impl Observer for Silent {
     fn looked(&mut self, _: Duration, _: &TaskWait, _: &[Note], _: Option<Duration>) {}
     fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
+    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {}
     fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
+    fn renewal_failed(&mut self, _: Duration, _: &ApiError) {}
     fn ended(&mut self, _: Duration, _: &TaskWait) {}
 }
 
@@ -305,4 +322,95 @@ async fn nothing_to_wait_for_is_never_ready() {
     }
     let (outcome, ..) = run(Script::new(|_, _| migrating(false)), plan(0)).await;
     assert!(matches!(outcome, Outcome::TimedOut), "{outcome:?}");
+}
+
+/// What was asked for, and how often.
+fn count(script: &Script, what: &str) -> usize {
+    script.asked.lock().unwrap().iter().filter(|(_, asked)| *asked == what).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_cannot_be_renewed_serves_until_its_end() {
+    let hour_and_a_half = HOUR * 3 / 2;
+    let script = Script::new(move |at, _| migrating(at < HOUR - Duration::from_secs(60)));
+    let script = Script { lifetime: Some(HOUR), iam_is_down: true, ..script };
+    let mut plan = plan(3);
+    plan.rules.deadline = 2 * HOUR;
+    plan.rules.pace = Pace { initial: Duration::from_secs(30), max: Duration::from_secs(30), multiplier: 1.0 };
+    let (outcome, took, script, tasks) = run(script, plan).await;
+    assert!(outcome.is_ready());
+    assert!(took < hour_and_a_half);
+    assert!(tasks.iter().all(|task| task.waiter.failed_polls() == 0));
+    // Six minutes of trying, at the pace of retries.
+    assert!((8..=14).contains(&count(&script, "sign-in")), "{}", count(&script, "sign-in"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_counted_by_session_and_not_by_task() {
+    let script = Script::new(|_, _| refused(Class::Unauthenticated));
+    let (outcome, _, script, _) = run(Script { lifetime: Some(HOUR), ..script }, plan(5)).await;
+    assert!(matches!(outcome, Outcome::Denied(_)));
+    assert_eq!((count(&script, "sign-in"), count(&script, "stats")), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_refusal_of_an_old_session_is_none_of_the_new_one() {
+    // After a minute, the session ends for what is under way, and a new one is good.
+    let minute = Duration::from_secs(60);
+    let script = Script::new(move |at, id| {
+        let is_late = (minute..minute + Duration::from_secs(3)).contains(&at) && *id != task(1);
+        if is_late { refused(Class::Unauthenticated) } else { migrating(at < 3 * minute) }
+    });
+    let script = Script { lifetime: Some(HOUR), takes: Duration::from_secs(1), ..script };
+    let mut plan = plan(4);
+    plan.rules.deadline = HOUR;
+    let (outcome, _, script, _) = run(script, plan).await;
+    assert!(outcome.is_ready(), "{outcome:?} {:?}", script.asked.lock().unwrap());
+    assert_eq!(count(&script, "sign-in"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_requests_are_under_way_than_the_credential_can_afford() {
+    let revoked = |at: Duration| at >= Duration::from_secs(20);
+    let script = Script::new(move |at, _| if revoked(at) { refused(Class::Denied) } else { migrating(true) });
+    let script = Script { most_in_flight: 4, takes: Duration::from_secs(2), ..script };
+    let (outcome, _, script, _) = run(script, plan(40)).await;
+    assert!(matches!(outcome, Outcome::Denied(_)));
+    let sent = script.asked.lock().unwrap().iter().filter(|&&(at, _)| revoked(at)).count();
+    assert!((1..=4).contains(&sent), "{sent}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_request_slows_every_task() {
+    let told = Some(Duration::from_secs(20));
+    let throttled_once = Mutex::new(false);
+    let script = Script::new(move |at, _| {
+        let mut done = throttled_once.lock().unwrap();
+        if at >= Duration::from_secs(10) && !std::mem::replace(&mut *done, true) {
+            return refused(Class::Throttled { retry_after: told });
+        }
+        migrating(true)
+    });
+    let script = Script { takes: Duration::from_millis(100), ..script };
+    let mut plan = plan(8);
+    plan.requests_per_second = 8.0;
+    plan.rules.deadline = Duration::from_secs(120);
+    let (_, _, script, _) = run(script, plan).await;
+    let times = script.times();
+    let held = |at: &u64| (11..30).contains(at);
+    assert_eq!(times.iter().filter(|at| held(at)).count(), 0, "{times:?}");
+    // Half of the budget at first, and more of it after every good answer.
+    let in_second = |second: u64| times.iter().filter(|&&at| at == second).count();
+    assert_eq!(in_second(30), 4, "{times:?}");
+    assert!((90..120).any(|second| in_second(second) > 5), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_hangs_ends_the_wait_after_the_longest_outage() {
+    let mut plan = Plan { tasks: Tasks::AllRunning, ..plan(0) };
+    plan.rules.max_outage = Duration::from_secs(30);
+    let script = Script { takes: HOUR, ..Script::new(|_, _| migrating(false)) };
+    let (outcome, took, ..) = run(script, plan).await;
+    assert!(matches!(outcome, Outcome::Unreachable(..)), "{outcome:?}");
+    assert_eq!(took.as_secs(), 30);
 }

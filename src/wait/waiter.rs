@@ -3,6 +3,7 @@
 //! Every time is a [`Duration`] since the start of the process, handed in by the caller.
 
 use super::progress::{Best, Trend};
+use super::queue::Rank;
 use super::schedule::{Pace, Schedule};
 use super::verdict::Outcome;
 use crate::api::{ApiError, Class, Stats};
@@ -117,8 +118,8 @@ pub struct Waiter {
     /// What `is_migrating` was when the status was read, and how often in a row it could not be read since.
     detail_migrating: Option<bool>,
     status_failures: u32,
-    /// The status was refused for good: asking again would only add to the refusals that lock an access key.
-    status_refused: bool,
+    /// The status may not be read: asking again would change nothing.
+    status_forbidden: bool,
     /// When the poll that is under way was begun, as long as nothing of it was answered.
     unanswered_since: Option<Duration>,
     polls: u64,
@@ -160,7 +161,7 @@ impl Waiter {
             was_incremental: false,
             detail_migrating: None,
             status_failures: 0,
-            status_refused: false,
+            status_forbidden: false,
             unanswered_since: None,
             polls: 0,
             failed_polls: 0,
@@ -194,7 +195,12 @@ impl Waiter {
                 self.pending = Some(stats);
                 Step::StatusNow
             }
-            Ok(stats) => self.judge(now, stats),
+            Ok(stats) => {
+                if self.status_forbidden {
+                    self.forget_outdated_status(&stats.reading);
+                }
+                self.judge(now, stats)
+            }
         }
     }
 
@@ -216,44 +222,46 @@ impl Waiter {
             Err(error) => error,
         };
         self.status_failures = self.status_failures.saturating_add(1);
-        // Whether the task is still known, and whether we may still ask, is no matter of this endpoint alone.
-        let concerns_the_task = match error.class {
-            Class::UnknownTask => true,
-            Class::Unauthenticated => true,
-            Class::Transient { .. } | Class::Denied | Class::Rejected => false,
-        };
-        match self.rules.status_check {
-            _ if concerns_the_task => self.fail_poll(now, error),
-            StatusCheck::Require => match error.class {
-                Class::Denied | Class::Unauthenticated | Class::UnknownTask | Class::Transient { .. } => {
-                    self.fail_poll(now, error)
-                }
-                // The stats of the same task answer, so neither endpoint, region nor project can be wrong.
-                Class::Rejected => {
-                    self.fail_poll(now, ApiError { class: Class::Transient { retry_after: None }, ..error })
-                }
-            },
-            // A status that was read before is not forgotten because of one failure: the endpoint may be back at once.
-            StatusCheck::Auto | StatusCheck::Off
-                if self.detail.is_some() && self.status_failures < ANSWERS_TO_BELIEVE =>
-            {
-                self.fail_poll(now, ApiError { class: Class::Transient { retry_after: None }, ..error })
+        let as_transient = |error: ApiError| ApiError { class: Class::Transient { retry_after: None }, ..error };
+        match (error.class, self.rules.status_check) {
+            // Whether the task is still known, and whether the credential is still good, is no matter of this endpoint alone.
+            (Class::UnknownTask | Class::Unauthenticated | Class::Denied, _) => self.fail_poll(now, error),
+            // The stats of the same task answer, so neither endpoint, region nor project can be wrong.
+            (Class::Rejected, StatusCheck::Require) => self.fail_poll(now, as_transient(error)),
+            (Class::Forbidden | Class::Transient { .. } | Class::Throttled { .. }, StatusCheck::Require) => {
+                self.fail_poll(now, error)
             }
-            // As long as nothing has changed since it was read, it is still the best that is known.
-            StatusCheck::Auto | StatusCheck::Off
-                if self.detail.is_some() && self.detail_migrating == stats.reading.is_migrating =>
-            {
-                self.judge(now, stats)
+            (Class::Forbidden, StatusCheck::Auto | StatusCheck::Off) => {
+                self.status_forbidden = true;
+                self.go_on_without_status(now, stats, error)
             }
-            StatusCheck::Auto | StatusCheck::Off => {
-                self.status_refused |= error.class == Class::Denied;
-                if !self.status_unavailable {
-                    self.notes.push(Note::StatusUnavailable(error));
+            (
+                Class::Transient { .. } | Class::Throttled { .. } | Class::Rejected,
+                StatusCheck::Auto | StatusCheck::Off,
+            ) => {
+                // A status that was read before is not forgotten because of one failure: the endpoint may be back at once.
+                if self.detail.is_some() && self.status_failures < ANSWERS_TO_BELIEVE {
+                    self.fail_poll(now, as_transient(error))
+                } else {
+                    self.go_on_without_status(now, stats, error)
                 }
-                self.status_unavailable = true;
-                self.detail = None;
-                self.judge(now, stats)
             }
+        }
+    }
+
+    fn go_on_without_status(&mut self, now: Duration, stats: Stats, error: ApiError) -> Step {
+        self.forget_outdated_status(&stats.reading);
+        let is_lost = self.detail.is_none() || self.status_forbidden;
+        if is_lost && !std::mem::replace(&mut self.status_unavailable, true) {
+            self.notes.push(Note::StatusUnavailable(error));
+        }
+        self.judge(now, stats)
+    }
+
+    /// As long as nothing has changed since it was read, a status is still the best that is known.
+    fn forget_outdated_status(&mut self, reading: &Reading) {
+        if self.detail_migrating != reading.is_migrating {
+            self.detail = None;
         }
     }
 
@@ -275,7 +283,7 @@ impl Waiter {
     /// Whether the status has to be read before this reading can be judged: the first time, when `is_migrating`
     /// changes, where the reading could make ready or the task could have ended badly, and every five minutes.
     fn wants_status(&self, now: Duration, reading: &Reading) -> bool {
-        if self.rules.status_check == StatusCheck::Off || self.status_refused {
+        if self.rules.status_check == StatusCheck::Off || self.status_forbidden {
             return false;
         }
         let Some(asked) = self.detail_asked else { return true };
@@ -384,8 +392,12 @@ impl Waiter {
         let give_up_at = failing.since.saturating_add(self.rules.max_outage);
 
         let mut at = now + self.retrying.next_delay();
+        // In a row means: with nothing else between them.
+        if class != Class::UnknownTask {
+            self.unknown_answers = 0;
+        }
         match class {
-            Class::Denied => return Step::Done(Outcome::Denied(error)),
+            Class::Denied | Class::Forbidden => return Step::Done(Outcome::Denied(error)),
             Class::Rejected => return Step::Done(Outcome::Rejected(error)),
             Class::UnknownTask => {
                 self.unknown_answers += 1;
@@ -403,7 +415,9 @@ impl Waiter {
                 }
                 at = now;
             }
-            Class::Transient { retry_after } => at = at.max(now + retry_after.unwrap_or_default()),
+            Class::Transient { retry_after } | Class::Throttled { retry_after } => {
+                at = at.max(now.saturating_add(retry_after.unwrap_or_default()));
+            }
         }
         if now >= give_up_at {
             return Step::Done(Outcome::Unreachable(self.rules.max_outage, error));
@@ -483,7 +497,7 @@ impl Waiter {
 
     /// Whether the status could not be read when it was last asked for.
     pub fn is_status_unavailable(&self) -> bool {
-        self.status_unavailable && self.detail.is_none()
+        (self.status_unavailable || self.status_forbidden) && self.detail.is_none()
     }
 
     /// Consecutive readings that show the goal.
@@ -524,6 +538,17 @@ impl Waiter {
 
     fn phase_of(&self, reading: &Reading) -> Phase {
         Phase::of(reading, self.detail.as_ref().map(|detail| detail.status.class()))
+    }
+
+    /// How urgent the next look is, where not everybody can be looked at in time.
+    pub fn rank(&self) -> Rank {
+        if self.stable > 0 {
+            return Rank::Confirming;
+        }
+        match self.time_to_goal() {
+            Some(eta) if eta <= self.rules.pace.max.saturating_mul(2) => Rank::Near,
+            Some(_) | None => Rank::Far,
+        }
     }
 
     /// How far the task is on its way to the goal, to find the least advanced of several.

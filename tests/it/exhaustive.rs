@@ -330,14 +330,17 @@ pub(crate) mod contract {
             let before = self.facts.iter().rev().find(|fact| fact.failed.is_none());
             let before = before.and_then(|fact| fact.poll.stats.ok()).and_then(|reading| reading.is_migrating);
             let asked = self.facts.iter().rev().find(|fact| fact.asked);
-            // An endpoint that refuses for good is not asked again: refusals lock access keys.
-            let refused = |fact: &Fact<'_>| fact.asked && matches!(fact.poll.status, Err(Class::Denied));
+            // What may not be read is not asked for again.
             self.terms.status_check != StatusCheck::Off
-                && !self.facts.iter().any(refused)
+                && !self.is_forbidden()
                 && (asked.is_none_or(|fact| read - fact.poll.ended >= FIVE_MINUTES)
                     || before != reading.is_migrating
                     || reading.is_migrating == Some(false)
                     || could_show(self.terms.goal, self.terms.max_offset, reading))
+        }
+
+        fn is_forbidden(&self) -> bool {
+            self.facts.iter().any(|fact| fact.asked && fact.poll.status == Err(Class::Forbidden))
         }
 
         /// Failed polls since the last reading.
@@ -369,28 +372,28 @@ pub(crate) mod contract {
                 let since = self.facts[at + 1..].iter();
                 since.filter(|fact| fact.asked && fact.poll.stats.is_ok() && fact.poll.status.is_err()).count() >= 2
             };
+            let unchanged = |reading: &Reading| {
+                let migrating = |at: usize| self.facts[at].poll.stats.ok().map(|then| then.is_migrating);
+                last_read.and_then(migrating) == Some(reading.is_migrating)
+            };
             let (failed, status) = match (poll.stats, asked.then_some(poll.status)) {
                 (Err(class), _) => (Some(class), None),
+                // Nobody will say any more what has become of it.
+                (Ok(reading), None) if self.is_forbidden() && !unchanged(reading) => (None, Some(None)),
                 (Ok(_), None) => (None, None),
                 (Ok(_), Some(Ok(detail))) => (None, Some(Some(detail))),
                 // What concerns the task or the credential concerns both endpoints.
                 (Ok(_), Some(Err(Class::UnknownTask))) => (Some(Class::UnknownTask), None),
-                (Ok(_), Some(Err(Class::Unauthenticated))) => (Some(Class::Unauthenticated), None),
+                (Ok(_), Some(Err(class @ (Class::Unauthenticated | Class::Denied)))) => (Some(class), None),
                 (Ok(_), Some(Err(class))) if self.terms.status_check == StatusCheck::Require => {
                     // The stats of the same task answer: neither endpoint, region nor project can be wrong.
                     let class = if class == Class::Rejected { Class::Transient { retry_after: None } } else { class };
                     (Some(class), None)
                 }
-                (Ok(_), Some(Err(_))) if last_read.is_some_and(|at| !lost(at)) => {
+                (Ok(_), Some(Err(class))) if class != Class::Forbidden && last_read.is_some_and(|at| !lost(at)) => {
                     (Some(Class::Transient { retry_after: None }), None)
                 }
-                (Ok(reading), Some(Err(_)))
-                    if last_read.is_some_and(|at| {
-                        self.facts[at].poll.stats.is_ok_and(|then| then.is_migrating == reading.is_migrating)
-                    }) =>
-                {
-                    (None, None)
-                }
+                (Ok(reading), Some(Err(_))) if unchanged(reading) => (None, None),
                 (Ok(_), Some(Err(_))) => (None, Some(None)),
             };
             let before = self.facts.iter().rev().find_map(|fact| fact.status).flatten();
@@ -457,16 +460,17 @@ pub(crate) mod contract {
                 };
             };
             let silent = last.poll.ended - failures[0].poll.began >= self.terms.max_outage;
+            let unknown = failures.iter().rev().take_while(|fact| fact.failed == Some(Class::UnknownTask)).count();
             match class {
-                Class::Denied => Some(End::Denied),
+                Class::Denied | Class::Forbidden => Some(End::Denied),
                 Class::Rejected => Some(End::Rejected),
                 Class::Unauthenticated if so_many(class) >= 2 => Some(End::Denied),
-                Class::UnknownTask if so_many(class) >= 3 => Some(if self.readings().next().is_some() {
+                Class::UnknownTask if unknown >= 3 => Some(if self.readings().next().is_some() {
                     End::Failed(Failure::TaskDeleted)
                 } else {
                     End::UnknownTask
                 }),
-                Class::Unauthenticated | Class::UnknownTask | Class::Transient { .. } => {
+                Class::Unauthenticated | Class::UnknownTask | Class::Transient { .. } | Class::Throttled { .. } => {
                     silent.then_some(End::Unreachable)
                 }
             }
@@ -505,8 +509,17 @@ impl fmt::Debug for Letter {
 const MAX_OFFSET: i64 = 10;
 const BUSY: Class = Class::Transient { retry_after: None };
 const TOLD_TO_WAIT: Class = Class::Transient { retry_after: Some(Duration::from_secs(77)) };
-const CLASSES: [Class; 6] =
-    [BUSY, TOLD_TO_WAIT, Class::Unauthenticated, Class::Denied, Class::UnknownTask, Class::Rejected];
+const THROTTLED: Class = Class::Throttled { retry_after: Some(Duration::from_secs(77)) };
+const CLASSES: [Class; 8] = [
+    BUSY,
+    TOLD_TO_WAIT,
+    THROTTLED,
+    Class::Unauthenticated,
+    Class::Denied,
+    Class::Forbidden,
+    Class::UnknownTask,
+    Class::Rejected,
+];
 const MODES: [StatusCheck; 3] = [StatusCheck::Auto, StatusCheck::Require, StatusCheck::Off];
 const MIGRATING: [Option<bool>; 3] = [None, Some(true), Some(false)];
 
@@ -1149,10 +1162,10 @@ fn judge(
             ready_implies_evidence_in_the_last_stable_polls_readings,
             last.len() == wanted && last.iter().all(shows) && fact.failed.is_none()
         );
-        let refused = history.facts.iter().any(|fact| fact.asked && fact.poll.status == Err(Class::Denied));
+        let forbidden = history.facts.iter().any(|fact| fact.asked && fact.poll.status == Err(Class::Forbidden));
         let confirmed = match rules.status_check {
             StatusCheck::Require => fact.asked && fact.known.is_some(),
-            StatusCheck::Auto if refused => fact.known.is_none(),
+            StatusCheck::Auto if forbidden => true,
             StatusCheck::Auto => fact.asked && (fact.known.is_some() || fact.poll.status.is_err()),
             StatusCheck::Off => true,
         };
@@ -1161,7 +1174,8 @@ fn judge(
     if let Some(Outcome::Failed(failure)) = outcome {
         holds!(failed_implies_terminal_evidence, is_terminal(history, *failure));
     }
-    let fatal = matches!(fact.failed, Some(Class::Denied | Class::Rejected)) || matches!(fact.says, Says::Failed(_));
+    let fatal = matches!(fact.failed, Some(Class::Denied | Class::Forbidden | Class::Rejected))
+        || matches!(fact.says, Says::Failed(_));
     holds!(fatal_ends_at_that_poll, !fatal || outcome.is_some());
     if fact.failed.is_some() {
         let untouched = waiter.stable() == stable_before && waiter.seen().is_none_or(|seen| seen.at < now);
@@ -1180,10 +1194,11 @@ fn judge(
         holds!(a_refusal_is_renewed_once_and_at_once, right || expected == Some(End::Unreachable));
     } else if let Step::StatsAt(at) = look.step {
         let told = match fact.failed {
-            Some(Class::Transient { retry_after }) => retry_after.unwrap_or_default(),
-            Some(Class::Unauthenticated | Class::Denied | Class::UnknownTask | Class::Rejected) | None => {
-                Duration::ZERO
+            Some(Class::Transient { retry_after } | Class::Throttled { retry_after }) => {
+                retry_after.unwrap_or_default()
             }
+            Some(Class::Unauthenticated | Class::Denied | Class::Forbidden | Class::UnknownTask | Class::Rejected)
+            | None => Duration::ZERO,
         };
         let (soonest, latest) = (rules.pace.initial.max(told), rules.pace.max.max(told));
         holds!(looks_keep_their_distance, (now + soonest..=now + latest).contains(&at));
@@ -1215,7 +1230,8 @@ fn is_terminal(history: &History<'_>, failure: Failure) -> bool {
     match failure {
         Failure::TaskFailed => says(&["FAILED", "MIGRATION_FAILED", "ERROR"]),
         Failure::TaskDeleted => {
-            let unknown = history.failures().iter().filter(|fact| fact.failed == Some(Class::UnknownTask)).count();
+            let failures = history.failures().iter().rev();
+            let unknown = failures.take_while(|fact| fact.failed == Some(Class::UnknownTask)).count();
             (last.failed.is_none() && says(&["DELETED"])) || (unknown >= 3 && !readings.is_empty())
         }
         Failure::StoppedShort => ended(&under),
@@ -1257,7 +1273,7 @@ fn counted_walk(what: &str, walked: Walked, expected: u64) {
 #[test]
 fn every_kind_of_poll_by_itself() {
     let walked = each_rules(&[1, 2, 3], |rules| walk(rules, &kinds_of_polls(rules.status_check), 1));
-    counted_walk("polls of every kind", walked, 18_630);
+    counted_walk("polls of every kind", walked, 19_980);
 }
 
 #[test]
@@ -1266,7 +1282,7 @@ fn every_pair_of_effects_of_polls() {
         let letters = effects_of_polls(rules.condition.goal, rules.status_check);
         walk(rules, &letters, 2 + deeper())
     });
-    counted_walk(&format!("sequences of up to {} effects of polls", 2 + deeper()), walked, 75_917);
+    counted_walk(&format!("sequences of up to {} effects of polls", 2 + deeper()), walked, 106_039);
 }
 
 #[test]
@@ -1275,7 +1291,7 @@ fn every_kind_of_poll_after_every_effect() {
         let effects = effects_of_polls(rules.condition.goal, rules.status_check);
         walk_places(rules, &[&effects, &kinds_of_polls(rules.status_check)])
     });
-    counted_walk("kinds of polls after each effect", walked, 324_340);
+    counted_walk("kinds of polls after each effect", walked, 401_488);
 }
 
 /// The deepest walk there is.
@@ -1293,17 +1309,17 @@ fn walk_core(goal: Goal, expected: u64) {
 
 #[test]
 fn every_sequence_of_polls_for_completed() {
-    walk_core(Goal::Completed, 407_428);
+    walk_core(Goal::Completed, 409_360);
 }
 
 #[test]
 fn every_sequence_of_polls_for_in_sync() {
-    walk_core(Goal::InSync, 407_428);
+    walk_core(Goal::InSync, 409_360);
 }
 
 #[test]
 fn every_sequence_of_polls_for_full_sync() {
-    walk_core(Goal::FullSync, 407_428);
+    walk_core(Goal::FullSync, 409_360);
 }
 
 /// The same with pauses on both sides of every limit in time: a hole of three of the longest intervals (90 s), the age of a

@@ -9,6 +9,10 @@ fn refusal(status: u16, body: &str, sign_in: SignIn) -> ApiError {
         clock_skew: None,
         location: None,
         sign_in,
+        asked: match sign_in {
+            SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey => Asked::Task,
+            SignIn::ByPassword | SignIn::ByOidc | SignIn::AskingGitHub => Asked::Session,
+        },
     })
 }
 
@@ -21,8 +25,11 @@ fn every_status_has_its_class() {
     let name = |class| match class {
         Class::Transient { retry_after: Some(_) } => "again, not before Retry-After",
         Class::Transient { retry_after: None } => "again",
+        Class::Throttled { retry_after: Some(_) } => "again, more slowly, not before Retry-After",
+        Class::Throttled { retry_after: None } => "again, more slowly",
         Class::Unauthenticated => "renew",
         Class::Denied => "denied",
+        Class::Forbidden => "forbidden",
         Class::UnknownTask => "unknown task",
         Class::Rejected => "rejected",
     };
@@ -40,12 +47,12 @@ fn every_status_has_its_class() {
     300-400 rejected
     401-401 renew
     402-402 rejected
-    403-403 denied
+    403-403 forbidden
     404-406 rejected
     407-407 denied
     408-408 again, not before Retry-After
     409-428 rejected
-    429-429 again, not before Retry-After
+    429-429 again, more slowly, not before Retry-After
     430-499 rejected
     500-599 again, not before Retry-After
     ");
@@ -93,7 +100,7 @@ fn a_refusal_is_renewed_only_where_something_can_be_renewed() {
     ] {
         let class = if renewable { Class::Unauthenticated } else { Class::Denied };
         assert_eq!(coded(401, code, SignIn::RenewableToken).class, class, "{code}");
-        for sign_in in [SignIn::Token, SignIn::AccessKey, SignIn::SigningIn] {
+        for sign_in in [SignIn::Token, SignIn::AccessKey, SignIn::ByPassword, SignIn::ByOidc] {
             assert_eq!(coded(401, code, sign_in).class, Class::Denied, "{code} {sign_in:?}");
         }
     }
@@ -113,13 +120,13 @@ fn advice_names_the_input_to_change() {
         (advice(401, "APIGW.0301", "signature expired", SignIn::AccessKey), "clock"),
         (advice(401, "APIGW.0301", "AK is locked", SignIn::AccessKey), "wait five minutes"),
         (advice(401, "APIGW.0301", "", SignIn::AccessKey), "`secret-key`"),
-        (advice(401, "IAM.0061", "", SignIn::SigningIn), "locked"),
+        (advice(401, "IAM.0061", "", SignIn::ByPassword), "locked"),
         (advice(403, "DCS.2007", "", SignIn::Token), "`dcs:migrationTask:get`"),
         (advice(403, "DCS.2003", "", SignIn::Token), "enterprise"),
-        (advice(403, "IAM.0081", "", SignIn::SigningIn), "programmatic access"),
-        (advice(403, "IAM.0003", "", SignIn::SigningIn), "mapping rules"),
+        (advice(403, "IAM.0081", "", SignIn::ByPassword), "programmatic access"),
+        (advice(403, "IAM.0003", "", SignIn::ByOidc), "mapping rules"),
         (advice(404, "APIGW.0101", "", SignIn::Token), "`endpoint`"),
-        (advice(404, "IAM.0004", "", SignIn::SigningIn), "`idp-id`"),
+        (advice(404, "IAM.0004", "", SignIn::ByOidc), "`idp-id`"),
         (advice(400, "DCS.4133", "", SignIn::Token), "`task-id`"),
         (advice(400, "DCS.4002", "", SignIn::Token), "`project-id`"),
         (advice(400, "IAM.1108", "", SignIn::AccessKey), "temporary access keys"),
@@ -140,6 +147,7 @@ fn a_wrong_clock_is_told_with_its_difference() {
             clock_skew: Some(skew),
             location: None,
             sign_in: SignIn::AccessKey,
+            asked: Asked::Task,
         };
         classify(&refusal).advice.unwrap_or_default()
     };
@@ -158,6 +166,7 @@ fn the_message_holds_code_words_and_request_id_on_one_visible_line() {
         clock_skew: None,
         location: None,
         sign_in: SignIn::Token,
+        asked: Asked::Task,
     });
     insta::assert_snapshot!(error.message, @r#"HTTP 403 DCS.2003 "no ::error::\u{1b}[31m" (request id abc\u{202e})"#);
 }
@@ -165,7 +174,7 @@ fn the_message_holds_code_words_and_request_id_on_one_visible_line() {
 /// The vendor's table of codes, as collected in its references: what each does to a wait, and what it advises.
 #[test]
 fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
-    use SignIn::{AccessKey, RenewableToken, SigningIn, Token};
+    use SignIn::{AccessKey, AskingGitHub, ByOidc, ByPassword, RenewableToken, Token};
     let rows: &[(u16, &str, &str, &[SignIn])] = &[
         (400, "DCS.4133", "Instance job is not found.", &[Token]),
         (400, "DCS.4070", "Invalid task ID format.", &[Token]),
@@ -175,7 +184,7 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
         (400, "DCS.4017", "The instance is being backed up. Try again later.", &[Token]),
         (400, "DCS.4104", "Recovering from an internal fault.", &[Token]),
         (400, "IAM.1108", "The securitytoken has expired.", &[AccessKey, RenewableToken]),
-        (400, "IAM.1104", "Invalid parameter.", &[SigningIn]),
+        (400, "IAM.1104", "Invalid parameter.", &[ByPassword, ByOidc]),
         (401, "DCS.1001", "Invalid token.", &[Token, RenewableToken]),
         (401, "DCS.1002", "The token has expired.", &[Token, RenewableToken]),
         (401, "DCS.1003", "Missing token.", &[Token]),
@@ -199,21 +208,22 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
             "Incorrect IAM authentication information: verify aksk signature fail, signature expired",
             &[AccessKey],
         ),
+        (401, "APIGW.0301", "Incorrect IAM authentication information: the token of the AK has expired", &[AccessKey]),
         (401, "APIG.0301", "Incorrect IAM authentication information: decrypt token fail", &[Token]),
         (401, "APIGW.0307", "The token must be updated.", &[Token, RenewableToken]),
-        (401, "IAM.0001", "Authentication failed.", &[SigningIn]),
-        (401, "IAM.0061", "Account locked.", &[SigningIn]),
-        (401, "IAM.0062", "Incorrect password.", &[SigningIn]),
+        (401, "IAM.0001", "Authentication failed.", &[ByPassword, ByOidc, AskingGitHub]),
+        (401, "IAM.0061", "Account locked.", &[ByPassword]),
+        (401, "IAM.0062", "Incorrect password.", &[ByPassword]),
         (401, "IAM.0066", "The token has expired.", &[Token, RenewableToken]),
         (401, "401", "The X-Auth-Token is invalid!", &[Token]),
         (403, "DCS.2003", "Unauthorized role.", &[Token]),
         (403, "DCS.2007", "Policy does not allow dcs:migrationTask:get to be performed.", &[AccessKey]),
         (403, "APIGW.0302", "The IAM user is not allowed to access the API.", &[Token]),
-        (403, "IAM.0003", "Policy doesn't allow.", &[SigningIn]),
-        (403, "IAM.0081", "This user only supports console access, not programmatic access.", &[SigningIn, AccessKey]),
+        (403, "IAM.0003", "Policy doesn't allow.", &[ByPassword, ByOidc]),
+        (403, "IAM.0081", "This user only supports console access, not programmatic access.", &[ByPassword, AccessKey]),
         (404, "DCS.4001", "Resource not found.", &[Token]),
         (404, "APIGW.0101", "The API does not exist or has not been published in the environment.", &[Token]),
-        (404, "IAM.0004", "Could not find %(target)s.", &[SigningIn]),
+        (404, "IAM.0004", "Could not find %(target)s.", &[ByOidc, ByPassword]),
         (405, "DCS.5001", "Method not allowed.", &[Token]),
         (408, "", "", &[Token]),
         (
@@ -222,7 +232,7 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
             "The throttling threshold has been reached: policy ip over ratelimit,limit:5,time:1 second",
             &[Token],
         ),
-        (429, "IAM.0012", "Threshold: 5 times per 1 seconds", &[SigningIn]),
+        (429, "IAM.0012", "Threshold: 5 times per 1 seconds", &[ByPassword]),
         (500, "DCS.5000", "Internal service error.", &[Token]),
         (500, "DCS.5095", "The request needs to be retried.", &[Token]),
         (502, "APIGW.0201", "Backend unavailable.", &[Token]),
@@ -236,7 +246,12 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
             let error = refusal(*status, &body, *sign_in);
             let class = match error.class {
                 Class::Transient { .. } => "retried".to_owned(),
-                class @ (Class::Unauthenticated | Class::Denied | Class::UnknownTask | Class::Rejected) => {
+                Class::Throttled { .. } => "retried, more slowly".to_owned(),
+                class @ (Class::Unauthenticated
+                | Class::Denied
+                | Class::Forbidden
+                | Class::UnknownTask
+                | Class::Rejected) => {
                     format!("{class:?}")
                 }
             };
@@ -248,4 +263,26 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
         }
     }
     insta::assert_snapshot!(table.join("\n"));
+}
+
+#[test]
+fn a_refused_list_names_the_action_of_a_list_and_never_the_task() {
+    let refused = |status, body: &str| {
+        classify(&Refusal {
+            status,
+            body: body.as_bytes(),
+            request_id: None,
+            retry_after: None,
+            clock_skew: None,
+            location: None,
+            sign_in: SignIn::AccessKey,
+            asked: Asked::List,
+        })
+    };
+    let forbidden = refused(403, r#"{"error_code":"DCS.2007","error_msg":"no"}"#);
+    assert_eq!(forbidden.class, Class::Forbidden);
+    assert!(forbidden.advice.unwrap().contains("`dcs:migrationTask:list`"));
+    let unknown = refused(400, r#"{"error_code":"DCS.4133","error_msg":"Instance job is not found."}"#);
+    assert_eq!(unknown.class, Class::Rejected);
+    assert!(unknown.advice.unwrap().starts_with("check `project-id`"));
 }

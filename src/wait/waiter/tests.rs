@@ -37,6 +37,7 @@ fn error(class: Class) -> ApiError {
 }
 
 const BUSY: Class = Class::Transient { retry_after: None };
+const THROTTLED: Class = Class::Throttled { retry_after: None };
 
 fn outage() -> ApiError {
     error(BUSY)
@@ -136,14 +137,16 @@ fn auto_goes_on_without_the_status_and_says_so_once_while_require_does_not() {
         };
         (if let Step::Done(outcome) = step { Some(outcome) } else { None }, waiter)
     };
-    for class in [BUSY, Class::Denied, Class::Rejected] {
+    for class in [BUSY, THROTTLED, Class::Forbidden, Class::Rejected] {
         let (ended, mut waiter) = run(StatusCheck::Auto, class);
         assert!(matches!(ended, Some(Outcome::Ready)), "{class:?}");
         assert!(waiter.is_status_unavailable());
         let said = waiter.take_notes().iter().filter(|note| matches!(note, Note::StatusUnavailable(_))).count();
         assert_eq!(said, 1);
     }
-    for (class, denied) in [(BUSY, false), (Class::Rejected, false), (Class::Denied, true)] {
+    for (class, denied) in
+        [(BUSY, false), (THROTTLED, false), (Class::Rejected, false), (Class::Forbidden, true), (Class::Denied, true)]
+    {
         let (ended, waiter) = run(StatusCheck::Require, class);
         assert_eq!(matches!(ended, Some(Outcome::Denied(_))), denied, "{class:?}");
         assert!(denied || (ended.is_none() && waiter.failed_polls() == 3));
@@ -151,8 +154,18 @@ fn auto_goes_on_without_the_status_and_says_so_once_while_require_does_not() {
 }
 
 #[test]
+fn a_credential_that_the_status_endpoint_refuses_is_not_used_again() {
+    for status_check in [StatusCheck::Auto, StatusCheck::Require] {
+        let mut waiter = Waiter::new(Rules { status_check, ..rules(Goal::Completed) }, secs(0));
+        assert!(matches!(waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)), Step::StatusNow));
+        let step = waiter.handle_status(secs(0), Err(error(Class::Denied)));
+        assert!(matches!(outcome(step), Outcome::Denied(_)));
+    }
+}
+
+#[test]
 fn fatal_errors_end_the_wait_at_the_poll_that_saw_them() {
-    for class in [Class::Denied, Class::Rejected] {
+    for class in [Class::Denied, Class::Forbidden, Class::Rejected] {
         let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
         assert!(matches!(waiter.handle_stats(secs(0), secs(0), Err(error(class))), Step::Done(_)));
     }
@@ -176,10 +189,12 @@ fn a_task_is_unknown_after_three_answers_from_the_start_and_deleted_after_three_
     let unknown = || Err(error(Class::UnknownTask));
     let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
     waiter.handle_stats(secs(0), secs(0), unknown());
-    // An outage in between is no answer.
+    // Three in a row have nothing between them, not even an outage.
     waiter.handle_stats(secs(10), secs(10), Err(outage()));
-    assert!(matches!(waiter.handle_stats(secs(20), secs(20), unknown()), Step::StatsAt(_)));
-    assert!(matches!(outcome(waiter.handle_stats(secs(30), secs(30), unknown())), Outcome::UnknownTask(_)));
+    for now in [20, 30] {
+        assert!(matches!(waiter.handle_stats(secs(now), secs(now), unknown()), Step::StatsAt(_)));
+    }
+    assert!(matches!(outcome(waiter.handle_stats(secs(40), secs(40), unknown())), Outcome::UnknownTask(_)));
 
     let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
     waiter.handle_stats(secs(0), secs(0), unknown());
@@ -230,7 +245,7 @@ fn a_status_that_was_refused_is_not_asked_for_again() {
     let auto = Rules { status_check: StatusCheck::Auto, stable_polls: 9, ..rules(Goal::InSync) };
     let mut waiter = Waiter::new(auto, secs(0));
     assert!(matches!(waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)), Step::StatusNow));
-    waiter.handle_status(secs(0), Err(error(Class::Denied)));
+    waiter.handle_status(secs(0), Err(error(Class::Forbidden)));
     for now in [10, 400, 800] {
         assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0)), Step::StatsAt(_)));
     }

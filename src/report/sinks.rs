@@ -1,0 +1,233 @@
+//! The one writer of files: each file has a thread of its own, so that a file system that hangs, or a pipe that nobody
+//! reads, holds up neither the wait nor the other files.
+
+use super::{Report, github, gitlab, html, json, junit, markdown};
+use crate::config::{Output, ReportFormat};
+use crate::escape;
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Every file that a wait writes. Clones write to the same files, in turn.
+#[derive(Debug, Clone)]
+pub struct Sinks {
+    /// What machines read: `GITHUB_OUTPUT` and dotenv.
+    answer: Arc<[Sink]>,
+    /// What people read: the job summary, then the reports.
+    summary: Arc<[Sink]>,
+    reports: Arc<[Sink]>,
+}
+
+/// One file.
+#[derive(Debug)]
+struct Sink {
+    what: &'static str,
+    path: PathBuf,
+    medium: Medium,
+    writer: Mutex<Writer>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Medium {
+    GithubOutput,
+    Dotenv,
+    Summary,
+    Report(ReportFormat),
+}
+
+/// The thread's two ends. Results come back in the order of the texts.
+#[derive(Debug)]
+struct Writer {
+    texts: Sender<String>,
+    results: Receiver<io::Result<()>>,
+    outstanding: usize,
+}
+
+impl Sinks {
+    /// The files that are asked for; nothing is written yet.
+    pub fn new(output: &Output) -> Self {
+        let sink = |what, path: &Path, medium| Sink {
+            what,
+            path: path.to_owned(),
+            medium,
+            writer: Mutex::new(Writer::start(path.to_owned(), medium)),
+        };
+        let github_output = output.github_output.iter().map(|path| sink("GITHUB_OUTPUT", path, Medium::GithubOutput));
+        let dotenv = output.dotenv.iter().map(|path| sink("the dotenv file", path, Medium::Dotenv));
+        let summary = output.step_summary.iter().map(|path| sink("the job summary", path, Medium::Summary));
+        let reports = output.reports.iter().map(|file| sink("the report", &file.path, Medium::Report(file.format)));
+        Self { answer: github_output.chain(dotenv).collect(), summary: summary.collect(), reports: reports.collect() }
+    }
+
+    /// Writes `GITHUB_OUTPUT` and dotenv. Returns what could not be written `within` that time.
+    #[must_use]
+    pub fn write_answer(&self, report: &Report, within: Duration) -> Vec<String> {
+        write(self.answer.iter(), report, within)
+    }
+
+    /// Writes the reports. Returns what could not be written.
+    #[must_use]
+    pub fn write_reports(&self, report: &Report, within: Duration) -> Vec<String> {
+        write(self.reports.iter(), report, within)
+    }
+
+    /// Writes the job summary and the reports. Returns what could not be written.
+    #[must_use]
+    pub fn write_story(&self, report: &Report, within: Duration) -> Vec<String> {
+        write(self.summary.iter().chain(self.reports.iter()), report, within)
+    }
+}
+
+/// Hands every sink its text, then waits for all of them together.
+fn write<'a>(sinks: impl Iterator<Item = &'a Sink> + Clone, report: &Report, within: Duration) -> Vec<String> {
+    // Rendered outside of the locks: a bug in a renderer must not lock out the panic hook.
+    let texts: Vec<String> = sinks.clone().map(|sink| sink.medium.render(report)).collect();
+    for (sink, text) in sinks.clone().zip(texts) {
+        sink.with_writer(|writer| writer.send(text));
+    }
+    let mut left = within;
+    sinks
+        .filter_map(|sink| {
+            let result = sink.with_writer(|writer| writer.settle(&mut left));
+            let path = escape::line(&sink.path.to_string_lossy());
+            result.err().map(|error| format!("cannot write {} to `{path}`: {error}", sink.what))
+        })
+        .collect()
+}
+
+impl Sink {
+    fn with_writer<T>(&self, use_it: impl FnOnce(&mut Writer) -> T) -> T {
+        use_it(&mut self.writer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Medium {
+    fn render(self, report: &Report) -> String {
+        match self {
+            Self::GithubOutput => github::outputs(report),
+            Self::Dotenv => gitlab::dotenv(report),
+            Self::Summary | Self::Report(ReportFormat::Markdown) => markdown::summary(report),
+            Self::Report(ReportFormat::Json) => json::report(report),
+            Self::Report(ReportFormat::Html) => html::report(report),
+            Self::Report(ReportFormat::Junit) => junit::report(report),
+        }
+    }
+
+    fn write(self, path: &Path, text: &[u8]) -> io::Result<()> {
+        match self {
+            Self::GithubOutput | Self::Summary => append(path, text),
+            Self::Dotenv | Self::Report(_) => replace(path, text),
+        }
+    }
+}
+
+impl Writer {
+    fn start(path: PathBuf, medium: Medium) -> Self {
+        let (texts, inbox) = channel::<String>();
+        let (done, results) = channel();
+        // Where no thread can be had, nothing takes the texts, and that is said.
+        let _ = std::thread::Builder::new().name("sink".to_owned()).spawn(move || {
+            for text in inbox {
+                if done.send(medium.write(&path, text.as_bytes())).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { texts, results, outstanding: 0 }
+    }
+
+    fn send(&mut self, text: String) {
+        let _ = self.texts.send(text);
+        self.outstanding += 1;
+    }
+
+    /// The result of the newest text; each wait for one is taken off the time that is left.
+    #[expect(clippy::disallowed_methods, reason = "measures how long a file takes, not when anything happens")]
+    fn settle(&mut self, left: &mut Duration) -> io::Result<()> {
+        let mut newest = Ok(());
+        while self.outstanding > 0 {
+            let began = std::time::Instant::now();
+            newest = match self.results.recv_timeout(*left) {
+                Ok(result) => result,
+                Err(RecvTimeoutError::Timeout) => {
+                    *left = Duration::ZERO;
+                    return Err(io::Error::other("it does not take what is written"));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("no thread to write it")),
+            };
+            *left = left.saturating_sub(began.elapsed());
+            self.outstanding -= 1;
+        }
+        newest
+    }
+}
+
+/// Appends in one write, on a line of its own whatever stands there before. Where there is no room for all of it, none of
+/// it stays.
+#[expect(clippy::disallowed_methods, reason = "this is the one writer of files")]
+fn append(path: &Path, text: &[u8]) -> io::Result<()> {
+    // What is there may not be readable, or no file that can be read back; then it gets no line break of ours.
+    let mut last = [b'\n'];
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+        && let Ok(mut file) = OpenOptions::new().read(true).open(path)
+        && file.seek(SeekFrom::End(-1)).is_ok()
+    {
+        let _ = file.read_exact(&mut last);
+    }
+    let mut block = Vec::with_capacity(text.len() + 1);
+    if last != [b'\n'] {
+        block.push(b'\n');
+    }
+    block.extend_from_slice(text);
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    let before = file.metadata()?;
+    file.write_all(&block).inspect_err(|_| {
+        if before.is_file() {
+            // Half an answer would be worse than the one before it.
+            let _ = file.set_len(before.len());
+        }
+    })
+}
+
+/// Replaces a file as a whole: whoever reads it, at whatever moment, finds the old or the new text. Where there can be
+/// no file beside it, it is written in place.
+#[expect(clippy::disallowed_methods, reason = "this is the one writer of files")]
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let is_plain = std::fs::symlink_metadata(path).map_or(true, |metadata| metadata.is_file());
+    if is_plain {
+        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+        let Err(error) = written else { return Ok(()) };
+        let _ = std::fs::remove_file(&beside);
+        let no_room = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+        if no_room.contains(&error.kind()) {
+            // In place there is no more room, and what stands there would be lost.
+            return Err(error);
+        }
+    }
+    std::fs::write(path, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appending_starts_on_a_line_of_its_own_and_replacing_leaves_nothing_beside() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        append(&path, b"a=1\n").unwrap();
+        append(&path, b"b=2").unwrap();
+        append(&path, b"c=3\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a=1\nb=2\nc=3\n");
+        replace(&path, b"x").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "x");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(replace(dir.path(), b"x").is_err());
+        assert!(append(&dir.path().join("no/such"), b"x").is_err());
+    }
+}

@@ -1,0 +1,160 @@
+//! Whose turn it is: due tasks, the nearest to their goal first, and nobody for ever last.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How urgent a look is; lower goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// The status that belongs to a reading: it is worth nothing without it.
+    HalfRead,
+    /// The goal shows and is to be confirmed.
+    Confirming,
+    /// The goal is near.
+    Near,
+    /// Everything else.
+    Far,
+}
+
+/// Tasks that are to be looked at, by number. Times are since the start of the process.
+///
+/// As long as there is time for everybody, everybody is looked at when it is due. Where there is not, the nearest go
+/// first; but every second turn belongs to whoever has waited longer than the patience, so that nobody starves.
+#[derive(Debug, Default)]
+pub struct Queue {
+    later: BTreeSet<(Duration, usize)>,
+    /// Those who are due, in both orders.
+    by_rank: BTreeSet<(Rank, Duration, usize)>,
+    by_age: BTreeSet<(Duration, usize)>,
+    entries: Vec<Option<(Duration, Rank)>>,
+    was_by_rank: bool,
+}
+
+impl Queue {
+    /// The task is to be looked at then, and at no other time.
+    pub fn put(&mut self, task: usize, at: Duration, rank: Rank) {
+        self.remove(task);
+        if self.entries.len() <= task {
+            self.entries.resize(task + 1, None);
+        }
+        if let Some(entry) = self.entries.get_mut(task) {
+            *entry = Some((at, rank));
+        }
+        self.later.insert((at, task));
+    }
+
+    /// The task is not to be looked at.
+    pub fn remove(&mut self, task: usize) {
+        if let Some((at, rank)) = self.entries.get_mut(task).and_then(Option::take) {
+            self.later.remove(&(at, task));
+            self.by_rank.remove(&(rank, at, task));
+            self.by_age.remove(&(at, task));
+        }
+    }
+
+    /// When the next task is due; in the past where one is.
+    pub fn due_at(&self) -> Option<Duration> {
+        self.by_age.first().or(self.later.first()).map(|&(at, _)| at)
+    }
+
+    /// Takes out whose turn it is, where anybody is due.
+    pub fn pop(&mut self, now: Duration, patience: Duration) -> Option<usize> {
+        while let Some(&(at, task)) = self.later.first().filter(|&&(at, _)| at <= now) {
+            self.later.remove(&(at, task));
+            if let Some(&Some((_, rank))) = self.entries.get(task) {
+                self.by_rank.insert((rank, at, task));
+                self.by_age.insert((at, task));
+            }
+        }
+        let &(_, _, nearest) = self.by_rank.first()?;
+        let impatient = self.by_age.first().filter(|&&(at, _)| now.saturating_sub(at) > patience);
+        let task = match impatient {
+            Some(&(_, oldest)) if self.was_by_rank => oldest,
+            _ => nearest,
+        };
+        self.was_by_rank = task == nearest;
+        self.remove(task);
+        Some(task)
+    }
+
+    /// Every task that is due, the oldest first.
+    pub fn due(&self, now: Duration) -> Vec<usize> {
+        let due = self.later.iter().take_while(|&&(at, _)| at <= now);
+        self.by_age.iter().chain(due).map(|&(_, task)| task).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn order(queue: &mut Queue, now: Duration) -> Vec<usize> {
+        std::iter::from_fn(|| queue.pop(now, PATIENCE)).collect()
+    }
+
+    #[test]
+    fn nobody_comes_before_its_time_and_the_nearest_of_those_who_are_due_come_first() {
+        let mut queue = Queue::default();
+        queue.put(0, secs(10), Rank::Far);
+        queue.put(1, secs(12), Rank::Near);
+        queue.put(2, secs(11), Rank::Near);
+        queue.put(3, secs(13), Rank::HalfRead);
+        queue.put(4, secs(30), Rank::HalfRead);
+        assert_eq!(queue.due_at(), Some(secs(10)));
+        assert!(order(&mut queue, secs(9)).is_empty());
+        assert_eq!(queue.due(secs(12)), [0, 2, 1]);
+        assert_eq!(order(&mut queue, secs(13)), [3, 2, 1, 0]);
+        assert_eq!(queue.due_at(), Some(secs(30)));
+    }
+
+    #[test]
+    fn whoever_is_put_in_again_is_there_once() {
+        let mut queue = Queue::default();
+        queue.put(0, secs(1), Rank::Far);
+        assert_eq!(queue.due(secs(1)), [0]);
+        queue.put(0, secs(5), Rank::Near);
+        queue.put(1, secs(2), Rank::Far);
+        queue.remove(1);
+        assert_eq!(order(&mut queue, secs(9)), [0]);
+        assert_eq!(queue.due_at(), None);
+    }
+
+    #[test]
+    fn the_patient_are_not_forgotten_while_nearer_ones_keep_coming() {
+        let mut queue = Queue::default();
+        queue.put(0, secs(0), Rank::Far);
+        queue.put(1, secs(1), Rank::Far);
+        let mut turns = Vec::new();
+        for now in 0..100 {
+            queue.put(9, secs(now), Rank::Confirming);
+            turns.extend(queue.pop(secs(now), PATIENCE));
+        }
+        let far: Vec<usize> = (0..turns.len()).filter(|&turn| turns[turn] != 9).collect();
+        assert_eq!(far, [61, 63]);
+    }
+
+    proptest! {
+        #[test]
+        fn everybody_who_was_put_in_comes_out_once(
+            tasks in proptest::collection::vec((0u64..200, 0usize..4), 1..60), now in 0u64..200,
+        ) {
+            let ranks = [Rank::HalfRead, Rank::Confirming, Rank::Near, Rank::Far];
+            let mut queue = Queue::default();
+            for (task, &(at, rank)) in tasks.iter().enumerate() {
+                queue.put(task, secs(at), ranks[rank]);
+            }
+            let mut came = order(&mut queue, secs(now));
+            came.sort_unstable();
+            let due: Vec<usize> = (0..tasks.len()).filter(|&task| tasks[task].0 <= now).collect();
+            prop_assert_eq!(came, due);
+            prop_assert_eq!(queue.due_at().map(|at| at.as_secs()), tasks.iter().map(|task| task.0).filter(|&at| at > now).min());
+        }
+    }
+}
