@@ -104,9 +104,9 @@ pub fn farther(a: f64, b: f64) -> f64 {
     if a.abs() >= b.abs() { a } else { b }
 }
 
-/// `count` values at even distances, the first at `from`, the last at `until`. Each is the worst since the one before;
-/// the last is the newest, so that a course ends with what was seen last. Between two points of a stretch that are farther apart than
-/// that, it is on the line between them; outside of every stretch there is none.
+/// `count` values at even distances, the first at `from`, the last at `until`. Where values only rise or only fall, each
+/// is on the line between its neighbours; where they turn, it is the worst of those nearer to it than to any other moment.
+/// The last is the newest, so that a course ends with what was seen last. Outside of every stretch there is none.
 pub fn sample(
     stretches: &[Points<f64>],
     from: Duration,
@@ -116,25 +116,29 @@ pub fn sample(
 ) -> Vec<Option<f64>> {
     let last = count.saturating_sub(1);
     let span = until.saturating_sub(from);
-    let moment = |n: usize| if n >= last { until } else { from + span.mul_f64(n as f64 / last as f64) };
+    // In half steps: even ones are the moments, odd ones the borders between them.
+    let border = |half_steps: usize| {
+        if half_steps >= 2 * last { until } else { from + span.mul_f64(half_steps as f64 / (2 * last) as f64) }
+    };
     let value = |n: usize| {
-        let end = moment(n);
-        let mut value: Option<f64> = None;
-        for stretch in stretches {
-            let begin = n.checked_sub(1).map_or(0, |before| {
-                let start = moment(before);
-                stretch.partition_point(|&(at, _)| at <= start)
-            });
-            let rest = stretch.get(begin..).unwrap_or_default();
-            let here = rest.get(..rest.partition_point(|&(at, _)| at <= end)).unwrap_or_default();
-            let mut here = here.iter().map(|&(_, value)| value);
-            let here = if n == last { here.next_back() } else { here.reduce(worst) };
-            value = match (value, here) {
-                (Some(value), Some(here)) if n != last => Some(worst(value, here)),
-                (value, here) => here.or(value),
-            };
-        }
-        value.or_else(|| stretches.iter().find_map(|stretch| on_the_line(stretch, end)))
+        let at = border(2 * n);
+        let begin = n.checked_sub(1).map(|before| border(2 * before + 1));
+        // What comes shortly before the end must not be hidden by the end.
+        let end = if n + 1 >= last { until } else { border(2 * n + 1) };
+        let mut values = stretches.iter().filter_map(|stretch| {
+            let begin = begin.map_or(0, |begin| stretch.partition_point(|&(point, _)| point <= begin));
+            let end = stretch.partition_point(|&(point, _)| point <= end);
+            let here = stretch.get(begin..end).filter(|here| !here.is_empty())?;
+            if n == last {
+                return here.last().map(|&(_, value)| value);
+            }
+            let around = stretch.get(begin.saturating_sub(1)..(end + 1).min(stretch.len())).unwrap_or_default();
+            let is_steady = around.is_sorted_by(|a, b| a.1 <= b.1) || around.is_sorted_by(|a, b| a.1 >= b.1);
+            let on_the_line = on_the_line(stretch, at).filter(|_| is_steady);
+            on_the_line.or_else(|| here.iter().map(|&(_, value)| value).reduce(worst))
+        });
+        let value = if n == last { values.next_back() } else { values.reduce(worst) };
+        value.or_else(|| stretches.iter().find_map(|stretch| on_the_line(stretch, at)))
     };
     (0..count).map(value).collect()
 }
@@ -143,6 +147,9 @@ pub fn sample(
 fn on_the_line(stretch: &Points<f64>, at: Duration) -> Option<f64> {
     let next = stretch.partition_point(|&(point, _)| point < at);
     let &(after, to) = stretch.get(next)?;
+    if after == at {
+        return Some(to);
+    }
     let &(before, from) = stretch.get(next.checked_sub(1)?)?;
     let share = (at - before).as_secs_f64() / (after - before).as_secs_f64();
     Some(from + (to - from) * share)
@@ -198,13 +205,59 @@ pub fn thin(readings: &[(Duration, Reading)], spans: usize) -> Vec<(Duration, Re
     kept
 }
 
-/// The unit in which people tell a span of time: its name, and its length in seconds.
-pub fn unit(span: Duration) -> (&'static str, f64) {
-    match span.as_secs() {
-        0..=180 => ("seconds", 1.0),
-        181..=10_800 => ("minutes", 60.0),
-        10_801..=259_200 => ("hours", 3600.0),
-        _ => ("days", 86_400.0),
+/// All readings, or so many of them that no more than `most` are left, as [`thin`] chooses them.
+pub fn at_most(readings: &[(Duration, Reading)], most: usize) -> Vec<(Duration, Reading)> {
+    // A span has up to four readings worth showing, and the newest reading can have a span to itself.
+    if readings.len() <= most { readings.to_vec() } else { thin(readings, (most / 4).saturating_sub(1)) }
+}
+
+/// An axis of time for a line of values at even distances, in whole numbers of a unit.
+///
+/// Whole numbers, because the versions of Mermaid differ in how they spread values over an axis: before 11 they add one
+/// to its length, and up to 11.4 they add up fractions, until rounding has lost the last value: the one that
+/// decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Axis {
+    /// The unit's name.
+    pub unit: &'static str,
+    /// Where the axis begins and ends, in that unit.
+    pub range: (u64, u64),
+    /// Values that go along it, both ends included; two at least.
+    pub count: usize,
+    unit_length: Duration,
+}
+
+impl Axis {
+    /// The axis for what was seen between two times, with at most so many values.
+    pub fn new(from: Duration, until: Duration, most: usize) -> Self {
+        const MILLISECOND: Duration = Duration::from_millis(1);
+        let (unit, unit_length) = match until.as_secs() {
+            0..30 => ("milliseconds", MILLISECOND),
+            30..1800 => ("seconds", Duration::from_secs(1)),
+            1800..108_000 => ("minutes", Duration::from_secs(60)),
+            _ => ("hours", Duration::from_secs(3600)),
+        };
+        let first = (from.as_millis() / unit_length.as_millis()) as u64;
+        let last = until.as_millis().div_ceil(unit_length.as_millis()) as u64;
+        let step = last.saturating_sub(first).div_ceil((most as u64).saturating_sub(1).max(1)).max(1);
+        let steps = last.saturating_sub(first).div_ceil(step).max(1);
+        Self { unit, range: (first, first + steps * step), count: steps as usize + 1, unit_length }
+    }
+
+    /// A line along it. Its ends reach the ends of the axis.
+    pub fn sample(&self, points: &Points<f64>, worst: fn(f64, f64) -> f64) -> Vec<f64> {
+        let time = |units: u64| self.unit_length.saturating_mul(units.try_into().unwrap_or(u32::MAX));
+        let (from, until) = (time(self.range.0), time(self.range.1));
+        let mut newest = points.first().map_or(0.0, |&(_, value)| value);
+        let mut values = sample(std::slice::from_ref(points), from, until, self.count, worst);
+        for value in &mut values {
+            newest = *value.get_or_insert(newest);
+        }
+        // Rounded up to a whole unit, the axis goes on for a moment behind the newest point.
+        if let (Some(last), Some(&(_, end))) = (values.last_mut(), points.last()) {
+            *last = Some(end);
+        }
+        values.into_iter().flatten().collect()
     }
 }
 
@@ -285,6 +338,7 @@ mod tests {
         values[99_999].1 = 3.0;
         let samples = sample(&[points(&values)], seconds(0), seconds(100_000), 60, farther);
         assert_eq!(samples.iter().filter(|&&value| value == Some(5.0)).count(), 1);
+        assert_eq!(samples[58], Some(3.0));
         assert_eq!(samples.last(), Some(&Some(0.0)));
     }
 
@@ -306,12 +360,40 @@ mod tests {
                 Some(7.0),
                 Some(7.0),
                 None,
-                None
+                None,
             ]
         );
         assert_eq!(sample(&[], seconds(0), seconds(60), 2, farther), [None, None]);
         assert_eq!(sample(&stretches, seconds(10), seconds(10), 1, farther), [Some(0.0)]);
         assert_eq!(sample(&stretches, seconds(10), seconds(10), 0, farther), []);
+    }
+
+    #[test]
+    fn a_steady_course_has_no_stairs() {
+        let values: Vec<(u64, f64)> = [0, 7, 11, 19, 30, 44, 52, 61, 75, 88, 100].map(|at| (at, at as f64)).to_vec();
+        for count in [2, 8, 11, 60] {
+            let samples = sample(&[points(&values)], seconds(0), seconds(100), count, f64::min);
+            for (n, value) in samples.into_iter().enumerate() {
+                let expected = 100.0 * n as f64 / (count - 1) as f64;
+                assert!((value.unwrap() - expected).abs() < 1e-6, "{count}: {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_axis_has_whole_numbers_and_its_line_ends_with_the_newest_value() {
+        let axis = |from, until| {
+            let axis = Axis::new(Duration::from_millis(from), Duration::from_millis(until), 60);
+            (axis.unit, axis.range, axis.count)
+        };
+        assert_eq!(axis(39, 7412), ("milliseconds", (39, 7414), 60));
+        assert_eq!(axis(0, 880_500), ("seconds", (0, 885), 60));
+        assert_eq!(axis(420_000, 3_600_000), ("minutes", (7, 60), 54));
+        assert_eq!(axis(0, 604_800_000), ("hours", (0, 168), 57));
+        assert_eq!(axis(5000, 5000), ("milliseconds", (5000, 5001), 2));
+        let values = points(&[(100, 9.0), (200, 5.0), (880, 3.0)]);
+        let line = Axis::new(seconds(100), seconds(880), 60).sample(&values, farther);
+        assert_eq!((line.len(), line[0], line.last()), (57, 9.0, Some(&3.0)));
     }
 
     #[test]
@@ -379,6 +461,13 @@ mod tests {
             prop_assert_eq!(copied_sparkline(&course, width).chars().count(), width);
             prop_assert_eq!(offset_sparkline(&course, 0, width).chars().count(), width);
             prop_assert!(course.offset_samples(width).into_iter().flatten().all(f64::is_finite));
+            for stretch in &course.offsets {
+                let (from, until) = (stretch[0].0, stretch.last().unwrap().0);
+                let axis = Axis::new(from, until, 60);
+                let line = axis.sample(&scaled_points(stretch), farther);
+                prop_assert!((2..=60).contains(&axis.count) && line.len() == axis.count);
+                prop_assert_eq!(line.last().copied(), stretch.last().map(|&(_, offset)| scaled(offset)));
+            }
             prop_assert!(thin(&task.history.readings, 7).len() <= task.history.readings.len());
         }
     }

@@ -1,12 +1,12 @@
 //! What happened during a wait, kept small however long it lasts.
 
-use super::words;
+use super::{chart, words};
 use crate::wait::{Note, Observer, TaskWait};
 use crate::{api::ApiError, api::SignedIn, config::TaskId, migration::Reading};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Readings that are kept; twice as many are thinned to every second one.
+/// Readings that are kept; twice as many are thinned to these. A burst of a single reading survives that.
 pub const MOST_READINGS: usize = 1000;
 /// Events that are kept from the beginning; of those after that, the newest [`MOST_EVENTS`].
 pub const MOST_EVENTS: usize = 100;
@@ -14,7 +14,8 @@ pub const MOST_EVENTS: usize = 100;
 /// The course of one task's wait.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
-    /// Readings in order, with the time since the start of the process. The first and the newest are always there.
+    /// Readings in order, with the time since the start of the process. The first, the newest and the worst are always
+    /// there.
     pub readings: Vec<(Duration, Reading)>,
     /// How many readings there were.
     pub total_readings: u64,
@@ -22,30 +23,15 @@ pub struct History {
     pub events: Vec<(Duration, String)>,
     /// How many events in the middle are left out.
     pub omitted_events: u64,
-    /// Every so many readings, one is kept.
-    stride: u64,
 }
 
 impl History {
-    /// Adds a reading. One that was only kept for being the newest gives way.
+    /// Adds a reading.
     pub fn add_reading(&mut self, at: Duration, reading: &Reading) {
-        let stride = self.stride.max(1);
-        if self.total_readings > 0 && !(self.total_readings - 1).is_multiple_of(stride) {
-            self.readings.pop();
-        }
         self.readings.push((at, reading.clone()));
         self.total_readings += 1;
         if self.readings.len() >= 2 * MOST_READINGS {
-            let mut n = 0;
-            self.readings.retain(|_| {
-                n += 1;
-                n % 2 == 1
-            });
-            self.stride = stride * 2;
-            // What was thinned out at the end comes back as the newest.
-            if self.readings.last().is_some_and(|&(last, _)| last != at) {
-                self.readings.push((at, reading.clone()));
-            }
+            self.readings = chart::at_most(&self.readings, MOST_READINGS);
         }
     }
 
@@ -121,18 +107,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_week_of_readings_stays_small_and_keeps_its_ends() {
+    fn a_week_of_readings_stays_small_and_keeps_its_ends_its_bursts_and_its_set_backs() {
         let mut history = History::default();
         for n in 0..120_960_u64 {
-            history.add_reading(Duration::from_secs(5 * n), &Reading { offset: Some(n as i64), ..Reading::default() });
-            assert!(history.readings.len() <= 2 * MOST_READINGS);
+            let offset = if n == 5001 { 1_000_000 } else { n as i64 };
+            let percent = if n == 60_001 { 20.0 } else { 100.0 };
+            let reading =
+                Reading { offset: Some(offset), full_migration_progress: Some(percent), ..Reading::default() };
+            history.add_reading(Duration::from_secs(5 * n), &reading);
+            assert!(history.readings.len() < 2 * MOST_READINGS);
             assert_eq!(history.readings[0].1.offset, Some(0));
-            assert_eq!(history.readings.last().unwrap().1.offset, Some(n as i64));
+            assert_eq!(history.readings.last().unwrap().1.offset, Some(offset));
         }
-        assert!(history.readings.len() >= MOST_READINGS);
-        // Evenly thinned, but for the newest.
-        let gaps: Vec<Duration> = history.readings.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-        assert!(gaps[..gaps.len() - 1].iter().all(|&gap| gap == gaps[0]));
+        assert!(history.readings.iter().any(|(_, reading)| reading.offset == Some(1_000_000)));
+        assert!(history.readings.iter().any(|(_, reading)| reading.full_migration_progress == Some(20.0)));
+        assert!(history.readings.is_sorted_by_key(|&(at, _)| at));
+        // No part of the week is a hole.
+        let widest = history.readings.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap();
+        assert!(widest < Duration::from_secs(7 * 24 * 36), "{widest:?}");
         assert_eq!(history.total_readings, 120_960);
     }
 

@@ -1,13 +1,23 @@
 //! JSON: the `tasks` output, the report file and the last line of a JSON log. Structs of their own, so that a change
-//! of the domain does not change what people parse.
+//! of the domain does not change what people parse; `docs/report.schema.json` describes them.
 
-use super::{Report, TaskReport, result, words};
+use super::words::{self, Met};
+use super::{Report, TaskReport, chart, result};
 use crate::escape;
+use crate::migration::Reading;
+use crate::wait::{Rules, StatusCheck};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::time::Duration;
 
 /// Version of the report's shape.
 const SCHEMA: u32 = 1;
+/// Readings in a report, over all tasks; and at least so many of each.
+const MOST_READINGS: usize = 4000;
+const LEAST_READINGS: usize = 40;
+/// The same for events.
+const MOST_EVENTS: usize = 2000;
+const LEAST_EVENTS: usize = 20;
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -23,7 +33,22 @@ struct Whole<'a> {
     polls: u64,
     started_at: String,
     finished_at: Option<String>,
+    rules: Option<Asked>,
     tasks: Vec<Task<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<Happened<'a>>>,
+}
+
+/// What was asked for.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Asked {
+    max_offset: i64,
+    stable_polls: u32,
+    status_check: &'static str,
+    timeout_seconds: f64,
+    max_outage_seconds: f64,
+    stall_timeout_seconds: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -47,6 +72,71 @@ struct Task<'a> {
     finished_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stats: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    readings: Option<Readings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Events<'a>>,
+}
+
+/// What the end of a task's wait rests on.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Verdict<'a> {
+    failed_polls: u64,
+    readings_in_a_row: u32,
+    status_confirmed: bool,
+    last_error: Option<&'a str>,
+    missing: Option<String>,
+    conditions: Vec<Condition>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Condition {
+    name: String,
+    wanted: String,
+    seen: String,
+    met: &'static str,
+}
+
+/// Some readings of many. They are on a line each, since there are thousands of them.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Readings {
+    total: u64,
+    kept: usize,
+    items: Vec<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct One {
+    at_seconds: f64,
+    is_migrating: Option<bool>,
+    offset: Option<i64>,
+    full_migration_progress: Option<Percent>,
+    source_dbsize: Option<i64>,
+    target_dbsize: Option<i64>,
+    target_input_kbps: Option<f64>,
+    target_ops: Option<f64>,
+}
+
+/// What happened, but for what is left out in the middle.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Events<'a> {
+    total: u64,
+    kept: usize,
+    items: Vec<Happened<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Happened<'a> {
+    at_seconds: f64,
+    text: &'a str,
 }
 
 /// `100`, not `100.0`.
@@ -58,9 +148,118 @@ impl Serialize for Percent {
     }
 }
 
-fn task<'a>(report: &'a Report, task: &'a TaskReport, with_stats: bool) -> Task<'a> {
-    // What ended the whole wait ended it for a task that was still on its way, unless that was another task's end.
-    let outcome = task.outcome.as_ref().or_else(|| report.outcome.as_ref().filter(|outcome| outcome.ends_all()));
+impl Asked {
+    fn of(rules: &Rules) -> Self {
+        Self {
+            max_offset: rules.condition.max_offset,
+            stable_polls: rules.stable_polls,
+            status_check: match rules.status_check {
+                StatusCheck::Auto => "auto",
+                StatusCheck::Require => "require",
+                StatusCheck::Off => "off",
+            },
+            timeout_seconds: seconds(rules.deadline),
+            max_outage_seconds: seconds(rules.max_outage),
+            stall_timeout_seconds: rules.stall_timeout.map(seconds),
+        }
+    }
+}
+
+/// To the millisecond.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+impl<'a> Verdict<'a> {
+    fn of(report: &Report, task: &'a TaskReport) -> Self {
+        let is_ready = report.outcome_of(task).is_some_and(|outcome| outcome.is_ready());
+        let conditions = words::conditions(report, task).into_iter().map(|condition| Condition {
+            name: condition.name.to_lowercase().replace(' ', "-"),
+            wanted: condition.wanted,
+            seen: condition.seen,
+            met: match condition.met {
+                Met::Yes => "yes",
+                Met::No => "no",
+                Met::Unknown => "unknown",
+                Met::NotAsked => "not-asked",
+            },
+        });
+        Self {
+            failed_polls: task.failed_polls,
+            readings_in_a_row: task.stable,
+            status_confirmed: task.detail.is_some(),
+            last_error: task.failing.as_ref().map(|error| error.message.as_str()),
+            missing: words::missing(report, task).filter(|_| !is_ready),
+            conditions: conditions.collect(),
+        }
+    }
+}
+
+/// A task's part of what all of them share.
+fn share(report: &Report, all: usize, least: usize) -> usize {
+    (all / report.tasks.len().max(1)).max(least)
+}
+
+impl Readings {
+    fn of(report: &Report, task: &TaskReport) -> Self {
+        let history = &task.history;
+        let most = share(report, MOST_READINGS, LEAST_READINGS);
+        let items = chart::at_most(&history.readings, most);
+        let items: Vec<Box<RawValue>> = items
+            .iter()
+            .filter_map(|(at, reading)| serde_json::value::to_raw_value(&One::of(*at, reading)).ok())
+            .collect();
+        Self { total: history.total_readings, kept: items.len(), items }
+    }
+}
+
+impl<'a> Events<'a> {
+    /// Of too many, the first and the newest.
+    fn of(report: &Report, task: &'a TaskReport) -> Self {
+        let history = &task.history;
+        let half = share(report, MOST_EVENTS, LEAST_EVENTS) / 2;
+        let newest = history.events.len().saturating_sub(half);
+        let numbered = history.events.iter().enumerate();
+        let items: Vec<Happened<'_>> =
+            numbered.filter(|&(n, _)| n < half || n >= newest).map(|(_, event)| Happened::of(event)).collect();
+        Self { total: history.omitted_events + history.events.len() as u64, kept: items.len(), items }
+    }
+}
+
+impl One {
+    fn of(at: Duration, reading: &Reading) -> Self {
+        Self {
+            at_seconds: seconds(at),
+            is_migrating: reading.is_migrating,
+            offset: reading.offset,
+            full_migration_progress: reading.full_migration_progress.map(Percent),
+            source_dbsize: reading.source_dbsize,
+            target_dbsize: reading.target_dbsize,
+            target_input_kbps: reading.target_input_kbps,
+            target_ops: reading.target_ops,
+        }
+    }
+}
+
+impl<'a> Happened<'a> {
+    fn of((at, text): &'a (Duration, String)) -> Self {
+        Self { at_seconds: seconds(*at), text }
+    }
+}
+
+/// How much of a task is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// The outputs.
+    Outputs,
+    /// And the newest body, and what the verdict rests on.
+    Verdict,
+    /// And how it came there.
+    Course,
+}
+
+fn task<'a>(report: &'a Report, task: &'a TaskReport, depth: Depth) -> Task<'a> {
+    let outcome = report.outcome_of(task);
     let reading = task.reading.as_ref();
     Task {
         task_id: task.id.as_str(),
@@ -79,7 +278,10 @@ fn task<'a>(report: &'a Report, task: &'a TaskReport, with_stats: bool) -> Task<
         polls: task.polls,
         started_at: words::instant(report.started_at),
         finished_at: report.finished_at.and(task.finished_at(report)),
-        stats: task.raw.as_deref().filter(|_| with_stats).and_then(|raw| serde_json::from_str(raw).ok()),
+        stats: task.raw.as_deref().filter(|_| depth != Depth::Outputs).and_then(|raw| serde_json::from_str(raw).ok()),
+        verdict: (depth != Depth::Outputs).then(|| Verdict::of(report, task)),
+        readings: (depth == Depth::Course).then(|| Readings::of(report, task)),
+        events: (depth == Depth::Course).then(|| Events::of(report, task)),
     }
 }
 
@@ -89,7 +291,7 @@ impl TaskReport {
     }
 }
 
-fn whole(report: &Report) -> Whole<'_> {
+fn whole(report: &Report, depth: Depth) -> Whole<'_> {
     Whole {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION"),
@@ -102,7 +304,9 @@ fn whole(report: &Report) -> Whole<'_> {
         polls: report.polls(),
         started_at: words::instant(report.started_at),
         finished_at: report.finished_at.map(words::instant),
-        tasks: report.tasks.iter().map(|one| task(report, one, true)).collect(),
+        rules: report.rules.as_ref().map(Asked::of),
+        tasks: report.tasks.iter().map(|one| task(report, one, depth)).collect(),
+        events: (depth == Depth::Course).then(|| report.events.iter().map(Happened::of).collect()),
     }
 }
 
@@ -113,31 +317,137 @@ fn to_line(value: &impl Serialize) -> String {
 
 /// One object a task, on one line.
 pub fn tasks(report: &Report) -> String {
-    to_line(&report.tasks.iter().map(|one| task(report, one, false)).collect::<Vec<_>>())
+    to_line(&report.tasks.iter().map(|one| task(report, one, Depth::Outputs)).collect::<Vec<_>>())
 }
 
-/// The whole report, on one line.
+/// The report without the course of the wait, on one line.
 pub fn line(report: &Report) -> String {
-    to_line(&whole(report))
+    to_line(&whole(report, Depth::Verdict))
 }
 
 /// The whole report, as a file.
 pub fn report(report: &Report) -> String {
-    let mut text = serde_json::to_string_pretty(&whole(report)).unwrap_or_else(|_| line(report));
+    let mut text = serde_json::to_string_pretty(&whole(report, Depth::Course)).unwrap_or_else(|_| line(report));
     text.push('\n');
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{eventful, fleet, hostile, long_wait, samples};
     use super::*;
+    use serde_json::{Map, Value};
+
+    /// The part of JSON Schema that `docs/report.schema.json` uses, but for formats, patterns and conditions; those are checked by
+    /// a real validator, over reports of every scenario (`scripts/check-reports`).
+    fn validate(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let Value::Object(schema) = schema else { return vec![format!("{at}: no schema")] };
+        for (keyword, rule) in schema {
+            match keyword.as_str() {
+                "$ref" => {
+                    let target = root.pointer(rule.as_str().unwrap().strip_prefix('#').unwrap()).unwrap();
+                    wrong.extend(validate(root, target, value, at));
+                }
+                "type" => {
+                    let types = rule.as_array().cloned().unwrap_or_else(|| vec![rule.clone()]);
+                    let is = |name: &Value| match name.as_str().unwrap() {
+                        "object" => value.is_object(),
+                        "array" => value.is_array(),
+                        "string" => value.is_string(),
+                        "boolean" => value.is_boolean(),
+                        "integer" => value.is_i64() || value.is_u64(),
+                        "number" => value.is_number(),
+                        "null" => value.is_null(),
+                        other => panic!("type {other}"),
+                    };
+                    if !types.iter().any(is) {
+                        wrong.push(format!("{at}: {value} is no {rule}"));
+                    }
+                }
+                "const" if rule != value => wrong.push(format!("{at}: {value} is not {rule}")),
+                "enum" if !rule.as_array().unwrap().contains(value) => {
+                    wrong.push(format!("{at}: {value} not in {rule}"))
+                }
+                "minimum" if value.as_f64().is_some_and(|value| value < rule.as_f64().unwrap()) => {
+                    wrong.push(format!("{at}: {value} is under {rule}"));
+                }
+                "anyOf" if !rule.as_array().unwrap().iter().any(|rule| validate(root, rule, value, at).is_empty()) => {
+                    wrong.push(format!("{at}: {value} is none of {rule}"));
+                }
+                "items" => {
+                    let items = value.as_array().into_iter().flatten().enumerate();
+                    wrong.extend(items.flat_map(|(n, item)| validate(root, rule, item, &format!("{at}/{n}"))));
+                }
+                "properties" => {
+                    let none = Map::new();
+                    for (name, value) in value.as_object().unwrap_or(&none) {
+                        match rule.get(name) {
+                            Some(rule) => wrong.extend(validate(root, rule, value, &format!("{at}/{name}"))),
+                            None => wrong.push(format!("{at}/{name}: not in the schema")),
+                        }
+                    }
+                }
+                "required" => {
+                    let missing =
+                        rule.as_array().unwrap().iter().filter(|name| value.get(name.as_str().unwrap()).is_none());
+                    wrong.extend(missing.map(|name| format!("{at}: {name} is missing")));
+                }
+                _ => {}
+            }
+        }
+        wrong
+    }
+
+    #[test]
+    fn reports_are_what_the_schema_says() {
+        let schema: Value = serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
+        let mut reports: Vec<(Report, &str)> = samples();
+        reports.extend([(eventful(), "eventful"), (fleet(), "fleet"), (hostile(), "hostile"), (long_wait(3), "long")]);
+        for (one, name) in &reports {
+            for text in [report(one), line(one)] {
+                let value = serde_json::from_str(&text).unwrap();
+                assert_eq!(validate(&schema, &schema, &value, name), [""; 0]);
+            }
+        }
+        // The check itself finds what is wrong.
+        let mut value: Value = serde_json::from_str(&report(&eventful())).unwrap();
+        value["tasks"][0]["offset"] = "0".into();
+        value["tasks"][0]["colour"] = "red".into();
+        value["schema"] = 2.into();
+        value.as_object_mut().unwrap().remove("ready");
+        assert_eq!(validate(&schema, &schema, &value, "").len(), 4);
+    }
 
     #[test]
     fn names_are_those_of_the_outputs() {
-        let (report, _) = super::super::tests::samples().remove(0);
+        let (report, _) = samples().remove(0);
         let text = tasks(&report);
         for (name, _) in super::super::outputs(&report) {
             assert!(text.contains(&format!("\"{name}\":")), "{name}");
         }
+    }
+
+    #[test]
+    fn a_long_course_is_thinned_and_says_so() {
+        for (tasks, most) in [(1, 768), (100, 3 * 1024)] {
+            let text = report(&long_wait(tasks));
+            assert!(text.len() < most * 1024, "{tasks}: {}", text.len());
+            let value: Value = serde_json::from_str(&text).unwrap();
+            let readings = &value["tasks"][0]["readings"];
+            let kept = readings["items"].as_array().unwrap().len();
+            assert_eq!(readings["kept"], kept);
+            assert!(readings["total"].as_u64().unwrap() > kept as u64);
+            let events = &value["tasks"][0]["events"];
+            assert_eq!(events["kept"], events["items"].as_array().unwrap().len());
+            assert!(events["total"].as_u64() > events["kept"].as_u64());
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_log_has_the_verdict_and_not_the_course() {
+        let value: Value = serde_json::from_str(&line(&long_wait(2))).unwrap();
+        assert!(value["tasks"][0]["verdict"]["conditions"].is_array());
+        assert_eq!((&value["tasks"][0]["readings"], &value["events"]), (&Value::Null, &Value::Null));
     }
 }

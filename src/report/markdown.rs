@@ -1,18 +1,17 @@
 //! The job summary and the `.md` report, in Markdown as GitHub and GitLab show it.
 
-use super::chart::{self, Course};
+use super::chart::{self, Axis, Course, Points};
 use super::words;
 use super::{Report, TaskReport};
 use crate::escape::markdown as escape;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 /// Moments in a chart: more are not seen.
 const MOMENTS: usize = 60;
 /// Blocks in a line of them.
 const BLOCKS: usize = 48;
-/// The same in a cell of a table.
-const CELL_BLOCKS: usize = 16;
+/// The same for the offset in a cell of a table.
+const CELL_BLOCKS: usize = 12;
 /// Bytes for what happened to one task.
 const EVENTS_ROOM: usize = 24 * 1024;
 /// Bytes for what happened to all of several tasks, of the megabyte that GitHub takes.
@@ -32,16 +31,16 @@ pub fn summary(report: &Report) -> String {
     let _ = writeln!(text, "{}\n", prose(&words::verdict(report)));
 
     match report.tasks.as_slice() {
-        [] => {}
+        [] => next_steps(&mut text, report),
         [task] => {
             particulars(&mut text, report, task);
             conditions(&mut text, report, task);
+            next_steps(&mut text, report);
             course(&mut text, report, task);
             figures(&mut text, report, Some(task));
         }
         _ => fleet(&mut text, report),
     }
-    next_steps(&mut text, report);
     match report.tasks.as_slice() {
         // Without a task, only a session can have been obtained.
         [] if report.events.is_empty() => {}
@@ -156,28 +155,27 @@ fn max_offset(report: &Report) -> i64 {
     report.rules.as_ref().map_or(0, |rules| rules.condition.max_offset)
 }
 
-/// A chart in the words that every Mermaid since 10.5 reads. Its numbers, names and title are ours: no foreign text is in it.
+/// A chart in the words that every Mermaid since 10.6 reads. Its numbers and names are ours: no foreign text is in it.
 struct Mermaid<'a> {
     title: &'a str,
-    from: Duration,
-    until: Duration,
+    x_axis: Axis,
     y_axis: &'a str,
     y_range: (f64, f64),
-    /// The first is drawn in the strong colour. A line has at least two values.
+    /// The first is drawn in the strong colour. Each has a value for each step of the axis.
     lines: &'a [Vec<f64>],
 }
 
 impl Mermaid<'_> {
     fn draw(&self) -> String {
-        // The colours that Mermaid chooses itself cannot be seen on one of the two backgrounds.
+        // The colours that Mermaid chooses itself cannot be seen on one of the two backgrounds, and its labels overlap.
         let mut text = String::from(
-            "```mermaid\n%%{init: {\"xyChart\": {\"width\": 900, \"height\": 260, \"titleFontSize\": 16}, \
-             \"themeVariables\": {\"xyChart\": {\"plotColorPalette\": \"#2f81f7, #d29922\"}}}}%%\nxychart-beta\n",
+            "```mermaid\n%%{init: {\"xyChart\": {\"width\": 900, \"height\": 300, \"titleFontSize\": 16, \
+             \"yAxis\": {\"labelFontSize\": 12}}, \"themeVariables\": {\"xyChart\": {\"backgroundColor\": \
+             \"transparent\", \"plotColorPalette\": \"#2f81f7, #d29922\"}}}}%%\nxychart-beta\n",
         );
-        let (unit, seconds) = chart::unit(self.until);
-        let time = |at: Duration| chart::decimal(at.as_secs_f64() / seconds, 3);
         let _ = writeln!(text, "    title \"{}\"", self.title);
-        let _ = writeln!(text, "    x-axis \"{unit} since the start\" {} --> {}", time(self.from), time(self.until));
+        let (from, until) = self.x_axis.range;
+        let _ = writeln!(text, "    x-axis \"{} since the start\" {from} --> {until}", self.x_axis.unit);
         let (bottom, top) = self.y_range;
         let bounds = [bottom, top].map(|bound| chart::decimal(bound, 2));
         let _ = writeln!(text, "    y-axis \"{}\" {}", self.y_axis, bounds.join(" --> "));
@@ -191,16 +189,19 @@ impl Mermaid<'_> {
 }
 
 fn copy_chart(course: &Course) -> Option<String> {
-    let (&(from, _), &(until, _)) = (course.copied.first()?, course.copied.last()?);
-    // A copy that was done from the beginning, or of which nothing shows, is told by the table.
-    if until <= from || course.copying.is_empty() {
+    // A copy that was done from the beginning, or of which nothing shows, is told by the table. When it is done, its
+    // line is flat, and the offset goes on.
+    let &(_, done) = course.copying.last()?;
+    let points: Points<f64> = course.copied.iter().copied().filter(|&(at, _)| at <= done).collect();
+    let (&(from, _), &(until, _)) = (points.first()?, points.last()?);
+    if until <= from {
         return None;
     }
-    let points = std::slice::from_ref(&course.copied);
-    let line = chart::sample(points, from, until, MOMENTS, f64::min).into_iter().flatten().collect();
-    let drawn =
-        Mermaid { title: "Full copy", from, until, y_axis: "percent", y_range: (0.0, 100.0), lines: &[line] }.draw();
-    Some(drawn)
+    let x_axis = Axis::new(from, until, MOMENTS);
+    // As in words: what is under 100 is never rounded to it.
+    let shown = |percent: f64| if percent < 100.0 { percent.min(99.9) } else { percent };
+    let lines = [x_axis.sample(&points, f64::min).into_iter().map(shown).collect()];
+    Some(Mermaid { title: "Full copy", x_axis, y_axis: "percent", y_range: (0.0, 100.0), lines: &lines }.draw())
 }
 
 fn offset_chart(course: &Course, report: &Report) -> Option<String> {
@@ -209,21 +210,20 @@ fn offset_chart(course: &Course, report: &Report) -> Option<String> {
     if until <= from {
         return None;
     }
-    let points = chart::scaled_points(stretch);
-    let line: Vec<f64> = chart::sample(&[points], from, until, MOMENTS, chart::farther).into_iter().flatten().collect();
+    let x_axis = Axis::new(from, until, MOMENTS);
+    let line = x_axis.sample(&chart::scaled_points(stretch), chart::farther);
     let limit = chart::scaled(max_offset(report));
     let top = line.iter().copied().fold(limit, f64::max).ceil().max(1.0);
     let bottom = line.iter().copied().fold(0.0, f64::min).floor();
     let mut lines = vec![line];
     let mut remark = String::new();
     if limit > 0.0 {
-        lines.push(vec![limit; 2]);
+        lines.push(vec![limit; x_axis.count]);
         remark.push_str(" The flat line is <code>max-offset</code>.");
     }
     let chart = Mermaid {
         title: "Offset, on a logarithmic scale",
-        from,
-        until,
+        x_axis,
         y_axis: "log10(1 + offset)",
         y_range: (bottom, top),
         lines: &lines,
@@ -271,7 +271,7 @@ fn time_line(text: &mut String, report: &Report, task: Option<&TaskReport>, room
 }
 
 fn fleet(text: &mut String, report: &Report) {
-    row(text, &["Task", "Result", "Full copy", "Offset", "Course of the offset", "Status", "Polls"]);
+    row(text, &["Task", "Result", "Full copy", "Offset", "Course", "Status", "Polls"]);
     row(text, &["---", "---", "--:", "--:", "---", "---", "--:"]);
     let tasks = report.by_advance();
     for task in tasks.iter().take(MOST_ROWS) {
@@ -303,6 +303,7 @@ fn fleet(text: &mut String, report: &Report) {
         let _ = writeln!(text, "### Least advanced: {}\n", code(task.id.as_str()));
         particulars(text, report, task);
         conditions(text, report, task);
+        next_steps(text, report);
         course(text, report, task);
     }
     figures(text, report, None);

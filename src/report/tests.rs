@@ -165,11 +165,16 @@ pub(crate) fn course(values: &[(u64, f64, Option<i64>)]) -> TaskReport {
     task
 }
 
-/// A wait in which everything that can be foreign text is, and means ill. As it is when it has passed the border.
-pub(crate) fn hostile() -> Report {
+/// What an API, or whoever stands between, could send to make trouble. As it is when it has passed the border.
+fn foreign() -> String {
     const TEXT: &str = "\u{1b}[31m<script>alert(1)</script><img src=x> [a](http://x) @org #1 | x | **bold** `x\n\n# h\n\
-        ::error::x ##[error]x ]]> -- & \" ' \u{202e}\u{fffe}\u{ffff} ```";
-    let text = crate::escape::line(TEXT);
+        ::error::x ##[error]x ]]> -- & \" ' \u{202e}\u{fffe}\u{ffff} ``` </svg></td> https://example.org &lt;b&gt;";
+    crate::escape::line(TEXT)
+}
+
+/// A wait in which everything that can be foreign text is, and means ill.
+pub(crate) fn hostile() -> Report {
+    let text = foreign();
     let refusal = error(Class::Denied, &text, &text);
     let (mut report, _) = samples().remove(7);
     report.outcome = Some(Outcome::Denied(refusal.clone()));
@@ -188,7 +193,7 @@ pub(crate) fn hostile() -> Report {
     report
 }
 
-/// So many tasks, each after a week of polling in which a lot happened.
+/// So many tasks, each after a week of polling in which a lot happened, told in the words that escapes make longest.
 pub(crate) fn long_wait(tasks: usize) -> Report {
     let (mut report, _) = samples().remove(7);
     let mut history = History::default();
@@ -198,14 +203,40 @@ pub(crate) fn long_wait(tasks: usize) -> Report {
             if n < 2000 { (n as f64 / 20.0, None) } else { (100.0, Some((n * n % 1_000_003) as i64)) };
         history.add_reading(at, &reading(true, offset, percent));
         if n % 20 == 0 {
-            let outage = "no good answer: HTTP 503 APIG.0613 \"The IAM service is currently unavailable.\" ";
-            history.add_event(at, format!("{outage}(request id {n:032x})"));
+            history.add_event(at, format!("no good answer: {} (request id {n:032x})", foreign()));
         }
     }
     report.elapsed = Duration::from_secs(7 * 24 * 3600);
     let task = TaskReport { history, elapsed: report.elapsed, ..report.tasks.remove(0) };
     report.tasks =
         (0..tasks).map(|n| TaskReport { id: TaskId::parse(&format!("{n:032x}")).unwrap(), ..task.clone() }).collect();
+    report
+}
+
+/// A wait with a full copy, a burst and an approach to zero.
+pub(crate) fn eventful() -> Report {
+    let mut values: Vec<(u64, f64, Option<i64>)> = (0..=20).map(|n| (n * 20, n as f64 * 5.0, None)).collect();
+    values.extend((1..=9).map(|n| (400 + n * 20, 100.0, Some(180_000 / 4_i64.pow(n as u32)))));
+    values.extend([(600, 100.0, Some(46_800)), (620, 100.0, Some(9_400)), (640, 100.0, Some(80))]);
+    values.extend((0..3).map(|n| (660 + n * 20, 100.0, Some(0))));
+    let mut task = TaskReport {
+        history: course(&values).history,
+        stable: 3,
+        ..task(reading(true, Some(0), 100.0), Some("INCRMIGEATING"), Check::Met)
+    };
+    for (at, text) in [
+        (0, "phase: full sync"),
+        (300, "no good answer: HTTP 503 APIG.0613: \"The IAM service is currently unavailable.\""),
+        (340, "the API answers again after 2 failed polls in 40s"),
+        (400, "phase: incremental"),
+        (600, "the goal no longer shows"),
+        (700, "the goal shows (3 in a row)"),
+    ] {
+        task.history.add_event(Duration::from_secs(at), text.to_owned());
+    }
+    let mut report = report(Goal::InSync, Outcome::Ready, task);
+    report.events.push((Duration::ZERO, "signed in by password, valid for 1day".to_owned()));
+    report.elapsed = Duration::from_secs(700);
     report
 }
 
@@ -225,6 +256,16 @@ fn summaries() {
         insta::assert_snapshot!(format!("summary of {name}"), markdown::summary(&report));
     }
     insta::assert_snapshot!("summary of several tasks", markdown::summary(&fleet()));
+    insta::assert_snapshot!("summary of a wait with a burst", markdown::summary(&eventful()));
+    insta::assert_snapshot!("summary in hostile words", markdown::summary(&hostile()));
+}
+
+#[test]
+fn reports() {
+    insta::assert_snapshot!("html report", html::report(&eventful()).replace(include_str!("html.css"), "STYLE"));
+    insta::assert_snapshot!("junit report of a wait with a burst", junit::report(&eventful()));
+    insta::assert_snapshot!("junit report of several tasks", junit::report(&fleet()));
+    insta::assert_snapshot!("json report with its course", json::report(&eventful()));
 }
 
 #[test]

@@ -47,9 +47,10 @@ pub fn plural(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A percentage, without needless decimals.
+/// A percentage, without needless decimals. What is under 100 is never rounded to it.
 pub fn percent(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value:.0} %") } else { format!("{value:.1} %") }
+    let shown = if value < 100.0 { value.min(99.9) } else { value };
+    if shown.fract() == 0.0 { format!("{shown:.0} %") } else { format!("{shown:.1} %") }
 }
 
 /// A count or "unknown".
@@ -100,7 +101,7 @@ fn why(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String 
     }
     let mut parts = vec![what];
     if let Some(task) = task {
-        if let Some(seen) = seen(report, task) {
+        if let Some(seen) = seen(task) {
             parts.push(format!("seen last: {seen}"));
         }
         if let Some(missing) = missing(report, task)
@@ -190,9 +191,9 @@ fn failed(failure: Failure, task: Option<&TaskReport>) -> String {
 }
 
 /// The newest values, and how old they are.
-pub fn seen(report: &Report, task: &TaskReport) -> Option<String> {
+pub fn seen(task: &TaskReport) -> Option<String> {
     let reading = task.reading.as_ref()?;
-    let age = report.elapsed.saturating_sub(task.read_at?);
+    let age = task.elapsed.saturating_sub(task.read_at?);
     let ago = if age >= Duration::from_secs(1) { format!(", {} before the end", duration(age)) } else { String::new() };
     Some(format!("{}{ago}", values(reading, task.detail.as_ref().map(|detail| detail.status.word()))))
 }
@@ -265,22 +266,26 @@ fn change(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> Opti
             "for a task that is stopped on purpose wait with `until: completed`; for an IP switch start a new task"
                 .to_owned(),
         ),
-        Outcome::TimedOut | Outcome::Stalled(_) => Some(match (check, report.goal) {
-            (Some(Check::NotYet(Missing::StillMigrating)), Some(Goal::Completed)) => {
-                "a full + incremental task never ends by itself: stop it when it is in sync, or wait with \
-                 `until: in-sync`"
-                    .to_owned()
-            }
-            (Some(Check::NotYet(Missing::NotStarted)), _) => "configure and start the task in the console".to_owned(),
-            (Some(Check::NotYet(Missing::OffsetOpen)), _) => {
-                "stop the writers on the source, or raise `timeout` or `max-offset`".to_owned()
-            }
-            (None, _) => "check `endpoint` and the network".to_owned(),
-            (Some(_), _) if matches!(outcome, Outcome::Stalled(_)) => {
-                "look at the task in the console, or raise `stall-timeout`".to_owned()
-            }
-            (Some(_), _) => "raise `timeout`".to_owned(),
-        }),
+        Outcome::TimedOut | Outcome::Stalled(_) => {
+            let of_goal = match (check, report.goal) {
+                (Some(Check::NotYet(Missing::StillMigrating)), Some(Goal::Completed)) => {
+                    "a full + incremental task never ends by itself: stop it when it is in sync, or wait with \
+                     `until: in-sync`"
+                }
+                (Some(Check::NotYet(Missing::NotStarted)), _) => "configure and start the task in the console",
+                (Some(Check::NotYet(Missing::OffsetOpen)), _) => {
+                    "stop the writers on the source, or raise `timeout` or `max-offset`"
+                }
+                (None, _) => "check `endpoint` and the network",
+                (Some(_), _) if matches!(outcome, Outcome::Stalled(_)) => {
+                    "look at the task in the console, or raise `stall-timeout`"
+                }
+                (Some(_), _) => "raise `timeout`",
+            };
+            // Whoever did not answer at last knows better than the task what to do about it.
+            let of_failure = task.and_then(|task| task.failing.as_ref()?.advice.clone());
+            Some(of_failure.unwrap_or_else(|| of_goal.to_owned()))
+        }
         Outcome::Cancelled(_) => Some("nothing was changed on the task; wait again when ready".to_owned()),
         Outcome::InternalError(_) => Some("please report it".to_owned()),
     }
@@ -322,6 +327,12 @@ pub fn next_steps(report: &Report) -> Vec<String> {
         ) => &["Keep the applications on the source: the goal was not seen."],
     };
     let mut steps: Vec<String> = steps.iter().map(|&step| step.to_owned()).collect();
+    let has_failed = |task: &TaskReport| matches!(task.outcome, Some(Outcome::Failed(_)));
+    if report.tasks.iter().any(has_failed) && !matches!(outcome, Outcome::Failed(_)) {
+        steps.push(
+            "Read the log of each failed task in the console and mend the cause; more time helps none.".to_owned(),
+        );
+    }
     let change = change(outcome, report, report.least_advanced());
     if let (Some(change), false) = (change, matches!(outcome, Outcome::Failed(_))) {
         steps.push(sentence(&change));
@@ -494,7 +505,7 @@ pub fn particulars(report: &Report, task: &TaskReport) -> Vec<(&'static str, Str
         return Vec::new();
     }
     let mut parts = Vec::new();
-    parts.extend(seen(report, task).map(|seen| ("Seen last", seen)));
+    parts.extend(seen(task).map(|seen| ("Seen last", seen)));
     parts.extend(missing(report, task).map(|missing| ("Not met", missing)));
     parts.extend(task.failing.as_ref().map(|error| ("Last answer", error.message.clone())));
     parts
@@ -537,7 +548,7 @@ impl Met {
         match self {
             Self::Yes => "✅",
             Self::No => "❌",
-            Self::Unknown => "❔",
+            Self::Unknown => "❓",
             Self::NotAsked => "➖",
         }
     }
@@ -728,4 +739,15 @@ pub fn figures(report: &Report, task: Option<&TaskReport>) -> Vec<(&'static str,
     let until = report.finished_at.map(|at| format!(" to {}", instant(at))).unwrap_or_default();
     rows.push(("Time", format!("{}{until}", instant(report.started_at))));
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_under_a_hundred_is_never_shown_as_a_hundred() {
+        let shown = [0.0, 0.04, 62.5, 99.94, 99.996, 100.0 - 1e-13, 100.0].map(percent);
+        assert_eq!(shown, ["0 %", "0.0 %", "62.5 %", "99.9 %", "99.9 %", "99.9 %", "100 %"]);
+    }
 }
