@@ -8,7 +8,8 @@
 const LONGEST: usize = 300;
 
 /// One line of visible text: control characters, line separators and everything that reorders or hides text are shown
-/// as `\u{...}`, white space becomes a space, and the end is cut off behind 300 characters.
+/// as `\u{...}`, white space becomes a space, and the end is cut off behind 300 characters. A backtick becomes an
+/// apostrophe: in our own words it marks a name, and foreign text marks nothing.
 pub fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(LONGEST));
     for (n, c) in text.trim().chars().enumerate() {
@@ -16,7 +17,7 @@ pub fn line(text: &str) -> String {
             out.push('…');
             break;
         }
-        push_visible(&mut out, c);
+        push_visible(&mut out, if c == '`' { '\'' } else { c });
     }
     out
 }
@@ -65,23 +66,42 @@ pub fn command_data(text: &str) -> String {
 
 /// Text in Markdown, within a paragraph, a list item or a table cell: shown as it is, whatever it holds. What cannot be
 /// taken for markup where it stands is left alone, so that people can read the source, too.
+///
+/// Mentions, references and pictures (`@org`, `#1`, `:x:`) are made of the text that Markdown leaves, where an entity is
+/// long resolved. What stops them is a joiner that nobody sees.
 pub fn markdown(text: &str) -> String {
+    markdown_with(text, "&#8288;")
+}
+
+/// The same for text within `<code>`, where nothing but links is made of it: it stays fit to be copied.
+pub fn markdown_code(text: &str) -> String {
+    markdown_with(text, "")
+}
+
+fn markdown_with(text: &str, joiner: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     let mut before = None;
-    let mut chars = text.chars().peekable();
+    let mut chars = text.chars();
     while let Some(c) = chars.next() {
-        let next = chars.peek().copied();
+        let next = chars.clone().next();
         let in_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            // Mentions and references are made after Markdown, so a backslash does not stop them; an entity does.
-            '@' => out.push_str("&#64;"),
-            '#' => out.push_str("&#35;"),
-            // `https://` and `www.` make links, `:x:` makes a picture.
-            ':' if next.is_some_and(|next| next.is_alphabetic() || matches!(next, '/' | '_' | '+' | '-')) => {
+            '@' => {
+                out.push_str("&#64;");
+                out.push_str(joiner);
+            }
+            '#' => {
+                out.push_str("&#35;");
+                out.push_str(joiner);
+            }
+            // `https://` and `www.` make links.
+            ':' if next == Some('/') => out.push_str("&#58;"),
+            ':' if (in_word(next) || matches!(next, Some('_' | '+' | '-'))) && !is_time(before, &mut chars.clone()) => {
                 out.push_str("&#58;");
+                out.push_str(joiner);
             }
             '.' if out.to_ascii_lowercase().ends_with("www") => out.push_str("&#46;"),
             '_' if in_word(before) && in_word(next) => out.push(c),
@@ -103,6 +123,12 @@ pub fn markdown(text: &str) -> String {
         before = Some(c);
     }
     out
+}
+
+/// Whether a colon stands between hours, minutes and seconds: two digits follow it, and no picture has such a name.
+fn is_time(before: Option<char>, after: &mut impl Iterator<Item = char>) -> bool {
+    let mut digit = || after.next().is_some_and(|c| c.is_ascii_digit());
+    before.is_some_and(|c| c.is_ascii_digit()) && digit() && digit() && !digit()
 }
 
 /// Text in HTML, attribute values in quotes included.
@@ -191,6 +217,7 @@ mod tests {
         assert_eq!(line(" a\r\nb\tc "), "a  b c");
         assert_eq!(line("\u{1b}[31mred"), "\\u{1b}[31mred");
         assert_eq!(line("abc\u{202e}def"), "abc\\u{202e}def");
+        assert_eq!(line("see `x`"), "see 'x'");
         assert_eq!(line(&"x".repeat(1000)).chars().count(), 301);
     }
 
@@ -211,14 +238,16 @@ mod tests {
             ("<b>&amp;", "&lt;b&gt;&amp;amp;"),
             ("**x** _y_ `z` ~~q~~ $m$", r"\*\*x\*\* \_y\_ \`z\` \~\~q\~\~ \$m\$"),
             ("[a](b) ![c](d) |", r"\[a\](b) !\[c\](d) \|"),
-            ("@org/team #12", "&#64;org/team &#35;12"),
+            ("@org/team #12", "&#64;&#8288;org/team &#35;&#8288;12"),
+            ("a@example.org", "a&#64;&#8288;example.org"),
             ("https://x www.y WWW.z", "https&#58;//x www&#46;y WWW&#46;z"),
-            (":white_check_mark:", "&#58;white_check_mark:"),
+            (":white_check_mark: 9:100:", "&#58;&#8288;white_check_mark: 9&#58;&#8288;100:"),
             ("- x", r"\- x"),
             ("12. x", r"12\. x"),
         ] {
             assert_eq!(markdown(text), escaped);
         }
+        assert_eq!(markdown_code("dcs:task:get"), "dcs&#58;task&#58;get");
     }
 
     #[test]

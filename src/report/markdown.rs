@@ -63,7 +63,7 @@ fn prose(text: &str) -> String {
     for (n, part) in parts.into_iter().enumerate() {
         if n % 2 == 1 {
             // In HTML, since no escape works within Markdown's own code spans.
-            let _ = write!(out, "<code>{}</code>", escape(part));
+            out.push_str(&code(part));
         } else {
             out.push_str(&escape(part));
         }
@@ -75,8 +75,8 @@ fn row(text: &mut String, cells: &[&str]) {
     let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 
-fn code(id: &str) -> String {
-    format!("<code>{}</code>", escape(id))
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", crate::escape::markdown_code(text))
 }
 
 fn next_steps(text: &mut String, report: &Report) {
