@@ -4,9 +4,11 @@
 //! meaning is in a colour alone.
 
 use super::chart::{self, Course};
-use super::{Report, TaskReport, words};
+use super::words::{self, Met};
+use super::{Report, TaskReport};
 use crate::escape::html as escape;
 use crate::migration::Reading;
+use crate::wait::Outcome;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -54,7 +56,7 @@ impl Room {
 pub fn report(report: &Report) -> String {
     let mut page = String::new();
     let result = report.result();
-    let icon = words::icon(report.outcome.as_ref());
+    let sign = sign(report.outcome.as_ref());
     let goal = report.goal.map(|goal| format!(" (waited for {goal})")).unwrap_or_default();
     let goal = if report.is_ready() { String::new() } else { goal };
     let _ = write!(
@@ -65,13 +67,13 @@ pub fn report(report: &Report) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
          <meta name=\"robots\" content=\"noindex\">\n\
-         <title>{icon} {result}: Redis migration</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{DEFINITIONS}\n",
+         <title>{sign} {result}: Redis migration</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{DEFINITIONS}\n",
         base64(&Sha256::digest(STYLE.as_bytes())),
     );
     let class = if report.is_ready() { "ready" } else { "not-ready" };
     let _ = writeln!(
         page,
-        "<main>\n<h1 class=\"{class}\"><span aria-hidden=\"true\">{icon}</span> Redis migration: {result}{goal}</h1>"
+        "<main>\n<h1 class=\"{class}\"><span class=\"sign\" aria-hidden=\"true\">{sign}</span> Redis migration: {result}{goal}</h1>"
     );
     let _ = writeln!(page, "<p class=\"verdict\">{}</p>", prose(&words::verdict(report)));
 
@@ -86,9 +88,6 @@ pub fn report(report: &Report) -> String {
             course(&mut page, report, task, room);
         }
         _ => {
-            if let Some(task) = report.least_advanced() {
-                particulars(&mut page, report, task);
-            }
             next_steps(&mut page, report);
             fleet(&mut page, report);
         }
@@ -115,6 +114,25 @@ pub fn report(report: &Report) -> String {
         env!("CARGO_PKG_VERSION")
     );
     page
+}
+
+/// A sign for the end that fonts have everywhere; pictures of the kind that a summary shows are missing on many a
+/// server. The words beside it say the same.
+fn sign(outcome: Option<&Outcome>) -> &'static str {
+    match outcome {
+        None => "…",
+        Some(outcome) if outcome.is_ready() => "✓",
+        Some(_) => "✗",
+    }
+}
+
+/// Its colour.
+fn class(outcome: Option<&Outcome>) -> &'static str {
+    match outcome {
+        None => "open",
+        Some(outcome) if outcome.is_ready() => "yes",
+        Some(_) => "no",
+    }
 }
 
 /// What charts refer to.
@@ -187,13 +205,19 @@ fn conditions(page: &mut String, report: &Report, task: &TaskReport) {
          <th scope=\"col\">Wanted</th><th scope=\"col\">Seen last</th><th scope=\"col\">Met</th></tr></thead><tbody>\n",
     );
     for condition in conditions {
+        let (class, sign) = match condition.met {
+            Met::Yes => (" yes", "✓"),
+            Met::No => (" no", "✗"),
+            Met::Unknown => (" no", "?"),
+            Met::NotAsked => ("", "–"),
+        };
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td class=\"w\"><span aria-hidden=\"true\">{}</span> {}</td></tr>",
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"s\">{}</td><td class=\"w{class}\"><span class=\"sign\" \
+             aria-hidden=\"true\">{sign}</span> {}</td></tr>",
             condition.name,
             prose(&condition.wanted),
             escape(&condition.seen),
-            condition.met.icon(),
             condition.met.as_str()
         );
     }
@@ -242,9 +266,10 @@ fn fleet(page: &mut String, report: &Report) {
         let id = if n < MOST_DETAILS { format!("<a href=\"#task-{}\">{id}</a>", n + 1) } else { id };
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\" class=\"w\">{id}</th><td class=\"w\"><span aria-hidden=\"true\">{}</span> {}</td><td class=\"n\">{}</td>\
-             <td class=\"n\">{}</td><td>{}</td><td class=\"s\">{}</td><td class=\"n\">{}</td></tr>",
-            words::icon(report.outcome_of(task)),
+            "<tr><th scope=\"row\" class=\"w\">{id}</th><td class=\"w {}\"><span class=\"sign\" aria-hidden=\"true\">{}</span> {}</td>\
+             <td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"s\">{}</td><td class=\"n\">{}</td></tr>",
+            class(report.outcome_of(task)),
+            sign(report.outcome_of(task)),
             words::task_result(report, task),
             escape(&reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), words::percent)),
             escape(&words::known(reading.offset)),
@@ -286,9 +311,10 @@ fn details(page: &mut String, report: &Report, room: Room) {
         let open = if n == 0 { " open" } else { "" };
         let _ = writeln!(
             page,
-            "<details class=\"task\"{open}><summary><span aria-hidden=\"true\">{}</span> <code>{}</code>: {}</summary>\n\
+            "<details class=\"task\"{open}><summary class=\"{}\"><span class=\"sign\" aria-hidden=\"true\">{}</span> <code>{}</code>: {}</summary>\n\
              <p id=\"task-{}\">{}</p>",
-            words::icon(report.outcome_of(task)),
+            class(report.outcome_of(task)),
+            sign(report.outcome_of(task)),
             escape(task.id.as_str()),
             words::task_result(report, task),
             n + 1,
@@ -315,7 +341,9 @@ fn course(page: &mut String, report: &Report, task: &TaskReport, room: Room) {
         page.push_str("<p>There was no reading.</p>\n");
         return;
     }
-    if readings.len() > 1 && !(course.copied.is_empty() && course.offsets.is_empty()) {
+    if course.copied.is_empty() && course.offsets.is_empty() {
+        page.push_str("<p>No reading told how much is copied or how far the target is behind.</p>\n");
+    } else if readings.len() > 1 {
         Drawing::new(report, task, &course, room).draw(page);
     }
     let shown = chart::thin(readings, room.table_spans);

@@ -221,18 +221,19 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
             Missing::StillMigrating => "the task still migrates".to_owned(),
             Missing::FullCopyShort => "the full copy is under 100 %".to_owned(),
             Missing::FullCopyUnknown => "the full copy's percentage is unknown".to_owned(),
-            Missing::OffsetOpen if reading.offset.is_some_and(|offset| offset < 0) => {
-                "the offset is negative, which is not in sync".to_owned()
-            }
-            Missing::OffsetOpen => {
-                format!("the offset {} is over `max-offset` {}", known(reading.offset), count(max_offset))
-            }
+            Missing::OffsetOpen => open_offset(&reading, max_offset),
             Missing::OffsetUnknown => "the offset is unknown".to_owned(),
             Missing::NotStarted => "the task has not started: it waits to be configured".to_owned(),
-            Missing::StatusDisagrees => match &task.detail {
-                Some(detail) => format!("the status {} does not confirm the end", detail.status.word()),
-                None => "the status does not confirm the end".to_owned(),
-            },
+            Missing::StatusDisagrees => {
+                let status = task.detail.as_ref().map(|detail| format!(" {}", detail.status.word()));
+                let status = format!("the status{} does not show the goal", status.unwrap_or_default());
+                // A status is read now and then. The offset is what people can do something about.
+                if is_offset_missing(rules, &reading) {
+                    format!("{}; {status}", open_offset(&reading, max_offset))
+                } else {
+                    status
+                }
+            }
             Missing::Unconfirmed(Suspicion::Short) => {
                 "not migrating with the full copy under 100 %, unconfirmed".to_owned()
             }
@@ -242,6 +243,24 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
             Missing::Unconfirmed(Suspicion::StoppedInSync) => "the task does not migrate".to_owned(),
         },
     })
+}
+
+fn open_offset(reading: &Reading, max_offset: i64) -> String {
+    match reading.offset {
+        Some(..0) => "the offset is negative, which is not in sync".to_owned(),
+        Some(0..) | None => {
+            format!("the offset {} is over `max-offset` {}", known(reading.offset), count(max_offset))
+        }
+    }
+}
+
+/// Whether the offset alone would keep the goal from showing.
+fn is_offset_missing(rules: &Rules, reading: &Reading) -> bool {
+    let is_asked = match rules.condition.goal {
+        Goal::Completed | Goal::InSync => reading.full_copy() == FullCopy::Done,
+        Goal::FullSync => false,
+    };
+    is_asked && reading.gap(rules.condition.max_offset) == Gap::Open
 }
 
 /// What to change before the next try.
@@ -267,15 +286,20 @@ fn change(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> Opti
                 .to_owned(),
         ),
         Outcome::TimedOut | Outcome::Stalled(_) => {
+            const OPEN: &str = "stop the writers on the source, or raise `timeout` or `max-offset`";
+            let is_offset_open = report
+                .rules
+                .as_ref()
+                .zip(task.and_then(|task| task.reading.as_ref()))
+                .is_some_and(|(rules, reading)| is_offset_missing(rules, reading));
             let of_goal = match (check, report.goal) {
                 (Some(Check::NotYet(Missing::StillMigrating)), Some(Goal::Completed)) => {
                     "a full + incremental task never ends by itself: stop it when it is in sync, or wait with \
                      `until: in-sync`"
                 }
                 (Some(Check::NotYet(Missing::NotStarted)), _) => "configure and start the task in the console",
-                (Some(Check::NotYet(Missing::OffsetOpen)), _) => {
-                    "stop the writers on the source, or raise `timeout` or `max-offset`"
-                }
+                (Some(Check::NotYet(Missing::OffsetOpen)), _) => OPEN,
+                (Some(Check::NotYet(Missing::StatusDisagrees)), _) if is_offset_open => OPEN,
                 (None, _) => "check `endpoint` and the network",
                 (Some(_), _) if matches!(outcome, Outcome::Stalled(_)) => {
                     "look at the task in the console, or raise `stall-timeout`"
@@ -321,10 +345,13 @@ pub fn next_steps(report: &Report) -> Vec<String> {
             | Outcome::Denied(_)
             | Outcome::Rejected(_)
             | Outcome::UnknownTask(_)
-            | Outcome::InvalidInput(_)
             | Outcome::InternalError(_),
             _,
         ) => &["Keep the applications on the source: the goal was not seen."],
+        (Outcome::InvalidInput(_), _) => &[
+            "Keep the applications on the source: the goal was not seen.",
+            "Mend the inputs named above and start again; the API was asked for nothing.",
+        ],
     };
     let mut steps: Vec<String> = steps.iter().map(|&step| step.to_owned()).collect();
     let has_failed = |task: &TaskReport| matches!(task.outcome, Some(Outcome::Failed(_)));
