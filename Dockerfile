@@ -1,9 +1,9 @@
-# The official Rust image on Debian. Nothing here asks rustup for more than it holds, so any Debian with the same
-# toolchain can stand in for it.
-FROM rust:1.95.0-slim-bookworm AS build
+# Both stages stand on the official Rust image on Debian. Nothing here asks rustup for more than it holds, so any Debian with
+# the same toolchain can stand in for it.
+
+FROM rust:1.95.0-slim-bookworm AS rootfs
 
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
-WORKDIR /build
 
 # What the final image holds beside the binary: root certificates, a shell (GitLab runs a job's script through `sh`), and
 # the few files of /etc that a C library looks for. Package tools are left out. Versions are Debian's: a pinned one would
@@ -25,6 +25,13 @@ RUN apt-get update \
     && echo 'root:x:0:0:root:/root:/bin/sh' > /rootfs/etc/passwd \
     && echo 'root:x:0:' > /rootfs/etc/group \
     && echo 'hosts: files dns' > /rootfs/etc/nsswitch.conf
+
+# A release puts its finished binaries in the place of this stage (--build-context), so that what is in the image is what was
+# published and attested.
+FROM rust:1.95.0-slim-bookworm AS build
+
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+WORKDIR /build
 
 # The C library is linked in. With an explicit --target the flag reaches our crates only, not the build scripts and
 # macros, which have to stay loadable.
@@ -56,7 +63,7 @@ LABEL org.opencontainers.image.title="dcs-migration-wait" \
       org.opencontainers.image.vendor="The dcs-migration-wait authors" \
       org.opencontainers.image.licenses="(Apache-2.0 OR MIT) AND GPL-2.0-only AND LGPL-2.1-or-later AND MPL-2.0"
 
-COPY --from=build /rootfs/ /
+COPY --from=rootfs /rootfs/ /
 COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/dcs-migration-wait/
 COPY --from=build /usr/local/bin/dcs-migration-wait /usr/local/bin/dcs-migration-wait
 
