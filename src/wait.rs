@@ -11,7 +11,7 @@ mod verdict;
 mod waiter;
 
 pub use budget::Budget;
-pub use progress::Trend;
+pub use progress::{Outlook, Range, Trend};
 pub use queue::{Queue, Rank};
 pub use schedule::{Pace, Schedule};
 pub use verdict::{Interrupt, Outcome};

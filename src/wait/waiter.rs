@@ -2,9 +2,9 @@
 //!
 //! Every time is a [`Duration`] since the start of the process, handed in by the caller.
 
-use super::progress::{Best, Trend};
+use super::progress::{Best, Outlook, Trend};
 use super::queue::Rank;
-use super::schedule::{Pace, Schedule};
+use super::schedule::{Pace, Schedule, random_seed};
 use super::verdict::Outcome;
 use crate::api::{ApiError, Class, Stats};
 use crate::condition::{Check, Condition, Failure, Goal, Missing, Past};
@@ -94,6 +94,8 @@ pub struct Seen {
 
 /// How long a status that nothing contradicts is believed.
 const STATUS_MAX_AGE: Duration = Duration::from_secs(5 * 60);
+/// How long after its copy a full migration is expected to end at any moment.
+const ENDS_SOON: Duration = Duration::from_secs(120);
 /// Answers in a row that do not know the task before it is believed to be unknown or gone.
 const ANSWERS_TO_BELIEVE: u32 = 3;
 
@@ -145,9 +147,15 @@ struct Failing {
 impl Waiter {
     /// A wait that begins at `now`.
     pub fn new(rules: Rules, now: Duration) -> Self {
+        Self::seeded(rules, now, random_seed())
+    }
+
+    /// A wait that can be had again: with the same seed, the same answers make the same looks.
+    pub fn seeded(rules: Rules, now: Duration, seed: u64) -> Self {
         Self {
-            polling: Schedule::new(rules.pace),
-            retrying: Schedule::new(rules.pace),
+            polling: Schedule::seeded(rules.pace, seed),
+            retrying: Schedule::seeded(rules.pace, !seed),
+            trend: Trend::new(rules.condition),
             rules,
             past: Past::default(),
             stable: 0,
@@ -170,7 +178,6 @@ impl Waiter {
             refusals: 0,
             best: Best::default(),
             improved_at: now,
-            trend: Trend::default(),
             notes: Vec::new(),
         }
     }
@@ -346,8 +353,6 @@ impl Waiter {
         if self.best.improved_by(&reading, self.phase_of(&reading), self.stable) {
             self.improved_at = now;
         }
-        let time_to_goal =
-            self.trend.time_to_goal(self.rules.condition.goal, self.rules.condition.max_offset, &reading);
         self.seen = Some(Seen { at: now, phase: self.phase_of(&reading), reading, raw, check });
 
         if let Check::Failed(failure) = check {
@@ -363,18 +368,49 @@ impl Waiter {
             return Step::Done(Outcome::Stalled(timeout));
         }
 
-        // Where something happens, the next look comes soon.
-        if changed || self.stable > 0 {
+        // Where something happens, the next look comes soon. To an end that waits for somebody's hand, following the
+        // source's writes is no step.
+        let is_step = self.phase() != Phase::Incremental
+            || self.rules.condition.goal != Goal::Completed
+            || !self.never_ends_by_itself();
+        if (changed && is_step) || self.stable > 0 {
             self.polling.reset();
         }
-        let mut at = now + self.polling.next_delay();
-        if let Some(eta) = time_to_goal {
-            at = at.min(now + (eta / 2).max(self.rules.pace.initial));
-        }
+        let mut at = now + self.next_delay(now);
         if let Some((_, stall_at)) = stall_at {
             at = at.min(stall_at);
         }
         Step::StatsAt(self.before_deadline(now, at))
+    }
+
+    /// How long until the next look at a task that answers; between the two intervals in any case.
+    fn next_delay(&mut self, now: Duration) -> Duration {
+        if self.stable > 0 {
+            return self.rules.pace.initial;
+        }
+        let goal = self.rules.condition.goal;
+        if goal == Goal::Completed && self.never_ends_by_itself() {
+            return self.polling.next_delay();
+        }
+        match self.trend.outlook() {
+            Outlook::Within(range) => self.polling.next_delay_towards(range),
+            Outlook::Unknown | Outlook::NotConverging => {
+                let is_full_only = self.detail.as_ref().is_some_and(Detail::is_full_only);
+                let copied_for = self.trend.copied_for(now).filter(|_| goal == Goal::Completed && is_full_only);
+                if copied_for.is_some_and(|copied_for| copied_for < ENDS_SOON) {
+                    return self.rules.pace.initial;
+                }
+                if self.trend.is_surprised() {
+                    self.polling.reset();
+                }
+                self.polling.next_delay()
+            }
+        }
+    }
+
+    /// Whether somebody has to stop the task: nothing in its readings foretells when.
+    fn never_ends_by_itself(&self) -> bool {
+        self.detail.as_ref().is_some_and(|detail| detail.migration_method.is_some() && !detail.is_full_only())
     }
 
     fn fail_poll(&mut self, now: Duration, error: ApiError) -> Step {
@@ -525,10 +561,17 @@ impl Waiter {
         &self.trend
     }
 
-    /// Time until the goal shows at the present rate, as of the newest reading.
+    /// The best guess at the time until the goal shows, as of the newest reading.
     pub fn time_to_goal(&self) -> Option<Duration> {
-        let Condition { goal, max_offset } = self.rules.condition;
-        self.trend.time_to_goal(goal, max_offset, &self.seen.as_ref()?.reading)
+        match self.outlook() {
+            Outlook::Within(range) => Some(range.likely),
+            Outlook::Unknown | Outlook::NotConverging => None,
+        }
+    }
+
+    /// When the goal will show, as of the newest reading.
+    pub fn outlook(&self) -> Outlook {
+        self.trend.outlook()
     }
 
     /// The phase that the newest reading shows.

@@ -312,7 +312,44 @@ fn the_next_look_comes_no_later_than_half_of_the_time_to_the_goal() {
     // 400 to go at one a second would allow 200 s, backoff alone 300.
     let step = waiter.handle_stats(secs(600), secs(600), stats(true, 400, 100.0));
     assert!(next_look(&step, 600) <= secs(200));
-    assert_eq!(waiter.time_to_goal(), Some(secs(400)));
+    assert_eq!(waiter.time_to_goal().map(|left| left.as_secs()), Some(399));
+}
+
+#[test]
+fn an_end_that_waits_for_somebody_s_hand_is_not_foreseen() {
+    let looks = |method: &str| {
+        let rules = Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) };
+        let mut waiter = Waiter::seeded(rules, secs(0), 1);
+        for now in 0..20 {
+            if let Step::StatusNow =
+                waiter.handle_stats(secs(now * 30), secs(now * 30), stats(true, 0, 80.0 + now as f64))
+            {
+                let detail = Detail { migration_method: Some(method.to_owned()), ..status("FULLMIGRATING").unwrap() };
+                waiter.handle_status(secs(now * 30), Ok(detail));
+            }
+        }
+        // 99.4 %, a minute after 98: 20 s to go.
+        next_look(&waiter.handle_stats(secs(599), secs(599), stats(true, 0, 99.6)), 599)
+    };
+    assert!(looks("full_amount_migration") <= secs(10));
+    assert!(secs(20) < looks("incremental_migration"));
+}
+
+#[test]
+fn a_full_migration_that_has_copied_everything_is_looked_at_closely_for_a_while() {
+    let rules = Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) };
+    let mut waiter = Waiter::new(rules, secs(0));
+    let mut look = |now: u64| {
+        let mut step = waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
+        if let Step::StatusNow = step {
+            let method = Some("full_amount_migration".to_owned());
+            step = waiter
+                .handle_status(secs(now), Ok(Detail { migration_method: method, ..status("MIGRATING").unwrap() }));
+        }
+        next_look(&step, now)
+    };
+    assert!((0..24).all(|n| look(5 * n) == secs(5)));
+    assert!((0..8).any(|n| secs(20) < look(120 + 30 * n)));
 }
 
 #[test]
