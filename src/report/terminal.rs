@@ -108,7 +108,7 @@ impl Shown {
         let to_goal = if waiter.stable() > 0 {
             format!("goal seen {} of {} times", waiter.stable(), rules.stable_polls)
         } else {
-            words::time_to(&goal, waiter.time_to_goal())
+            words::time_to(&goal, waiter.outlook())
         };
         Self {
             phase,

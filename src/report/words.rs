@@ -8,7 +8,7 @@ use super::{Report, TaskReport, result};
 use crate::api::{ApiError, Class, SignedIn};
 use crate::condition::{Check, Failure, Goal, Missing, Suspicion};
 use crate::migration::{Detail, FullCopy, Gap, Phase, Reading, StatusClass};
-use crate::wait::{Note, Outcome, Rules, StatusCheck, TaskWait};
+use crate::wait::{Note, Outcome, Outlook, Range, Rules, StatusCheck, TaskWait};
 use std::time::{Duration, SystemTime};
 
 /// A duration to the second, to the tenth under ten seconds, to the millisecond under one.
@@ -388,12 +388,29 @@ pub fn wanted(rules: &Rules) -> String {
 }
 
 /// When something will be reached, or that nobody can know.
-pub fn time_to(what: &str, left: Option<Duration>) -> String {
-    match left {
-        Some(left) if left < Duration::from_secs(1) => format!("{what} within a second at this rate"),
-        Some(left) => format!("{what} in about {}", duration(left)),
-        None => format!("time to {what} unknown"),
+pub fn time_to(what: &str, outlook: Outlook) -> String {
+    match outlook {
+        Outlook::Unknown => format!("time to {what} unknown"),
+        Outlook::NotConverging => format!("{what}: not converging at the present rate"),
+        Outlook::Within(Range { earliest, latest, .. }) => {
+            let (from, to) = (roughly(earliest), roughly(latest));
+            if from == to {
+                format!("{what} in about {}", duration(to))
+            } else if from * 4 < to {
+                format!("{what} within {}", duration(to))
+            } else {
+                format!("{what} in {} to {}", duration(from), duration(to))
+            }
+        }
     }
+}
+
+/// As exact as an estimate deserves: to about a tenth.
+fn roughly(estimate: Duration) -> Duration {
+    let seconds = estimate.as_secs().max(1);
+    let steps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600];
+    let step = steps.into_iter().rev().find(|step| step * 8 <= seconds).unwrap_or(1);
+    Duration::from_secs((seconds + step / 2) / step * step)
 }
 
 /// How a task stands, for one line of a log.
@@ -428,7 +445,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
                 rules.condition.goal.to_string()
             }
         };
-        parts.push(time_to(&goal, waiter.time_to_goal()));
+        parts.push(time_to(&goal, waiter.outlook()));
     }
     parts.join(", ")
 }
