@@ -146,7 +146,9 @@ mod tests {
         let delay = |earliest, latest| {
             let mut schedule = Schedule::seeded(pace, 1);
             // Backoff alone would wait for long by now.
-            (0..20).for_each(|_| drop(schedule.next_delay()));
+            for _ in 0..20 {
+                schedule.next_delay();
+            }
             let goal = Range { earliest: secs(earliest), likely: secs(latest), latest: secs(latest) };
             schedule.next_delay_towards(goal)
         };
