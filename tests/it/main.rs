@@ -17,6 +17,7 @@ mod errors;
 mod exhaustive;
 mod inputs;
 mod outputs;
+mod simulated_time;
 mod support;
 mod surface;
 mod verdict;
