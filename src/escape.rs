@@ -227,6 +227,29 @@ mod tests {
         assert_eq!(log("  ::set-output name=x::y"), "·   ::set-output name=x::y");
         assert_eq!(log("a ##[group]b"), "a ## [group]b");
         assert_eq!(command_data("50% ::x::"), "50%25 ::x::");
+        // What is no command is left as it is.
+        assert_eq!(log("[a] #[b] ##c ::d:: [##]"), "[a] #[b] ##c ::d:: [##]");
+    }
+
+    #[test]
+    fn html_shows_text_as_it_is_in_paragraphs_and_in_quoted_attributes() {
+        assert_eq!(
+            html("<a title=\"x\" class='y'>&lt;\u{202e}</a>\n"),
+            "&lt;a title=&quot;x&quot; class=&#39;y&#39;&gt;&amp;lt;\\u{202e}&lt;/a&gt; "
+        );
+    }
+
+    #[test]
+    fn whatever_reorders_hides_or_separates_text_is_shown_by_its_number() {
+        // First and last of each range, and the neighbours that people write with.
+        let hidden = "\u{0}\u{1f}\u{7f}\u{9f}\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180f}\u{200b}\u{200f}\
+            \u{2028}\u{202e}\u{2060}\u{206f}\u{3164}\u{fe00}\u{fe0f}\u{feff}\u{ffa0}\u{fff0}\u{fffb}\u{1bca0}\u{1bca3}\u{1d173}\
+            \u{1d17a}\u{e0000}\u{e0fff}";
+        for c in hidden.chars() {
+            assert_eq!(line(&format!("a{c}b")), format!("a\\u{{{:x}}}b", u32::from(c)));
+        }
+        let shown = "a é\u{ac}ß\u{200a}‐\u{2027}\u{202f}\u{205f}日本語\u{fdff}\u{fe10}\u{fffd}😀\u{dffff}\u{e1000}z";
+        assert_eq!(line(shown), shown);
     }
 
     #[test]
