@@ -14,7 +14,9 @@
 //! - the clock: deadline and signals to the millisecond, distances of looks, the budget of requests in every window.
 //!
 //! Nothing depends on the wall clock: it stands still while days of simulated time pass, which is the same as a clock that is
-//! set back by days in the middle of every run. The reports below are stamped with an end hours before their start, too.
+//! set back by days in the middle of every run. The reports below are stamped with ends before their start and a year late.
+//!
+//! What the world has thrown at the wait is counted ([`Run::trials`]), so that a script that has become tame is noticed.
 
 #![allow(
     clippy::print_stdout,
@@ -104,9 +106,27 @@ struct Script {
     faults: Vec<Fault>,
     credential: Credential,
     latency: (Duration, Duration),
-    signal: Option<(Duration, Interrupt)>,
+    signal: Option<(When, Interrupt)>,
+    /// Somebody sets the wall clock: so many seconds further than time went, at the end.
+    wall_step: i64,
     /// Share of readings in which a field is missing, in percent.
     flaky: u64,
+}
+
+/// When a signal comes.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    At(Duration),
+    /// While the request of that kind is under way, the so-many-th of them.
+    During(Kind, usize),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    SignIn,
+    List,
+    Stats,
+    Detail,
 }
 
 /// The life of one migration task.
@@ -302,10 +322,17 @@ impl Script {
             fail_fast: rng.chance(60),
             all_running: rng.chance(10),
             faults: (0..faults).map(|_| Fault::of(rng, &rules, tasks.len())).collect(),
-            signal: rng
-                .chance(12)
-                .then(|| (rng.within(Duration::ZERO, deadline), rng.pick(&[Interrupt::Int, Interrupt::Term]))),
+            signal: rng.chance(15).then(|| {
+                let kinds = [Kind::SignIn, Kind::List, Kind::Stats, Kind::Detail];
+                let when = if rng.chance(60) {
+                    When::At(rng.within(Duration::ZERO, deadline))
+                } else {
+                    When::During(rng.pick(&kinds), rng.pick(&[0, 0, 1, 2, 7]))
+                };
+                (when, rng.pick(&[Interrupt::Int, Interrupt::Term]))
+            }),
             flaky: if rng.chance(15) { 1 + rng.next() % 40 } else { 0 },
+            wall_step: rng.pick(&[0, -40_000, -1, 1, 86_400 * 400]),
             rules,
             tasks,
             credential,
@@ -438,6 +465,15 @@ enum What {
 }
 
 impl What {
+    fn kind(self) -> Kind {
+        match self {
+            Self::SignIn => Kind::SignIn,
+            Self::List(_) => Kind::List,
+            Self::Stats(_) => Kind::Stats,
+            Self::Detail(_) => Kind::Detail,
+        }
+    }
+
     fn task(self) -> Option<usize> {
         match self {
             Self::SignIn | Self::List(_) => None,
@@ -463,6 +499,8 @@ struct Call {
     answer: Option<(Duration, Result<Said, Class>)>,
     /// What was true when the answer was made.
     truth: Option<Truth>,
+    /// What was in the way.
+    trouble: Option<Trouble>,
 }
 
 #[derive(Debug)]
@@ -488,12 +526,15 @@ struct State {
     events: Vec<Event>,
     session: Option<Session>,
     sessions: u64,
+    /// When the signal was sent.
+    signalled: Option<Duration>,
 }
 
 struct World {
     script: Script,
     clock: Clock,
     state: Mutex<State>,
+    interrupts: mpsc::UnboundedSender<Interrupt>,
 }
 
 impl World {
@@ -505,12 +546,36 @@ impl World {
         self.script.tasks.iter().position(|task| task.id == *id).unwrap()
     }
 
-    /// Plays one request.
+    /// Somebody sends the signal of the script.
+    fn signal(&self, interrupt: Interrupt) {
+        self.state(|state| state.signalled = Some(self.clock.elapsed()));
+        let _ = self.interrupts.send(interrupt);
+    }
+
+    /// Plays one request, and the signal that comes in the middle of it.
     async fn answer(&self, what: What) -> Result<Said, ApiError> {
+        let Some((When::During(kind, nth), interrupt)) = self.script.signal else { return self.reply(what).await };
+        let before = self.state(|state| state.calls.iter().filter(|call| call.what.kind() == kind).count());
+        if what.kind() != kind || before != nth {
+            return self.reply(what).await;
+        }
+        let reply = self.reply(what);
+        tokio::pin!(reply);
+        tokio::select! {
+            biased;
+            said = &mut reply => return said,
+            () = tokio::time::sleep(self.script.latency.0 / 2) => {}
+        }
+        self.signal(interrupt);
+        reply.await
+    }
+
+    async fn reply(&self, what: What) -> Result<Said, ApiError> {
         let asked = self.clock.elapsed();
         let fault = self.script.faults.iter().find(|fault| fault.hits(asked, what));
         let (call, session, mut takes, made_late) = self.state(|state| {
-            state.calls.push(Call { what, asked, answer: None, truth: None });
+            let trouble = fault.map(|fault| fault.trouble.clone());
+            state.calls.push(Call { what, asked, answer: None, truth: None, trouble });
             let takes = state.rng.between(self.script.latency.0, self.script.latency.1);
             (state.calls.len() - 1, state.session, takes, state.rng.chance(50))
         });
@@ -674,15 +739,8 @@ fn play(seed: u64) -> Run {
         let script = Script::of(seed);
         let clock = Clock::start();
         let (calls, events) = (Vec::new(), Vec::new());
-        let state = State { rng: Rng(seed ^ 0x5eed), calls, events, session: None, sessions: 0 };
+        let state = State { rng: Rng(seed ^ 0x5eed), calls, events, session: None, sessions: 0, signalled: None };
         let (sender, mut interrupts) = mpsc::unbounded_channel();
-        if let Some((at, interrupt)) = script.signal {
-            let sender = sender.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(at).await;
-                let _ = sender.send(interrupt);
-            });
-        }
         let named = Tasks::Named(script.tasks.iter().map(|task| task.id.clone()).collect());
         let plan = Plan {
             tasks: if script.all_running { Tasks::AllRunning } else { named },
@@ -690,11 +748,17 @@ fn play(seed: u64) -> Run {
             requests_per_second: script.requests_per_second,
             fail_fast: script.fail_fast,
         };
-        let world = Arc::new(World { script, clock, state: Mutex::new(state) });
+        let world = Arc::new(World { script, clock, state: Mutex::new(state), interrupts: sender });
+        if let Some((When::At(at), interrupt)) = world.script.signal {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move {
+                tokio::time::sleep(at).await;
+                world.signal(interrupt);
+            });
+        }
         let (mut witness, mut recorder) = (Witness(Arc::clone(&world)), Recorder::default());
         let observer = &mut (&mut witness, &mut recorder);
         let (outcome, tasks) = wait(Arc::clone(&world), plan, clock, &mut interrupts, observer).await;
-        drop(sender);
         Run { world, outcome, tasks, recorder: Mutex::new(recorder), ended: clock.elapsed() }
     })
 }
@@ -1250,7 +1314,7 @@ impl Run {
         if matches!(self.outcome, Outcome::TimedOut) {
             ensure!(self.ended == deadline, "timed out at {:?}, the deadline is {deadline:?}", self.ended);
         }
-        let signal = script.signal.filter(|&(at, _)| at < deadline);
+        let signal = state.signalled.zip(script.signal.map(|(_, interrupt)| interrupt));
         match (&self.outcome, signal) {
             (Outcome::Cancelled(said), Some((at, sent))) => {
                 ensure!(*said == sent, "{sent:?} was heard as {said:?}");
@@ -1313,8 +1377,10 @@ impl Run {
             events: recorder.events.clone(),
             elapsed: self.ended,
             started_at,
-            // Somebody has set the clock back.
-            finished_at: Some(started_at - Duration::from_secs(40_000)),
+            finished_at: Some(match script.wall_step {
+                ahead @ 0.. => started_at + self.ended + Duration::from_secs(ahead.unsigned_abs()),
+                back => started_at + self.ended - Duration::from_secs(back.unsigned_abs()),
+            }),
         };
         let ready = self.outcome.is_ready();
         let (result, code) = (report.result(), exit_code::of(&self.outcome));
@@ -1371,6 +1437,87 @@ impl Run {
         let passes = total("failures") && total("errors") && total("skipped");
         ensure!(passes == ready, "passes: {passes}, ready: {ready}: {text}");
         Ok(())
+    }
+
+    /// What the wait had to go through, by name.
+    fn trials(&self) -> Vec<&'static str> {
+        let script = &self.world.script;
+        self.world.state(|state| {
+            let calls = || state.calls.iter();
+            let refused = |call: &Call, wanted: &dyn Fn(Class) -> bool| {
+                call.answer.as_ref().is_some_and(|(_, said)| said.as_ref().is_err_and(|&class| wanted(class)))
+            };
+            let told = |class: Class| matches!(class, Class::Transient { retry_after: Some(_) });
+            let busy = |class: Class| matches!(class, Class::Transient { retry_after: None });
+            let met = |wanted: &dyn Fn(&Trouble) -> bool| calls().any(|call| call.trouble.as_ref().is_some_and(wanted));
+            let storm = |wanted: &dyn Fn(Class) -> bool| {
+                let calls: Vec<bool> = calls().map(|call| refused(call, wanted)).collect();
+                calls.windows(5).any(|five| five.iter().all(|&refused| refused))
+            };
+            let under_way = |what: &dyn Fn(What) -> bool| calls().any(|call| call.answer.is_none() && what(call.what));
+            let cancelled = matches!(self.outcome, Outcome::Cancelled(_));
+            let stories: Vec<Story<'_>> = self.tasks.iter().filter_map(|wait| self.story(state, wait).ok()).collect();
+            let looks = || stories.iter().flat_map(|story| story.looks.windows(2));
+            let percent = |look: &Look| look.stats.as_ref().ok().and_then(|reading| reading.full_migration_progress);
+            let offset = |look: &Look| look.stats.as_ref().ok().and_then(|reading| reading.offset);
+            let anew = |two: &[Look]| percent(&two[0]).zip(percent(&two[1])).is_some_and(|(then, now)| now < then);
+            let is_token = matches!(script.credential, Credential::Token { .. });
+            let waiters = || self.tasks.iter().map(|wait| &wait.waiter);
+            let trials = [
+                ("five refusals in a row that tell when to come back", storm(&told)),
+                ("five refusals in a row that do not tell", storm(&busy)),
+                ("a slow answer", met(&|trouble| matches!(trouble, Trouble::Slow(_)))),
+                ("no answer within `request-timeout`", met(&|trouble| *trouble == Trouble::Hangs)),
+                ("no answer ever", met(&|trouble| *trouble == Trouble::HangsForever)),
+                ("an outage that passed", looks().any(|two| two[0].stats.is_err() && two[1].stats.is_ok())),
+                ("a session that was renewed", state.sessions > 1),
+                (
+                    "a session that was refused",
+                    calls().any(|call| refused(call, &|class| class == Class::Unauthenticated)),
+                ),
+                (
+                    "a token that ran out",
+                    is_token && matches!(self.outcome, Outcome::Denied(_)) && script.faults.is_empty(),
+                ),
+                ("a sign-in that failed", calls().any(|call| call.what == What::SignIn && refused(call, &|_| true))),
+                ("a full copy that began anew", looks().any(anew)),
+                (
+                    "an offset that grew",
+                    looks().any(|two| offset(&two[0]).zip(offset(&two[1])).is_some_and(|(then, now)| then < now)),
+                ),
+                ("a negative offset", looks().any(|two| offset(&two[0]).is_some_and(|offset| offset < 0))),
+                (
+                    "fields that are missing",
+                    looks().any(|two| two[0].stats.as_ref().is_ok_and(|reading| reading.is_migrating.is_none())),
+                ),
+                (
+                    "a status that outlived failures",
+                    waiters().any(|waiter| waiter.detail().is_some())
+                        && looks().any(|two| two[1].asked && two[1].status.is_err() && two[1].stats.is_ok()),
+                ),
+                ("a status that was not to be had", waiters().any(|waiter| waiter.is_status_unavailable())),
+                ("several tasks", self.tasks.len() > 1),
+                ("a list of tasks", script.all_running && !self.tasks.is_empty()),
+                (
+                    "a clock set back behind the start",
+                    script.wall_step < 0 && self.ended < Duration::from_secs(script.wall_step.unsigned_abs()),
+                ),
+                ("a clock set forward", script.wall_step > 0),
+                ("a signal while nothing is under way", cancelled && !under_way(&|_| true)),
+                ("a signal while stats are under way", cancelled && under_way(&|what| matches!(what, What::Stats(_)))),
+                (
+                    "a signal while a status is under way",
+                    cancelled && under_way(&|what| matches!(what, What::Detail(_))),
+                ),
+                ("a signal while signing in", cancelled && under_way(&|what| what == What::SignIn)),
+                ("a signal while listing", cancelled && under_way(&|what| matches!(what, What::List(_)))),
+                (
+                    "a deadline while a request is under way",
+                    matches!(self.outcome, Outcome::TimedOut) && under_way(&|_| true),
+                ),
+            ];
+            trials.into_iter().filter(|(_, met)| *met).map(|(name, _)| name).collect()
+        })
     }
 
     /// The run in words, for whoever has to find out what happened.
@@ -1444,13 +1591,46 @@ fn improves(before: &mut Vec<Mark>, reading: &Reading, status: Option<&Detail>, 
     more || closer || later || longer
 }
 
-/// Plays a seed, and says how it ended, when and after how many polls; or what was wrong.
-fn run(seed: u64) -> Result<(String, Duration, u64), String> {
+/// What there is to say about a run, or about all of them.
+#[derive(Debug, Default)]
+struct Tally {
+    runs: u64,
+    ends: BTreeMap<String, u64>,
+    trials: BTreeMap<&'static str, u64>,
+    time: Duration,
+    polls: u64,
+}
+
+impl Tally {
+    fn of(run: &Run) -> Self {
+        Self {
+            runs: 1,
+            ends: BTreeMap::from([(run.kind(), 1)]),
+            trials: run.trials().into_iter().map(|trial| (trial, 1)).collect(),
+            time: run.ended,
+            polls: run.tasks.iter().map(|task| task.waiter.polls()).sum(),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.time += other.time;
+        self.polls += other.polls;
+        for (end, n) in other.ends {
+            *self.ends.entry(end).or_default() += n;
+        }
+        for (trial, n) in other.trials {
+            *self.trials.entry(trial).or_default() += n;
+        }
+    }
+}
+
+/// Plays a seed, and says what came of it; or what was wrong.
+fn run(seed: u64) -> Result<Tally, String> {
     let played = catch_unwind(AssertUnwindSafe(|| {
         let run = play(seed);
-        let polls = run.tasks.iter().map(|task| task.waiter.polls()).sum();
         match run.check() {
-            Ok(()) => Ok((run.kind(), run.ended, polls)),
+            Ok(()) => Ok(Tally::of(&run)),
             Err(why) => Err(format!("{why}\n\n{}", run.tell())),
         }
     }));
@@ -1464,9 +1644,10 @@ fn number(name: &str) -> Option<u64> {
 /// So many failures are enough to see what they have in common.
 const ENOUGH_FAILURES: usize = 20;
 
-/// Plays seeds on every core; the failures, by seed.
-fn play_all(seeds: u64, seen: impl Fn(String, Duration, u64) + Sync) -> BTreeMap<u64, String> {
+/// Plays seeds on every core; what came of them, and the failures by seed.
+fn play_all(seeds: u64) -> (Tally, BTreeMap<u64, String>) {
     let next = AtomicU64::new(0);
+    let tally = Mutex::new(Tally::default());
     let failures = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
@@ -1477,14 +1658,14 @@ fn play_all(seeds: u64, seen: impl Fn(String, Duration, u64) + Sync) -> BTreeMap
                         break;
                     }
                     match run(seed) {
-                        Ok((kind, took, polls)) => seen(kind, took, polls),
+                        Ok(run) => tally.lock().unwrap().add(run),
                         Err(why) => drop(failures.lock().unwrap().insert(seed, why)),
                     }
                 }
             });
         }
     });
-    failures.into_inner().unwrap()
+    (tally.into_inner().unwrap(), failures.into_inner().unwrap())
 }
 
 /// Ends that there are, and of how many runs at least one is such.
@@ -1507,6 +1688,37 @@ const ENDS: [(&str, u64); 16] = [
     ("cancelled", 50),
 ];
 
+/// What so many runs at least have to go through.
+const FEWEST_TRIALS: u64 = 5;
+const TRIALS: [&str; 26] = [
+    "five refusals in a row that tell when to come back",
+    "five refusals in a row that do not tell",
+    "a slow answer",
+    "no answer within `request-timeout`",
+    "no answer ever",
+    "an outage that passed",
+    "a session that was renewed",
+    "a session that was refused",
+    "a token that ran out",
+    "a sign-in that failed",
+    "a full copy that began anew",
+    "an offset that grew",
+    "a negative offset",
+    "fields that are missing",
+    "a status that outlived failures",
+    "a status that was not to be had",
+    "several tasks",
+    "a list of tasks",
+    "a clock set back behind the start",
+    "a clock set forward",
+    "a signal while nothing is under way",
+    "a signal while stats are under way",
+    "a signal while a status is under way",
+    "a signal while signing in",
+    "a signal while listing",
+    "a deadline while a request is under way",
+];
+
 #[test]
 fn whole_waits_end_as_the_world_s_script_implies() {
     if let Some(seed) = number("DCS_SIM_SEED") {
@@ -1520,24 +1732,20 @@ fn whole_waits_end_as_the_world_s_script_implies() {
         return;
     }
     let runs = number("DCS_SIM_RUNS").unwrap_or(RUNS);
-    let seen = Mutex::new((BTreeMap::<String, u64>::new(), Duration::ZERO, 0));
-    let failures = play_all(runs, |kind, took, polls| {
-        let mut seen = seen.lock().unwrap();
-        *seen.0.entry(kind).or_default() += 1;
-        seen.1 += took;
-        seen.2 += polls;
-    });
+    let (tally, failures) = play_all(runs);
     if let Some((seed, why)) = failures.first_key_value() {
         let line = |(seed, why): (&u64, &String)| format!("seed {seed}: {}\n", why.lines().next().unwrap_or_default());
         let all: String = failures.iter().map(line).collect();
         panic!("{all}DCS_SIM_SEED={seed} plays the first of them again, until it fails; this time:\n{why}");
     }
-    let (kinds, time, polls) = seen.into_inner().unwrap();
-    let days = time.as_secs() / 86_400;
-    println!("{runs} simulated waits, {days} days, {polls} polls; ends: {kinds:#?}");
-    assert_eq!(kinds.values().sum::<u64>(), runs);
-    for (kind, of) in ENDS {
-        let number = kinds.get(kind).copied().unwrap_or_default();
-        assert!(number * of >= runs || runs < RUNS, "only {number} of {runs} end as {kind}");
+    println!("{} simulated waits, {} days: {tally:#?}", tally.runs, tally.time.as_secs() / 86_400);
+    assert_eq!(tally.runs, runs);
+    for (end, of) in ENDS {
+        let number = tally.ends.get(end).copied().unwrap_or_default();
+        assert!(number * of >= runs || runs < RUNS, "only {number} of {runs} end as {end}");
+    }
+    for trial in TRIALS {
+        let number = tally.trials.get(trial).copied().unwrap_or_default();
+        assert!(number >= FEWEST_TRIALS || runs < RUNS, "only {number} of {runs} went through {trial}");
     }
 }
