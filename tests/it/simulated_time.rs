@@ -1127,8 +1127,13 @@ impl Run {
         let rules = &self.world.script.rules;
         let last_look = rules.deadline.saturating_sub(rules.request_timeout);
         let mut wanted = vec![story.began];
+        let mut slowest = Duration::ZERO;
         for look in &story.looks {
+            slowest = slowest.max(look.ended - look.began).min(rules.request_timeout);
             let (now, Some(next)) = (look.ended, look.next) else { continue };
+            // A look whose answer could not count is none.
+            let counts = next + slowest <= rules.deadline || next == rules.deadline;
+            ensure!(counts, "a look at {next:?} is too late for an answer that takes {slowest:?}");
             let failed = match (&look.stats, &look.status) {
                 (Err(class), _) => Some(*class),
                 (Ok(_), Err(class)) if rules.status_check == StatusCheck::Require => Some(*class),
