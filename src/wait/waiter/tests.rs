@@ -418,3 +418,68 @@ proptest! {
         }
     }
 }
+
+/// A wait for `in-sync` that has read the status `FULLMIGRATING`.
+fn with_a_status(status_check: StatusCheck) -> Waiter {
+    let mut waiter = Waiter::new(Rules { status_check, ..rules(Goal::InSync) }, secs(0));
+    assert!(matches!(waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)), Step::StatusNow));
+    waiter.handle_status(secs(0), status("FULLMIGRATING"));
+    waiter
+}
+
+#[test]
+fn a_status_that_was_read_outlives_failures_of_its_endpoint_while_nothing_has_changed() {
+    for (is_migrating, holds) in [(true, true), (false, false)] {
+        let mut waiter = with_a_status(StatusCheck::Auto);
+        for (n, failed) in [(1, 1), (2, 2), (3, 2)] {
+            let now = secs(10 * n);
+            assert!(matches!(waiter.handle_stats(now, now, stats(is_migrating, 0, 100.0)), Step::StatusNow));
+            waiter.handle_status(now, Err(outage()));
+            assert_eq!(waiter.failed_polls(), failed, "failure {n}, is_migrating {is_migrating}");
+        }
+        assert_eq!(waiter.detail().is_some(), holds);
+        assert_eq!(waiter.is_status_unavailable(), !holds);
+    }
+}
+
+#[test]
+fn what_the_status_endpoint_says_of_the_task_or_the_session_is_a_failed_poll() {
+    let ask = |waiter: &mut Waiter, now: u64, class| {
+        waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
+        waiter.handle_status(secs(now), Err(error(class)))
+    };
+    let mut waiter = with_a_status(StatusCheck::Auto);
+    assert_eq!(next_look(&ask(&mut waiter, 10, Class::Unauthenticated), 10), secs(0));
+    assert!(matches!(outcome(ask(&mut waiter, 10, Class::Unauthenticated)), Outcome::Denied(_)));
+    let mut waiter = with_a_status(StatusCheck::Auto);
+    ask(&mut waiter, 10, Class::UnknownTask);
+    ask(&mut waiter, 20, Class::UnknownTask);
+    let ended = outcome(ask(&mut waiter, 30, Class::UnknownTask));
+    assert!(matches!(ended, Outcome::Failed(Failure::TaskDeleted)));
+}
+
+#[test]
+fn a_status_is_told_when_it_is_another_one_and_every_poll_is_counted() {
+    let mut waiter = with_a_status(StatusCheck::Auto);
+    for (now, word) in [(10, "FULLMIGRATING"), (20, "MIGRATION"), (30, "MIGRATION")] {
+        waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
+        waiter.handle_status(secs(now), status(word));
+    }
+    let told = |note: Note| if let Note::Status(status) = note { Some(status.word().to_owned()) } else { None };
+    let told: Vec<String> = waiter.take_notes().into_iter().filter_map(told).collect();
+    assert_eq!(told, ["FULLMIGRATING", "MIGRATION"]);
+    assert_eq!((waiter.polls(), waiter.failed_polls()), (4, 0));
+}
+
+#[test]
+fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
+    let mut waiter = Waiter::new(Rules { deadline: secs(10), ..rules(Goal::Completed) }, secs(0));
+    // The slowest answer took 4 s, and twice that is more than half of the time.
+    assert_eq!(next_look(&waiter.handle_stats(secs(0), secs(4), stats(true, 1, 100.0)), 4), secs(1));
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    let last = secs(3600) - Duration::from_millis(300);
+    match waiter.handle_stats(last, last, stats(true, 1, 100.0)) {
+        Step::StatsAt(at) => assert_eq!(at, secs(3600)),
+        other @ (Step::StatusNow | Step::Done(_)) => panic!("{other:?}"),
+    }
+}
