@@ -429,12 +429,12 @@ fn with_a_status(status_check: StatusCheck) -> Waiter {
 
 #[test]
 fn a_status_that_was_read_outlives_failures_of_its_endpoint_while_nothing_has_changed() {
-    for (is_migrating, holds) in [(true, true), (false, false)] {
+    for (is_migrating, holds, class) in [(true, true, BUSY), (false, false, BUSY), (true, true, Class::Rejected)] {
         let mut waiter = with_a_status(StatusCheck::Auto);
         for (n, failed) in [(1, 1), (2, 2), (3, 2)] {
             let now = secs(10 * n);
             assert!(matches!(waiter.handle_stats(now, now, stats(is_migrating, 0, 100.0)), Step::StatusNow));
-            waiter.handle_status(now, Err(outage()));
+            waiter.handle_status(now, Err(error(class)));
             assert_eq!(waiter.failed_polls(), failed, "failure {n}, is_migrating {is_migrating}");
         }
         assert_eq!(waiter.detail().is_some(), holds);
@@ -482,4 +482,21 @@ fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
         Step::StatsAt(at) => assert_eq!(at, secs(3600)),
         other @ (Step::StatusNow | Step::Done(_)) => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn each_reading_more_that_shows_the_goal_is_told_and_so_is_the_first_that_does_not() {
+    let mut waiter = Waiter::new(Rules { stable_polls: 3, ..rules(Goal::InSync) }, secs(0));
+    let mut told = Vec::new();
+    for (now, offset) in [(0, 0), (10, 0), (20, 1), (30, 1), (40, 0)] {
+        waiter.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
+        for note in waiter.take_notes() {
+            if let Note::GoalShows(so_often) = note {
+                told.push((now, so_often, waiter.stable()));
+            } else if matches!(note, Note::GoalLost) {
+                told.push((now, 0, waiter.stable()));
+            }
+        }
+    }
+    assert_eq!(told, [(0, 1, 1), (10, 2, 2), (20, 0, 0), (40, 1, 1)]);
 }
