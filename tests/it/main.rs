@@ -11,6 +11,7 @@
     reason = "a test fails by panicking, has a clock and files of its own, and plays the world around the binary"
 )]
 
+mod corpus;
 mod demo;
 mod ends;
 mod errors;
