@@ -345,7 +345,7 @@ fn with_access_key(cloud: &FakeCloud) -> Sandbox {
         .secret("DCS_SECRET_KEY", SECRET_KEY)
 }
 
-fn with_password(cloud: &FakeCloud) -> Sandbox {
+pub(crate) fn with_password(cloud: &FakeCloud) -> Sandbox {
     Sandbox::waiting_on(cloud)
         .unset("DCS_AUTH_TOKEN")
         .sets(&[("DCS_USERNAME", "ci"), ("DCS_DOMAIN_NAME", "OTC00000000001000000000")])
@@ -354,7 +354,7 @@ fn with_password(cloud: &FakeCloud) -> Sandbox {
         .hide("IssuedToken")
 }
 
-fn with_oidc(cloud: &FakeCloud) -> Sandbox {
+pub(crate) fn with_oidc(cloud: &FakeCloud) -> Sandbox {
     Sandbox::waiting_on(cloud)
         .unset("DCS_AUTH_TOKEN")
         .set("DCS_IDP_ID", "github-actions")
@@ -364,13 +364,13 @@ fn with_oidc(cloud: &FakeCloud) -> Sandbox {
 }
 
 /// A new token, good for a day.
-fn issued(token: &str) -> Answer {
+pub(crate) fn issued(token: &str) -> Answer {
     let body = r#"{"token":{"expires_at":"2099-01-02T00:00:00.000000Z","issued_at":"2099-01-01T00:00:00.000000Z"}}"#;
     json_reply(201, body).with("X-Subject-Token", token)
 }
 
-const LOGIN: &str = "/v3/auth/tokens";
-const EXCHANGE: &str = "/v3.0/OS-AUTH/id-token/tokens";
+pub(crate) const LOGIN: &str = "/v3/auth/tokens";
+pub(crate) const EXCHANGE: &str = "/v3.0/OS-AUTH/id-token/tokens";
 
 /// Sign-ins, and the tokens with which the stats were asked for.
 fn sign_ins(cloud: &FakeCloud) -> (Vec<Request>, Vec<String>) {

@@ -18,6 +18,7 @@ mod errors;
 mod exhaustive;
 mod inputs;
 mod outputs;
+mod signals;
 mod simulated_time;
 mod support;
 mod surface;

@@ -43,6 +43,8 @@ pub(crate) struct Sandbox {
     dir: TempDir,
     variables: BTreeMap<String, OsString>,
     arguments: Vec<OsString>,
+    /// A program and its arguments that runs the binary.
+    wrapper: Vec<OsString>,
     /// What nobody may see.
     secrets: Vec<String>,
 }
@@ -51,8 +53,13 @@ impl Sandbox {
     /// Without inputs; both answers (`GITHUB_OUTPUT` and dotenv) and the summary go to files.
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut sandbox =
-            Self { dir, variables: BTreeMap::new(), arguments: Vec::new(), secrets: vec![REDIS_PASSWORD.to_owned()] };
+        let mut sandbox = Self {
+            dir,
+            variables: BTreeMap::new(),
+            arguments: Vec::new(),
+            wrapper: Vec::new(),
+            secrets: vec![REDIS_PASSWORD.to_owned()],
+        };
         if let Some(path) = std::env::var_os("PATH") {
             sandbox.variables.insert("PATH".to_owned(), path);
         }
@@ -119,6 +126,12 @@ impl Sandbox {
         arguments.iter().fold(self, |sandbox, argument| sandbox.arg(argument))
     }
 
+    /// Runs the binary by way of another program, which gets the binary and its arguments behind its own.
+    pub(crate) fn within(mut self, program: &[&str]) -> Self {
+        self.wrapper = program.iter().map(Into::into).collect();
+        self
+    }
+
     pub(crate) fn on_github(self) -> Self {
         self.set("GITHUB_ACTIONS", "true")
     }
@@ -133,9 +146,18 @@ impl Sandbox {
         self
     }
 
+    /// A pipe that nobody reads, unless the test does.
+    pub(crate) fn pipe(self, name: &str) -> Self {
+        assert!(Command::new("mkfifo").arg(self.path(name)).status().unwrap().success());
+        self
+    }
+
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(BINARY);
-        command.env_clear().envs(&self.variables).args(&self.arguments).current_dir(self.dir.path());
+        let mut words = self.wrapper.clone();
+        words.push(BINARY.into());
+        words.extend_from_slice(&self.arguments);
+        let mut command = Command::new(&words[0]);
+        command.env_clear().envs(&self.variables).args(&words[1..]).current_dir(self.dir.path());
         command.stdin(Stdio::null());
         command
     }
@@ -151,6 +173,11 @@ impl Sandbox {
         let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
         Running { sandbox: self, child, stdout, stderr, started: Instant::now() }
     }
+}
+
+/// Sends a signal to any process, if it is still there.
+pub(crate) fn signal(pid: u32, name: &str) -> bool {
+    Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap().success()
 }
 
 fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
@@ -183,8 +210,12 @@ impl Running {
 
     /// Sends a signal, by its name without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
-        assert!(status.success());
+        assert!(signal(self.pid(), name));
+    }
+
+    /// Ends the process at once, without giving it a say.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
     }
 
     pub(crate) fn end(mut self) -> Run {
