@@ -16,6 +16,7 @@ mod demo;
 mod ends;
 mod errors;
 mod exhaustive;
+mod faults;
 mod inputs;
 mod outputs;
 mod signals;

@@ -1,6 +1,7 @@
 //! A cloud that says what it is told to, over real sockets: scripted answers and scripted faults.
 
 use super::TASK;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,12 +18,16 @@ pub(crate) enum Answer {
     Raw(Vec<u8>),
     /// The connection is reset.
     Reset,
+    /// The same, after these bytes.
+    ResetAfter(Vec<u8>),
     /// Nothing at all, for as long as the client stays.
     Hang,
     /// 200, and then a body of a byte now and then.
     Drip,
     /// 200, and then a body that does not end.
     Flood,
+    /// These bytes, and then a piece so often, with a pause of milliseconds behind each; then the connection is closed.
+    Pieces { start: Vec<u8>, piece: Vec<u8>, count: usize, pause: u64 },
     /// The same, so much later.
     Late(Duration, Box<Self>),
 }
@@ -109,6 +114,10 @@ struct State {
     /// By method and path; `*` stands for any project and task.
     scripts: BTreeMap<String, Script>,
     requests: Vec<Request>,
+    /// Connections that somebody made.
+    connections: usize,
+    /// Most bytes that were sent as one answer; what the client did not want to read is not among them.
+    sent: usize,
     closed: bool,
 }
 
@@ -132,27 +141,41 @@ fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
 pub(crate) struct FakeCloud {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    is_tls: bool,
 }
 
 impl FakeCloud {
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), None).unwrap()
+    }
+
+    /// At an address of one's choice, with TLS where there is something to show for it.
+    pub(crate) fn start_at(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let (address, is_tls) = (listener.local_addr()?, tls.is_some());
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                if locked(&shared).closed {
-                    return;
+                {
+                    let mut state = locked(&shared);
+                    if state.closed {
+                        return;
+                    }
+                    state.connections += 1;
                 }
-                let (Ok(stream), shared) = (stream, Arc::clone(&shared)) else { continue };
+                let (Ok(stream), shared, tls) = (stream, Arc::clone(&shared), tls.clone()) else { continue };
                 thread::spawn(move || {
                     // A client that goes away in the middle is part of many tests.
-                    let _ = converse(stream, &shared);
+                    let _ = match tls.map(ServerConnection::new) {
+                        Some(Ok(session)) => converse(StreamOwned::new(session, stream), &shared),
+                        Some(Err(error)) => panic!("{error}"),
+                        None => converse(stream, &shared),
+                    };
                 });
             }
         });
-        Self { address, state }
+        Ok(Self { address, state, is_tls })
     }
 
     /// Answers to requests for the stats of any task.
@@ -186,7 +209,7 @@ impl FakeCloud {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http{}://{}", if self.is_tls { "s" } else { "" }, self.address)
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -199,6 +222,15 @@ impl FakeCloud {
 
     pub(crate) fn count(&self, kind: Kind) -> usize {
         self.requests().iter().filter(|request| request.kind == kind).count()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        locked(&self.state).connections
+    }
+
+    /// Most bytes that were sent as one answer.
+    pub(crate) fn sent(&self) -> usize {
+        locked(&self.state).sent
     }
 
     /// Waits until so many requests have come.
@@ -219,7 +251,7 @@ impl Drop for FakeCloud {
 }
 
 /// One connection, one request.
-fn converse(mut stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
+fn converse(mut stream: impl Read + Write, state: &Mutex<State>) -> io::Result<()> {
     // The last byte of the head stays unread, so that closing now resets the connection.
     let mut head = Vec::new();
     let mut byte = [0];
@@ -246,14 +278,42 @@ fn converse(mut stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
     let (kind, keys) = route(&method, &target);
     let mut request = Request { kind, method, target, headers, body: String::new(), at: Instant::now() };
     let answer = locked(state).next(&keys);
-    let resets = matches!(&answer, Answer::Reset);
+    let resets = matches!(&answer, Answer::Reset | Answer::ResetAfter(_));
     if !resets {
         let mut rest = vec![0; 1 + length];
         stream.read_exact(&mut rest)?;
         request.body = String::from_utf8_lossy(&rest[1..]).into_owned();
     }
     locked(state).requests.push(request);
-    give(&mut stream, answer)
+    let mut counted = Counted { stream: &mut stream, state, sent: 0 };
+    give(&mut counted, answer)
+}
+
+/// Counts what goes out.
+struct Counted<'a, S> {
+    stream: &'a mut S,
+    state: &'a Mutex<State>,
+    sent: usize,
+}
+
+impl<S: Read> Read for Counted<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl<S: Write> Write for Counted<'_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(bytes)?;
+        self.sent += written;
+        let mut state = locked(self.state);
+        state.sent = state.sent.max(self.sent);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 /// Kind of a request, and the names of scripts for it, the most special first.
@@ -275,7 +335,7 @@ fn route(method: &str, target: &str) -> (Kind, Vec<String>) {
     }
 }
 
-fn give(stream: &mut TcpStream, answer: Answer) -> io::Result<()> {
+fn give<S: Read + Write>(stream: &mut S, answer: Answer) -> io::Result<()> {
     match answer {
         Answer::Reply { status, headers, body } => {
             let mut head =
@@ -286,10 +346,21 @@ fn give(stream: &mut TcpStream, answer: Answer) -> io::Result<()> {
             head.push_str("\r\n");
             let mut bytes = head.into_bytes();
             bytes.extend(body);
-            stream.write_all(&bytes)
+            stream.write_all(&bytes)?;
+            stream.flush()
         }
-        Answer::Raw(bytes) => stream.write_all(&bytes),
+        Answer::Raw(bytes) | Answer::ResetAfter(bytes) => stream.write_all(&bytes),
         Answer::Reset => Ok(()),
+        Answer::Pieces { start, piece, count, pause } => {
+            stream.write_all(&start)?;
+            for _ in 0..count {
+                stream.write_all(&piece)?;
+                if pause > 0 {
+                    thread::sleep(Duration::from_millis(pause));
+                }
+            }
+            Ok(())
+        }
         Answer::Hang => stream.read(&mut [0]).map(drop),
         Answer::Drip => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")?;
