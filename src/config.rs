@@ -541,7 +541,8 @@ impl Reader<'_> {
                     return alone.then_some(Some(Tasks::AllRunning)).ok_or("`all-running` stands alone".to_owned());
                 }
                 let Some(task) = TaskId::parse(piece) else {
-                    return Err(format!("`{}` is no task id; accepted: a UUID or 32 hex digits", escape::line(piece)));
+                    let piece = escape::line(&without_password(piece));
+                    return Err(format!("`{piece}` is no task id; accepted: a UUID or 32 hex digits"));
                 };
                 if !tasks.iter().any(|other| task.is_same(other)) {
                     tasks.push(task);
@@ -831,7 +832,7 @@ fn parse_reports(text: &str) -> Result<Vec<ReportFile>, String> {
             Some("xml") => ReportFormat::Junit,
             Some("md") => ReportFormat::Markdown,
             _ => {
-                let piece = escape::line(piece);
+                let piece = escape::line(&without_password(piece));
                 return Err(format!("`{piece}` has none of the endings `.json`, `.html`, `.xml` (JUnit) and `.md`"));
             }
         };

@@ -61,6 +61,8 @@ fn expected(body: &[u8]) -> Option<Reading> {
         Some(match fields.one(name)? {
             Value::Null => None,
             Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+            // Minus zero is a number with a decimal point to the parser.
+            Value::Number(number) if number.as_f64() == Some(0.0) => Some("0".to_owned()),
             Value::Number(number) => Some(number.to_string()),
             Value::Bool(_) if name != "is_migrating" => return None,
             Value::Bool(is) => Some(is.to_string()),
@@ -104,7 +106,13 @@ fn expected(body: &[u8]) -> Option<Reading> {
 /// the same JSON on one harmless line.
 pub fn reading(body: &[u8]) {
     match (wire::reading(body), expected(body)) {
-        (Ok(reading), Some(expected)) => {
+        (Ok(reading), Some(mut expected)) => {
+            // What is written as less than 100 and read as 100 by rounding is no finished copy.
+            let almost = Some(100.0_f64.next_down());
+            if reading.full_migration_progress == almost && expected.full_migration_progress == Some(100.0) {
+                assert!(String::from_utf8_lossy(body).contains('9'));
+                expected.full_migration_progress = almost;
+            }
             assert_eq!(reading, expected);
             if reading.full_copy() == FullCopy::Done {
                 assert_eq!(reading.full_migration_progress, Some(100.0));
