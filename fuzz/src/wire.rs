@@ -62,7 +62,7 @@ fn expected(body: &[u8]) -> Option<Reading> {
             Value::Null => None,
             Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
             // Minus zero is a number with a decimal point to the parser.
-            Value::Number(number) if number.as_f64() == Some(0.0) => Some("0".to_owned()),
+            Value::Number(number) if number.to_string() == "-0.0" => Some("0".to_owned()),
             Value::Number(number) => Some(number.to_string()),
             Value::Bool(_) if name != "is_migrating" => return None,
             Value::Bool(is) => Some(is.to_string()),
