@@ -204,7 +204,11 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
     }) else {
         return;
     };
-    let shown = escape::line(&bad);
+    // `NAME=VALUE` was meant for the environment, and the value may be a secret.
+    let shown = match bad.split_once('=') {
+        Some((name, _)) => format!("{}=***", escape::line(name)),
+        None => escape::line(&super::without_password(&bad)),
+    };
     let name = bad.trim_start_matches('-');
     let text = match (Input::named(name), error.kind()) {
         (Some(input), ErrorKind::UnknownArgument) if input.is_secret() => {

@@ -127,3 +127,66 @@ fn a_secret_shows_in_no_problem_and_no_debug() {
     let config = resolve_with(&[("DCS_AUTH_TOKEN", "hunter2")]).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn an_argument_that_is_no_flag_does_not_show_its_value() {
+    for argument in ["DCS_AUTH_TOKEN=MYSECRET", "--auth-token=MYSECRET", "https://user:MYSECRET@host", "--x=MYSECRET"] {
+        let mut problems = Problems::default();
+        cli::parse(&[argument.into()], &mut problems);
+        let text = problems.to_string();
+        assert!(!text.is_empty() && !text.contains("MYSECRET"), "{text}");
+    }
+}
+
+#[test]
+fn what_no_header_can_carry_is_a_wrong_input_and_is_not_shown() {
+    for (name, value) in
+        [("DCS_AUTH_TOKEN", "MYSEC RET"), ("DCS_AUTH_TOKEN", "MYSEC\nRET"), ("DCS_AUTH_TOKEN", "MYSECRÉT")]
+    {
+        let error = resolve_with(&[(name, value)]).unwrap_err();
+        assert!(error.contains("`auth-token`") && error.contains("not ASCII") && !error.contains("MYSEC"), "{error}");
+    }
+}
+
+#[test]
+fn the_same_task_in_another_spelling_is_one_task() {
+    let both = "31c6fd2b-2893-430b-90ff-d1adb8060585,31C6FD2B2893430B90FFD1ADB8060585";
+    let config = resolve_with(&[("DCS_TASK_ID", both)]).unwrap();
+    assert!(matches!(config.plan.tasks, Tasks::Named(tasks) if tasks.len() == 1));
+}
+
+#[test]
+fn a_password_keeps_its_spaces_and_loses_its_line_end() {
+    use secrecy::ExposeSecret;
+    let user = [
+        ("OS_USERNAME", "u"),
+        ("OS_USER_DOMAIN_NAME", "d"),
+        ("OS_PASSWORD", " pass word \r\n"),
+        ("DCS_AUTH_TOKEN", " "),
+    ];
+    let config = resolve_with(&user).unwrap();
+    assert!(
+        matches!(config.credentials, Credentials::Password(user) if user.password.expose_secret() == " pass word ")
+    );
+}
+
+#[test]
+fn a_cloud_that_is_not_there_only_matters_where_something_is_missing() {
+    let config = resolve_with(&[("OS_CLOUD", "otc"), ("OS_CLIENT_CONFIG_FILE", "/no/such/clouds.yaml")]).unwrap();
+    assert!(config.remarks.iter().any(|remark| remark.starts_with("OS_CLOUD")));
+    let error = resolve_with(&[("OS_CLOUD", "otc"), ("DCS_AUTH_TOKEN", "")]).unwrap_err();
+    assert!(error.contains("`OS_CLOUD`"), "{error}");
+}
+
+#[test]
+fn what_is_set_for_this_wait_wins_over_clouds_yaml() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("clouds.yaml");
+    std::fs::write(&path, "clouds:\n  otc:\n    auth:\n      token: from-the-file\n      security_token: another\n")
+        .unwrap();
+    let file = [("OS_CLOUD", "otc"), ("OS_CLIENT_CONFIG_FILE", path.to_str().unwrap()), ("DCS_AUTH_TOKEN", "")];
+    assert!(matches!(resolve_with(&file).unwrap().credentials, Credentials::Token(_)));
+    let keys = [("DCS_ACCESS_KEY", "ak"), ("DCS_SECRET_KEY", "sk")];
+    let config = resolve_with(&[&file[..], &keys].concat()).unwrap();
+    assert!(matches!(config.credentials, Credentials::AccessKey(AccessKey { security_token: None, .. })));
+}
