@@ -155,8 +155,6 @@ fn boolean(field: &str, value: Option<&Value>) -> Result<Option<bool>, Malformed
 
 fn integer(field: &str, value: Option<&Value>) -> Result<Option<i64>, Malformed> {
     number(field, value, "a whole number", |text| {
-        // A JSON number that is zero and negative is printed with a decimal point.
-        let text = if text == "-0.0" { "0" } else { text };
         let digits = text.strip_prefix('-').unwrap_or(text);
         (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
     })
@@ -182,7 +180,11 @@ fn number<T>(
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => return Ok(None),
         Some(Value::String(text)) => text.trim().to_owned(),
-        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Number(number)) => match number.to_string().as_str() {
+            // Minus zero, which the parser takes for a fraction.
+            "-0.0" => "0".to_owned(),
+            text => text.to_owned(),
+        },
         Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
             return Err(Malformed(format!("`{field}` is not {wanted}")));
         }
@@ -224,6 +226,7 @@ mod tests {
         for (body, field) in [
             (r#"{"offset":"x"}"#, "offset"),
             (r#"{"offset":0.5}"#, "offset"),
+            (r#"{"offset":"-0.0"}"#, "offset"),
             (r#"{"offset":"0%"}"#, "offset"),
             (r#"{"offset":1e400}"#, "JSON"),
             (r#"{"offset":"1e2"}"#, "offset"),

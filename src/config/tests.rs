@@ -179,6 +179,7 @@ fn a_cloud_that_is_not_there_only_matters_where_something_is_missing() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "prepares a file")]
 fn what_is_set_for_this_wait_wins_over_clouds_yaml() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("clouds.yaml");
