@@ -456,3 +456,97 @@ impl Observer for Console {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Page, Stats};
+    use crate::condition::{Condition, Goal};
+    use crate::config::{self, Environment, Problems, cli::Flags};
+    use crate::migration::{Detail, Reading, Status};
+    use crate::wait::{self, Cloud, Outcome, Pace, Plan, StatusCheck};
+
+    const HOUR: f64 = 3600.0;
+
+    /// Three hours of copying, then three of draining, with a burst of writes every quarter of an hour and an outage now
+    /// and then.
+    struct Slow(Clock);
+
+    impl Cloud for Slow {
+        fn needs_sign_in(&self) -> bool {
+            false
+        }
+        async fn sign_in(&self) -> Result<Option<SignedIn>, ApiError> {
+            Ok(None)
+        }
+        async fn stats(&self, _: &TaskId) -> Result<Stats, ApiError> {
+            let at = self.0.elapsed().as_secs_f64();
+            if at % 5000.0 > 4900.0 {
+                return Err(ApiError::transient("HTTP 503"));
+            }
+            let percent = (at / (3.0 * HOUR) * 100.0).min(100.0);
+            let burst = if at % 900.0 < 60.0 && at < 5.9 * HOUR { 50_000.0 } else { 0.0 };
+            let offset = (percent >= 100.0).then_some(((6.0 * HOUR - at).max(0.0) * 900.0 + burst) as i64);
+            let reading = Reading {
+                is_migrating: Some(true),
+                offset,
+                full_migration_progress: Some(percent),
+                ..Reading::default()
+            };
+            Ok(Stats { reading, raw: String::new() })
+        }
+        async fn detail(&self, _: &TaskId) -> Result<Detail, ApiError> {
+            let word = if self.0.elapsed().as_secs_f64() < 3.0 * HOUR { "FULLMIGRATING" } else { "INCRMIGEATING" };
+            Ok(Detail { status: Status::parse(word), task_status: None, migration_method: None })
+        }
+        async fn list(&self, _: usize) -> Result<Page, ApiError> {
+            Err(ApiError::transient("nobody asks"))
+        }
+    }
+
+    /// Counts the lines that the console makes of what it is told.
+    struct Counting(Console, usize);
+
+    impl Observer for Counting {
+        fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
+            let said_at = |console: &Console| console.said.get(&task.id).map(|said| said.at);
+            let before = said_at(&self.0);
+            self.0.looked(now, task, notes, next);
+            self.1 += usize::from(said_at(&self.0) != before);
+            self.1 += notes.iter().filter(|note| !matches!(weight(note), Weight::Minor)).count();
+        }
+        fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
+        fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {}
+        fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
+        fn renewal_failed(&mut self, _: Duration, _: &ApiError) {}
+        fn ended(&mut self, _: Duration, _: &TaskWait) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn six_hours_are_told_in_less_than_a_hundred_lines() {
+        let clock = Clock::start();
+        let output = config::resolve(&Environment::default(), Flags::new(), Problems::default()).0;
+        let rules = Rules {
+            condition: Condition { goal: Goal::InSync, max_offset: 0 },
+            stable_polls: 3,
+            status_check: StatusCheck::Auto,
+            pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(30), multiplier: 1.5 },
+            max_outage: Duration::from_secs(600),
+            stall_timeout: None,
+            request_timeout: Duration::from_secs(10),
+            deadline: Duration::from_secs(7 * 3600),
+        };
+        let mut console = Console::start(Lines::start(), &output, clock);
+        console.rules = Some(rules.clone());
+        let task = TaskId::parse("31c6fd2b2893430b90ffd1adb8060585").unwrap();
+        let tasks = Tasks::Named(vec![task]);
+        let plan = Plan { tasks, rules, requests_per_second: 4.0, fail_fast: true };
+        let (_keep, mut interrupts) = tokio::sync::mpsc::unbounded_channel();
+        let mut counting = Counting(console, 0);
+        let (outcome, _) = wait::wait(Arc::new(Slow(clock)), plan, clock, &mut interrupts, &mut counting).await;
+        assert!(matches!(outcome, Outcome::Ready), "{outcome:?}");
+        assert!(clock.elapsed().as_secs_f64() >= 6.0 * HOUR);
+        // With the head and the verdict, of which there are ten at most.
+        assert!((40..90).contains(&counting.1), "{} lines", counting.1);
+    }
+}
