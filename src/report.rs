@@ -148,6 +148,11 @@ impl Report {
         self.outcome.as_ref().map(exit_code::of)
     }
 
+    /// The largest offset that still counts as in sync.
+    pub fn max_offset(&self) -> i64 {
+        self.rules.as_ref().map_or(0, |rules| rules.condition.max_offset)
+    }
+
     /// Polls over all tasks.
     pub fn polls(&self) -> u64 {
         self.tasks.iter().map(|task| task.polls).sum()

@@ -344,8 +344,9 @@ impl<C: Cloud> Fleet<C> {
     fn send_what_is_due(&mut self) {
         let now = self.clock.elapsed();
         while self.due_at().is_some_and(|at| at <= now) && !self.is_held_back(now) && self.budget.free_at() <= now {
-            let is_sent = if self.wants_sign_in(now) { self.send_sign_in(now) } else { self.send_look(now) };
-            if !is_sent {
+            if self.wants_sign_in(now) {
+                self.send_sign_in(now);
+            } else if !self.send_look(now) {
                 return;
             }
             self.budget.try_take(now);
@@ -358,11 +359,10 @@ impl<C: Cloud> Fleet<C> {
         !self.sign_in.is_under_way && (self.cloud.needs_sign_in() || (renews && self.cloud.should_renew()))
     }
 
-    fn send_sign_in(&mut self, now: Duration) -> bool {
+    fn send_sign_in(&mut self, now: Duration) {
         self.sign_in.is_under_way = true;
         let cloud = Arc::clone(&self.cloud);
         self.send(now, async move { What::SignedIn(cloud.sign_in().await) });
-        true
     }
 
     /// Sends the request whose turn it is; `false` where there is none.
@@ -498,7 +498,7 @@ impl<C: Cloud> Fleet<C> {
         }
         if session < self.sign_in.sessions {
             // A late answer: there is a new session already.
-            return ApiError { class: Class::Transient { retry_after: None }, ..error };
+            return error.into_transient();
         }
         if self.sign_in.refused.replace(session) != Some(session) {
             self.sign_in.refusals += 1;

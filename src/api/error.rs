@@ -52,6 +52,11 @@ impl ApiError {
         Self { class: Class::Transient { retry_after: None }, message: message.into(), advice: None }
     }
 
+    /// The same trouble, as one worth a new try.
+    pub fn into_transient(self) -> Self {
+        Self { class: Class::Transient { retry_after: None }, ..self }
+    }
+
     /// Whether asking again may help.
     pub fn is_transient(&self) -> bool {
         match self.class {

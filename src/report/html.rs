@@ -403,7 +403,7 @@ const BELOW: f64 = 48.0;
 
 impl<'a> Drawing<'a> {
     fn new(report: &'a Report, task: &'a TaskReport, course: &'a Course, room: Room) -> Self {
-        let max_offset = report.rules.as_ref().map_or(0, |rules| rules.condition.max_offset);
+        let max_offset = report.max_offset();
         let scaled = || course.offsets.iter().flatten().map(|&(_, offset)| chart::scaled(offset));
         let top = scaled().chain([chart::scaled(max_offset), 1.0]).fold(0.0, f64::max).ceil();
         let bottom = scaled().fold(0.0, f64::min).floor();

@@ -144,15 +144,11 @@ fn blocks(course: &Course, report: &Report, task: &TaskReport) -> String {
     }
     if !course.offsets.is_empty() {
         let last = words::known(reading.and_then(|reading| reading.offset));
-        let _ = writeln!(lines, "offset     {}  {last}", chart::offset_sparkline(course, max_offset(report), BLOCKS));
+        let _ = writeln!(lines, "offset     {}  {last}", chart::offset_sparkline(course, report.max_offset(), BLOCKS));
     }
     let end = words::duration(course.until);
     let _ = writeln!(lines, "           0s{end:>width$}", width = BLOCKS - 2);
     lines
-}
-
-fn max_offset(report: &Report) -> i64 {
-    report.rules.as_ref().map_or(0, |rules| rules.condition.max_offset)
 }
 
 /// A chart in the words that every Mermaid since 10.6 reads. Its numbers and names are ours: no foreign text is in it.
@@ -212,7 +208,7 @@ fn offset_chart(course: &Course, report: &Report) -> Option<String> {
     }
     let x_axis = Axis::new(from, until, MOMENTS);
     let line = x_axis.sample(&chart::scaled_points(stretch), chart::farther);
-    let limit = chart::scaled(max_offset(report));
+    let limit = chart::scaled(report.max_offset());
     let top = line.iter().copied().fold(limit, f64::max).ceil().max(1.0);
     let bottom = line.iter().copied().fold(0.0, f64::min).floor();
     let mut lines = vec![line];
@@ -280,7 +276,7 @@ fn fleet(text: &mut String, report: &Report) {
         let blocks = if course.offsets.is_empty() {
             String::new()
         } else {
-            chart::offset_sparkline(&course, max_offset(report), CELL_BLOCKS)
+            chart::offset_sparkline(&course, report.max_offset(), CELL_BLOCKS)
         };
         row(
             text,

@@ -229,12 +229,11 @@ impl Waiter {
             Err(error) => error,
         };
         self.status_failures = self.status_failures.saturating_add(1);
-        let as_transient = |error: ApiError| ApiError { class: Class::Transient { retry_after: None }, ..error };
         match (error.class, self.rules.status_check) {
             // Whether the task is still known, and whether the credential is still good, is no matter of this endpoint alone.
             (Class::UnknownTask | Class::Unauthenticated | Class::Denied, _) => self.fail_poll(now, error),
             // The stats of the same task answer, so neither endpoint, region nor project can be wrong.
-            (Class::Rejected, StatusCheck::Require) => self.fail_poll(now, as_transient(error)),
+            (Class::Rejected, StatusCheck::Require) => self.fail_poll(now, error.into_transient()),
             (Class::Forbidden | Class::Transient { .. } | Class::Throttled { .. }, StatusCheck::Require) => {
                 self.fail_poll(now, error)
             }
@@ -248,7 +247,7 @@ impl Waiter {
             ) => {
                 // A status that was read before is not forgotten because of one failure: the endpoint may be back at once.
                 if self.detail.is_some() && self.status_failures < ANSWERS_TO_BELIEVE {
-                    self.fail_poll(now, as_transient(error))
+                    self.fail_poll(now, error.into_transient())
                 } else {
                     self.go_on_without_status(now, stats, error)
                 }
@@ -533,7 +532,7 @@ impl Waiter {
 
     /// Whether the status could not be read when it was last asked for.
     pub fn is_status_unavailable(&self) -> bool {
-        (self.status_unavailable || self.status_forbidden) && self.detail.is_none()
+        self.status_unavailable && self.detail.is_none()
     }
 
     /// Consecutive readings that show the goal.

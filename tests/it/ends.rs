@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What a noisy machine may add to the contract's own bounds.
-const NOISE: Duration = Duration::from_secs(5);
+pub(crate) const NOISE: Duration = Duration::from_secs(5);
 
 fn copying(percent: u32) -> Answer {
     json_reply(200, &format!(r#"{{"is_migrating":true,"full_migration_progress":{percent},"source_dbsize":10}}"#))
@@ -220,7 +220,8 @@ fn a_deadline_can_be_too_short_for_anything() {
 // ---------------------------------------------------------------------------------------------------------- signals
 
 /// Ends by that exit code, in time and with everything written.
-fn cancelled(running: Running, code: i32, since: Instant) -> Run {
+#[track_caller]
+pub(crate) fn cancelled(running: Running, code: i32, since: Instant) -> Run {
     let run = running.end();
     let took = since.elapsed();
     run.ended("cancelled", code);

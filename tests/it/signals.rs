@@ -1,6 +1,7 @@
 //! Signals at every stage, kills at any moment, and disks that have no room: whatever the machine does to the process,
 //! its answer is written or was never promised.
 
+use crate::ends::{NOISE, cancelled};
 use crate::errors::{EXCHANGE, LOGIN, issued, with_oidc, with_password};
 use crate::support::sandbox::{BOUND, signal};
 use crate::support::{Answer, FakeCloud, Run, Running, Sandbox, each, formats, json_reply, refusal, status};
@@ -10,9 +11,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// What a noisy machine may add to the contract's own bounds.
-const NOISE: Duration = Duration::from_secs(5);
 
 fn following(offset: i64) -> Answer {
     json_reply(200, &format!(r#"{{"is_migrating":true,"full_migration_progress":100,"offset":{offset}}}"#))
@@ -40,17 +38,6 @@ fn slow(sandbox: Sandbox) -> Sandbox {
         ("DCS_INITIAL_INTERVAL", "1h"),
         ("DCS_MAX_INTERVAL", "1h"),
     ])
-}
-
-/// Ends by that exit code, in time and with everything written.
-#[track_caller]
-fn cancelled(running: Running, code: i32, since: Instant) -> Run {
-    let run = running.end();
-    let took = since.elapsed();
-    run.ended("cancelled", code);
-    assert!(took < Duration::from_secs(2) + NOISE, "{took:?}");
-    assert!(run.summary.contains("cancelled"), "{}", run.summary);
-    run
 }
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
