@@ -10,7 +10,7 @@ use thiserror::Error;
 use url::Url;
 
 use super::scope::ProjectScope;
-use super::token::under;
+use crate::api::endpoint;
 
 /// The header that names the identity provider to IAM.
 pub const IDP_HEADER: &str = "x-idp-id";
@@ -40,7 +40,7 @@ pub fn body(id_token: &SecretString, scope: &ProjectScope) -> SecretString {
 
 /// Where the exchange goes. `iam` is IAM's base without `/v3`.
 pub fn url(iam: &Url) -> Url {
-    under(iam, &["v3.0", "OS-AUTH", "id-token", "tokens"])
+    endpoint::join(iam, &["v3.0", "OS-AUTH", "id-token", "tokens"])
 }
 
 /// Where GitHub hands out the OIDC token: `request_url` is `ACTIONS_ID_TOKEN_REQUEST_URL`, which has a query already.

@@ -5,7 +5,7 @@ use serde_json::json;
 use url::Url;
 
 use super::scope::ProjectScope;
-use super::token::under;
+use crate::api::endpoint;
 
 /// A user of IAM.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub fn body(user: &Password, scope: &ProjectScope) -> SecretString {
 
 /// Where the request goes. `iam` is IAM's base without `/v3`.
 pub fn url(iam: &Url) -> Url {
-    let mut url = under(iam, &["v3", "auth", "tokens"]);
+    let mut url = endpoint::join(iam, &["v3", "auth", "tokens"]);
     // The catalog lists every endpoint of the cloud, and nobody here reads it.
     url.set_query(Some("nocatalog=true"));
     url

@@ -11,6 +11,8 @@ use serde_json::Value;
 use thiserror::Error;
 use url::Url;
 
+use crate::api::endpoint;
+
 /// The header that carries a new token.
 pub const SUBJECT_HEADER: &str = "X-Subject-Token";
 
@@ -86,7 +88,7 @@ pub fn issued(header: Option<&str>, date: Option<SystemTime>, body: &[u8]) -> Re
 
 /// Where a project's id is looked up. `iam` is IAM's base without `/v3`.
 pub fn projects_url(iam: &Url, name: &str) -> Url {
-    let mut url = under(iam, &["v3", "projects"]);
+    let mut url = endpoint::join(iam, &["v3", "projects"]);
     url.query_pairs_mut().append_pair("name", name);
     url
 }
@@ -115,18 +117,6 @@ pub fn only_project(body: &[u8]) -> Result<String, ProjectError> {
 /// Ids end up in paths, so they may not hold what a path understands.
 fn is_id(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-}
-
-/// The address of something below IAM's base, with or without a slash at the base's end.
-pub(super) fn under(iam: &Url, path: &[&str]) -> Url {
-    let mut url = iam.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    // Only an address without a host (`mailto:`) refuses; endpoints have one.
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend(path);
-    }
-    url
 }
 
 #[cfg(test)]
@@ -212,12 +202,5 @@ mod tests {
     fn a_projects_name_is_encoded() {
         let url = projects_url(&Url::parse("https://iam.example.com/").unwrap(), "eu-de_a&b+ü");
         assert_eq!(url.as_str(), "https://iam.example.com/v3/projects?name=eu-de_a%26b%2B%C3%BC");
-    }
-
-    #[test]
-    fn a_base_keeps_its_path_and_loses_the_rest() {
-        let of = |base: &str| under(&Url::parse(base).unwrap(), &["v3", "x"]).to_string();
-        assert_eq!(of("https://h.example.com"), "https://h.example.com/v3/x");
-        assert_eq!(of("https://h.example.com:8443/iam/?a=b#c"), "https://h.example.com:8443/iam/v3/x");
     }
 }
