@@ -43,16 +43,12 @@ impl Budget {
         oldest.map_or(Duration::ZERO, |&oldest| oldest + window)
     }
 
-    /// Takes one request at `now`, or says no.
-    pub fn try_take(&mut self, now: Duration) -> bool {
-        if now < self.free_at() {
-            return false;
-        }
+    /// Counts a request that is sent at `now`, which is not before [`Self::free_at`].
+    pub fn take(&mut self, now: Duration) {
         if self.sent.len() >= self.most.max(1.0) as usize {
             self.sent.pop_front();
         }
         self.sent.push_back(now);
-        true
     }
 
     /// A request that was sent at `asked` was throttled: half of the budget is left. What was sent before the budget was
@@ -77,7 +73,15 @@ mod tests {
     use super::*;
 
     fn sent_within(budget: &mut Budget, from: u64, until: u64) -> Vec<u64> {
-        (from..until).filter(|&at| budget.try_take(Duration::from_millis(at))).collect()
+        let mut takes = |at| {
+            let at = Duration::from_millis(at);
+            let is_free = budget.free_at() <= at;
+            if is_free {
+                budget.take(at);
+            }
+            is_free
+        };
+        (from..until).filter(|&at| takes(at)).collect()
     }
 
     #[test]
