@@ -22,7 +22,7 @@ use crate::condition::{Check, Goal};
 use crate::config::{Output, TaskId};
 use crate::exit_code;
 use crate::migration::{Detail, Reading};
-use crate::wait::{Outcome, Rules, TaskWait};
+use crate::wait::{Advance, Outcome, Rules, TaskWait};
 use std::cmp::Ordering;
 use std::time::{Duration, SystemTime};
 
@@ -81,7 +81,7 @@ pub struct TaskReport {
     /// How it came there.
     pub history: History,
     /// How far it is, to find the least advanced.
-    advance: (u32, u8, f64, i64),
+    advance: Advance,
 }
 
 impl TaskReport {
@@ -111,9 +111,7 @@ impl TaskReport {
     fn compare_advance(&self, other: &Self) -> Ordering {
         // A failed task is behind every other.
         let failed = |task: &Self| task.outcome.as_ref().is_some_and(|outcome| !outcome.is_ready());
-        let key = |task: &Self| (!failed(task), task.advance.0, task.advance.1);
-        let then = self.advance.2.total_cmp(&other.advance.2).then(self.advance.3.cmp(&other.advance.3));
-        key(self).cmp(&key(other)).then(then)
+        failed(other).cmp(&failed(self)).then_with(|| self.advance.compare(&other.advance))
     }
 }
 

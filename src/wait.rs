@@ -3,6 +3,7 @@
 //! Everything that can happen is an arm of one `select!`: an answer, a due look, a signal, the deadline. What it
 //! means is decided elsewhere ([`Waiter`]); what is said about it, too ([`Observer`]).
 
+mod advance;
 mod budget;
 mod progress;
 mod queue;
@@ -10,6 +11,7 @@ mod schedule;
 mod verdict;
 mod waiter;
 
+pub use advance::Advance;
 pub use budget::Budget;
 pub use progress::{Outlook, Range, Trend};
 pub use queue::{Queue, Rank};
@@ -349,7 +351,7 @@ impl<C: Cloud> Fleet<C> {
             } else if !self.send_look(now) {
                 return;
             }
-            self.budget.try_take(now);
+            self.budget.take(now);
         }
     }
 

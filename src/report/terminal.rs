@@ -5,7 +5,7 @@
 use super::words;
 use crate::config::TaskId;
 use crate::migration::{FullCopy, Phase};
-use crate::wait::{Clock, Outcome, Rules, TaskWait};
+use crate::wait::{Advance, Clock, Outcome, Rules, TaskWait};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ struct Shown {
     second: String,
     failing: Option<String>,
     outcome: Option<Outcome>,
-    advance: (u32, u8, f64, i64),
+    advance: Advance,
 }
 
 /// Cells of the bar for the full copy.
@@ -153,10 +153,8 @@ impl View {
                         .map(|(phase, count)| format!("{count} {}", phase.as_str()))
                         .collect();
                 let first = format!("{} of {total} tasks ready; {}{failing}", ready.count(), counts.join(", "));
-                let least = self.tasks.iter().filter(|(_, shown)| shown.outcome.is_none()).min_by(|a, b| {
-                    let key = |shown: &Shown| (shown.advance.0, shown.advance.1);
-                    key(a.1).cmp(&key(b.1)).then(a.1.advance.2.total_cmp(&b.1.advance.2))
-                });
+                let least = self.tasks.iter().filter(|(_, shown)| shown.outcome.is_none());
+                let least = least.min_by(|a, b| a.1.advance.compare(&b.1.advance));
                 let second = least.map(|(id, shown)| format!("last is {}: {}", id.as_str(), shown.first));
                 [first, second.unwrap_or_default(), third]
             }

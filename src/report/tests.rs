@@ -1,7 +1,7 @@
 use super::*;
 use crate::api::Class;
 use crate::condition::{Condition, Failure, Missing};
-use crate::migration::Status;
+use crate::migration::{Phase, Status};
 use crate::wait::{Interrupt, Pace, StatusCheck};
 
 fn error(class: Class, message: &str, advice: &str) -> ApiError {
@@ -51,7 +51,7 @@ fn task(reading: Reading, status: Option<&str>, check: Check) -> TaskReport {
         failing: None,
         elapsed: Duration::from_secs(754),
         history: History::default(),
-        advance: (0, 0, 0.0, 0),
+        advance: Advance::default(),
     }
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn fleet() -> Report {
     let (done, _) = samples().remove(2);
     report.tasks.insert(0, done.tasks[0].clone());
     report.tasks[0].id = TaskId::parse("00000000000000000000000000000001").unwrap();
-    report.tasks[0].advance = (3, 3, 100.0, 0);
+    report.tasks[0].advance = Advance::new(3, Phase::Ended, &Reading::default());
     report.tasks[1].outcome = None;
     report
 }

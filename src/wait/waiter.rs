@@ -2,6 +2,7 @@
 //!
 //! Every time is a [`Duration`] since the start of the process, handed in by the caller.
 
+use super::advance::Advance;
 use super::progress::{Best, Outlook, Trend};
 use super::queue::Rank;
 use super::schedule::{Pace, Schedule, random_seed};
@@ -594,14 +595,8 @@ impl Waiter {
     }
 
     /// How far the task is on its way to the goal, to find the least advanced of several.
-    pub fn advance(&self) -> (u32, u8, f64, i64) {
-        let Some(seen) = &self.seen else { return (0, 0, 0.0, i64::MIN) };
-        let copied = match seen.reading.full_copy() {
-            FullCopy::Unknown => 0.0,
-            FullCopy::Short | FullCopy::Done => seen.reading.full_migration_progress.unwrap_or_default(),
-        };
-        let outstanding = seen.reading.offset.and_then(i64::checked_abs).map_or(i64::MIN, |offset| -offset);
-        (self.stable, self.phase().rank(), copied, outstanding)
+    pub fn advance(&self) -> Advance {
+        self.seen.as_ref().map(|seen| Advance::new(self.stable, seen.phase, &seen.reading)).unwrap_or_default()
     }
 }
 
