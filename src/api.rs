@@ -128,6 +128,8 @@ impl Client {
             .connect_timeout(connection.request_timeout)
             // The default would carry X-Auth-Token to another host.
             .redirect(reqwest::redirect::Policy::none())
+            // Shorter than gateways keep an idle connection (a minute and more): none is used just as it is closed.
+            .pool_idle_timeout(Duration::from_secs(45))
             // One poll is one request.
             .retry(reqwest::retry::never())
             .referer(false);

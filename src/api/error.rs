@@ -386,33 +386,46 @@ fn forbidden(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
 
 /// An attempt that brought no answer at all.
 ///
-/// A certificate that is not trusted ends the wait, unless this server `has_answered` before: then it was changed on the
-/// way, and may be changed back.
+/// A certificate that is not trusted ends the wait, and so does a proxy that wants credentials, unless this server
+/// `has_answered` before: then something was changed on the way, and may be changed back.
 pub fn from_transport(error: &reqwest::Error, server: &str, has_answered: bool) -> ApiError {
     let causes = causes(error);
     let what = words(error);
-    let is_untrusted = causes.iter().any(|cause| is_certificate_problem(cause));
-    if is_untrusted && has_answered {
-        return ApiError::transient(format!("cannot trust {server} any more: {what}"));
-    }
-    if is_untrusted {
-        return ApiError {
-            class: Class::Rejected,
-            message: format!("cannot trust {server}: {what}"),
-            advice: Some(
-                "check `endpoint`; where a proxy or a private cloud has its own authority, set `ca-file`".to_owned(),
-            ),
+    let refusal = |class: Class, message: String, advice: &str| {
+        let class = if has_answered { Class::Transient { retry_after: None } } else { class };
+        ApiError { class, message, advice: Some(advice.to_owned()) }
+    };
+    if causes.iter().any(|cause| is_certificate_problem(cause)) {
+        let advice = if what.contains("CaUsedAsEndEntity") {
+            "its certificate is that of an authority (CA:TRUE), which no server may show: give the server one that is \
+             not, and set `ca-file` to the authority that issued it"
+        } else {
+            "check `endpoint`; where a proxy or a private cloud has its own authority, set `ca-file`"
         };
+        let any_more = if has_answered { " any more" } else { "" };
+        return refusal(Class::Rejected, format!("cannot trust {server}{any_more}: {what}"), advice);
     }
-    let what = if error.is_timeout() {
+    if causes.iter().any(|cause| cause.starts_with(TUNNEL)) {
+        let (class, what) = match what.strip_prefix(TUNNEL) {
+            Some("proxy authorization required") => (Class::Denied, "it asks for credentials"),
+            Some("unsuccessful") => (Class::Transient { retry_after: None }, "it refuses to connect there"),
+            Some(other) => (Class::Transient { retry_after: None }, other),
+            None => (Class::Transient { retry_after: None }, what.as_str()),
+        };
+        let message = format!("cannot reach {server} through the proxy of `HTTPS_PROXY`: {what}");
+        return refusal(class, message, "check `HTTPS_PROXY` and `NO_PROXY`");
+    }
+    ApiError::transient(if error.is_timeout() {
         format!("no answer from {server} within `request-timeout`")
     } else if error.is_connect() {
         format!("cannot reach {server}: {what}")
     } else {
         format!("the connection to {server} broke: {what}")
-    };
-    ApiError::transient(what)
+    })
 }
+
+/// How the HTTP client's words about the way through a proxy begin.
+const TUNNEL: &str = "tunnel error: ";
 
 /// The innermost cause of an error of the HTTP client.
 pub fn words(error: &reqwest::Error) -> String {

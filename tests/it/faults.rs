@@ -360,6 +360,18 @@ fn a_ca_file_makes_its_authority_trusted() {
 }
 
 #[test]
+fn the_certificate_of_an_authority_is_none_for_a_server_and_the_advice_says_so() {
+    let key = KeyPair::generate().unwrap();
+    let mut authority = params(HERE);
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = authority.self_signed(&key).unwrap();
+    let cloud = over_tls(shown(certificate.der().clone(), &key));
+    let trusting = Sandbox::waiting_on(&cloud).file("given-ca.pem", &certificate.pem());
+    let run = trusting.set("DCS_CA_FILE", "given-ca.pem").run();
+    run.ended("invalid-input", 2).says(&["cannot trust 127.0.0.1", "CA:TRUE"]);
+}
+
+#[test]
 fn a_self_signed_certificate_can_be_its_own_ca_file() {
     let key = KeyPair::generate().unwrap();
     let certificate = params(HERE).self_signed(&key).unwrap();
@@ -373,14 +385,9 @@ fn a_self_signed_certificate_can_be_its_own_ca_file() {
 #[test]
 fn a_proxy_that_refuses_the_tunnel_is_named() {
     let rows = vec![
-        (
-            "asks for credentials",
-            raw("407 Proxy Authentication Required\r\nContent-Length: 0", ""),
-            "proxy authorization required",
-        ),
-        ("forbids", raw("403 Forbidden\r\nContent-Length: 0", ""), "tunnel"),
-        ("has no way", raw("502 Bad Gateway\r\nContent-Length: 0", ""), "tunnel"),
-        ("talks nonsense", Answer::Raw(b"no HTTP at all\r\n\r\n".to_vec()), "tunnel"),
+        ("forbids", raw("403 Forbidden\r\nContent-Length: 0", ""), "`HTTPS_PROXY`: it refuses"),
+        ("has no way", raw("502 Bad Gateway\r\nContent-Length: 0", ""), "`HTTPS_PROXY`: it refuses"),
+        ("talks nonsense", Answer::Raw(b"no HTTP at all\r\n\r\n".to_vec()), "`HTTPS_PROXY`"),
         ("says nothing", Answer::Hang, "`request-timeout`"),
         ("hangs up", Answer::Reset, ""),
         ("connects to nothing", raw("200 Connection established", ""), ""),
@@ -400,4 +407,26 @@ fn a_proxy_that_refuses_the_tunnel_is_named() {
             assert!(proxy.requests().iter().all(|request| request.method == "CONNECT"));
         },
     );
+}
+
+#[test]
+fn a_proxy_that_wants_credentials_is_asked_once() {
+    let wants = raw("407 Proxy Authentication Required\r\nContent-Length: 0", "");
+    let proxy = FakeCloud::start().on("CONNECT", "dcs.behind.invalid:443", [wants]);
+    let run = Sandbox::waiting_on(&proxy)
+        .sets(&[("DCS_ENDPOINT", "https://dcs.behind.invalid"), ("HTTPS_PROXY", &proxy.url())])
+        .sets(&[("DCS_INITIAL_INTERVAL", "1s"), ("DCS_MAX_INTERVAL", "1s")])
+        .run();
+    run.ended("denied", 5).says(&["the proxy of `HTTPS_PROXY`: it asks for credentials"]);
+    assert_eq!(proxy.requests().len(), 1);
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_told_from_a_cloud_that_is_not_there() {
+    let cloud = FakeCloud::start();
+    let run = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_ENDPOINT", "https://dcs.behind.invalid"), ("HTTPS_PROXY", "http://127.0.0.1:1")])
+        .sets(&[("DCS_INITIAL_INTERVAL", "1s"), ("DCS_MAX_INTERVAL", "1s"), ("DCS_MAX_OUTAGE", "1s")])
+        .run();
+    run.ended("unreachable", 6).says(&["the proxy of `HTTPS_PROXY`: connection refused", "`NO_PROXY`"]);
 }
