@@ -166,12 +166,9 @@ impl TaskId {
         &self.0
     }
 
-    /// Whether `other` is the same id, with or without hyphens, in whichever case.
-    pub fn is_same(&self, other: &Self) -> bool {
-        let digits =
-            |id: &Self| id.0.bytes().filter(|&byte| byte != b'-').map(|byte| byte.to_ascii_lowercase()).collect();
-        let (ours, theirs): (Vec<u8>, Vec<u8>) = (digits(self), digits(other));
-        ours == theirs
+    /// What two spellings of one id, with or without hyphens, in whichever case, have in common.
+    fn digits(&self) -> String {
+        self.0.chars().filter(|&char| char != '-').map(|char| char.to_ascii_lowercase()).collect()
     }
 }
 
@@ -535,6 +532,7 @@ impl Reader<'_> {
         }
         self.parse("task-id", None, |text| {
             let mut tasks = Vec::new();
+            let mut known = BTreeSet::new();
             for piece in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|piece| !piece.is_empty()) {
                 if piece == "all-running" {
                     let alone = text == piece;
@@ -544,7 +542,7 @@ impl Reader<'_> {
                     let piece = escape::line(&without_password(piece));
                     return Err(format!("`{piece}` is no task id; accepted: a UUID or 32 hex digits"));
                 };
-                if !tasks.iter().any(|other| task.is_same(other)) {
+                if known.insert(task.digits()) {
                     tasks.push(task);
                 }
             }
