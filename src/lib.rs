@@ -19,23 +19,23 @@ pub mod config;
 pub mod escape;
 pub mod exit_code;
 pub mod migration;
+mod rehearsal;
 pub mod report;
+mod signals;
 pub mod simulator;
 pub mod wait;
 mod watchdog;
 
 use api::Client;
-use config::cli::{self, DemoFlags, Flags, Invocation, SimulateFlags};
-use config::{Config, Environment, Forge, LogFormat, Output, Problem, Problems};
+use config::cli::{self, Flags, Invocation, SimulateFlags};
+use config::{Config, Environment, Forge, LogFormat, Output, Problems};
 use report::console::{Console, Lines};
 use report::history::Recorder;
 use report::sinks::Sinks;
 use report::{Report, TaskReport};
-use simulator::{Auth, Options, Scenario, Simulator};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::{debug, info, warn};
 use wait::{Clock, Interrupt, Outcome};
 use watchdog::Watchdog;
@@ -75,7 +75,7 @@ const LAST_ANSWER: Duration = Duration::from_millis(250);
 const STORY: Duration = Duration::from_millis(200);
 
 async fn dispatch(environment: Environment, clock: Clock, lines: &Lines, watchdog: &Watchdog) -> u8 {
-    let mut interrupts = interrupts(watchdog);
+    let mut interrupts = signals::listen(watchdog, GRACE_AFTER_SIGNAL, FIRST_ANSWER);
     // Before anything connects; fails only where a provider is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
 
@@ -89,7 +89,7 @@ async fn dispatch(environment: Environment, clock: Clock, lines: &Lines, watchdo
             let (output, config) = config::resolve(&environment, flags, problems);
             wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
         }
-        Invocation::Demo(demo, flags) => match prepare_demo(&environment, &demo, &mut problems).await {
+        Invocation::Demo(demo, flags) => match rehearsal::prepare_demo(&environment, &demo, &mut problems).await {
             Some((simulator, environment)) => {
                 drop(tokio::spawn(simulator.serve(|served| debug!("simulator: {served}"))));
                 let (output, config) = config::resolve(&environment, flags, problems);
@@ -277,148 +277,7 @@ fn in_short(output: &Output, outcome: Outcome, clock: Clock) -> Report {
     Report { elapsed, finished_at: Some(now), ..Report::without_tasks(output, Some(outcome), started_at) }
 }
 
-/// Signals, from now on, as a queue. On a thread of their own: the first of them starts the watchdog, whatever the wait
-/// is doing.
-fn interrupts(watchdog: &Watchdog) -> UnboundedReceiver<Interrupt> {
-    let (sender, receiver) = unbounded_channel();
-    let (ready, registered) = std::sync::mpsc::channel::<()>();
-    let watchdog = watchdog.clone();
-    let listen = move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
-        runtime.block_on(async move {
-            let mut signals = Signals::register();
-            // Registered: not even the first moments are without it.
-            drop(ready);
-            let mut is_first = true;
-            while let Some(interrupt) = signals.next().await {
-                if std::mem::take(&mut is_first) {
-                    watchdog.end_within(GRACE_AFTER_SIGNAL, exit_code::of(&Outcome::Cancelled(interrupt)));
-                }
-                let _ = sender.send(interrupt);
-            }
-        });
-    };
-    // Where no thread can be had, a signal ends the process in the system's own way; the first answer stands.
-    let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(listen);
-    let _ = registered.recv_timeout(FIRST_ANSWER);
-    receiver
-}
-
-#[cfg(unix)]
-struct Signals([Option<tokio::signal::unix::Signal>; 2]);
-
-#[cfg(unix)]
-impl Signals {
-    fn register() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        Self([SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()))
-    }
-
-    async fn next(&mut self) -> Option<Interrupt> {
-        let Self([int, term]) = self;
-        tokio::select! {
-            Some(()) = async { int.as_mut()?.recv().await } => Some(Interrupt::Int),
-            Some(()) = async { term.as_mut()?.recv().await } => Some(Interrupt::Term),
-            else => None,
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn register() -> Self {
-        Self
-    }
-
-    async fn next(&mut self) -> Option<Interrupt> {
-        tokio::signal::ctrl_c().await.ok().map(|()| Interrupt::Int)
-    }
-}
-
-/// The simulator's settings from flags; what is wrong goes to `problems`.
-fn simulator_options(
-    scenario: Option<&str>,
-    speed: Option<&str>,
-    auth: Option<&str>,
-    problems: &mut Problems,
-) -> (Option<Scenario>, Options) {
-    let mut wrong = |flag: &str, text: &str, accepted: String| {
-        let text = format!("is `{}`; accepted: {accepted}", escape::line(text));
-        problems.0.push(Problem { input: flag.to_owned(), source: None, text });
-    };
-    let names = || Scenario::ALL.map(Scenario::as_str).join(", ");
-    let parsed = scenario.and_then(Scenario::parse);
-    if let (Some(text), None) = (scenario, parsed) {
-        wrong("--scenario", text, names());
-    }
-    let mut options = Options { speed: 120.0, auth: Auth::example("token").unwrap_or(Auth::Any), ..Options::default() };
-    if let Some(text) = speed {
-        match text.parse().ok().filter(|speed: &f64| (0.1..=100_000.0).contains(speed)) {
-            Some(speed) => options.speed = speed,
-            None => wrong("--speed", text, "a number from 0.1 to 100000".to_owned()),
-        }
-    }
-    if let Some(text) = auth {
-        match Auth::example(text) {
-            Some(auth) => options.auth = auth,
-            None => wrong("--auth", text, Auth::KINDS.join(", ")),
-        }
-    }
-    (parsed, options)
-}
-
-/// Starts a simulator for one wait, and makes the environment in which to wait on it: nothing of the user's own
-/// credentials and inputs gets in.
-async fn prepare_demo(
-    environment: &Environment,
-    flags: &DemoFlags,
-    problems: &mut Problems,
-) -> Option<(Simulator, Environment)> {
-    let before = problems.0.len();
-    let (scenario, options) =
-        simulator_options(flags.scenario.as_deref(), flags.speed.as_deref(), flags.auth.as_deref(), problems);
-    let scenario = scenario.unwrap_or(Scenario::Incremental);
-    let bound = match Simulator::bind(SocketAddr::from(([127, 0, 0, 1], 0)), options).await {
-        Ok(simulator) => simulator.address().map(|address| (simulator, address)),
-        Err(error) => Err(error),
-    };
-    let (simulator, address) = match bound {
-        Ok(bound) => bound,
-        Err(error) => {
-            problems.add("demo", format!("cannot listen on loopback: {error}"));
-            return None;
-        }
-    };
-    if problems.0.len() > before {
-        return None;
-    }
-    let mut demo = Environment { has_terminal: environment.has_terminal, ..Environment::default() };
-    const KEPT: [&str; 9] = [
-        "GITHUB_ACTIONS",
-        "GITHUB_OUTPUT",
-        "GITHUB_STEP_SUMMARY",
-        "GITLAB_CI",
-        "RUST_LOG",
-        "DCS_LOG_LEVEL",
-        "DCS_LOG_FORMAT",
-        "CI",
-        "TERM",
-    ];
-    for name in KEPT {
-        if let Some(value) = environment.variables.get(name) {
-            demo.variables.insert(name.to_owned(), value.clone());
-        }
-    }
-    for (name, value) in simulator::environment(address, simulator.options(), scenario) {
-        demo.variables.insert(name.to_owned(), value.into());
-    }
-    demo.variables.insert("DCS_MAX_REQUESTS_PER_SECOND".to_owned(), "20".into());
-    Some((simulator, demo))
-}
-
+/// Serves until it is stopped.
 async fn simulate(
     flags: &SimulateFlags,
     mut problems: Problems,
@@ -427,41 +286,18 @@ async fn simulate(
     interrupts: &mut UnboundedReceiver<Interrupt>,
     watchdog: &Watchdog,
 ) -> u8 {
-    // It serves until it is stopped.
     watchdog.end_within(Duration::MAX, exit_code::READY);
-    let (scenario, mut options) =
-        simulator_options(flags.scenario.as_deref(), flags.speed.as_deref(), flags.auth.as_deref(), &mut problems);
-    if flags.auth.is_none() {
-        options.auth = Auth::Any;
-    }
-    options.scenario = scenario;
-    let listen = flags.listen.as_deref().unwrap_or("127.0.0.1:8080");
-    let address = listen.parse::<SocketAddr>();
-    if address.is_err() {
-        problems.add("--listen", format!("is `{}`; accepted: an address such as 127.0.0.1:8080", escape::line(listen)));
-    }
-    let bound = match address {
-        Ok(address) if problems.0.is_empty() => match Simulator::bind(address, options).await {
-            Ok(simulator) => simulator.address().map(|address| (simulator, address)).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        },
-        Ok(_) | Err(_) => Err(String::new()),
-    };
-    let (simulator, address) = match bound {
-        Ok(bound) => bound,
-        Err(error) => {
-            if !error.is_empty() {
-                problems.add("--listen", format!("cannot be listened on: {error}"));
-            }
-            return refuse(&problems, lines);
-        }
+    let Some((simulator, banner)) = rehearsal::prepare_simulator(flags, &mut problems).await else {
+        return refuse(&problems, lines);
     };
     let (output, _) = config::resolve(&Environment::default(), Flags::new(), Problems::default());
     let _console = Console::start(lines.clone(), &output, clock);
-    lines.out(simulator::banner(address, simulator.options()).trim_end().to_owned());
+    lines.out(banner.trim_end().to_owned());
     tokio::select! {
         biased;
-        interrupt = interrupts.recv() => interrupt.map_or(exit_code::READY, |interrupt| exit_code::of(&Outcome::Cancelled(interrupt))),
+        interrupt = interrupts.recv() => {
+            interrupt.map_or(exit_code::READY, |interrupt| exit_code::of(&Outcome::Cancelled(interrupt)))
+        }
         never = simulator.serve(|served| info!("{served}")) => match never {},
     }
 }
