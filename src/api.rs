@@ -4,6 +4,7 @@
 
 pub mod endpoint;
 pub mod error;
+mod exchange;
 pub mod retry_after;
 pub mod wire;
 
@@ -17,8 +18,9 @@ use crate::escape;
 use crate::migration::{Detail, Reading, Status};
 use crate::wait::{Clock, Cloud};
 use error::{Asked, Refusal, SignIn};
+use exchange::{Broken, Exchanges, Reply};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -26,9 +28,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::{debug, trace};
 use url::Url;
-
-/// Largest body that is read, in bytes.
-pub const MAX_BODY: usize = 1024 * 1024;
 
 /// A good answer to a request for the stats.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +78,7 @@ pub type Mask = dyn Fn(&SecretString) + Send + Sync;
 
 /// A client of one cloud.
 pub struct Client {
-    http: reqwest::Client,
+    exchanges: Exchanges,
     connection: Connection,
     credentials: Credentials,
     clock: Clock,
@@ -149,13 +148,18 @@ impl Client {
             message: format!("cannot set up HTTPS: {}", escape::line(&error::words(&error))),
             advice: Some("install the system's root certificates, or set `ca-file`; check `HTTPS_PROXY`".to_owned()),
         })?;
+        let exchanges = Exchanges::start(http, connection.request_timeout).map_err(|error| ApiError {
+            class: Class::Rejected,
+            message: format!("cannot start a thread for HTTP: {error}"),
+            advice: Some("raise the limit of processes".to_owned()),
+        })?;
         let project_id = match &connection.project {
             ProjectScope::Id(id) => Some(id.clone()),
             ProjectScope::Name(_) => None,
         };
         let secrets = credentials.secrets().into_iter().cloned().collect();
         Ok(Self {
-            http,
+            exchanges,
             connection,
             credentials,
             clock,
@@ -177,25 +181,7 @@ impl Client {
 
     /// The text without our secrets in it: a server, or a proxy on the way, may send back what it was sent.
     fn redact(&self, text: &str) -> String {
-        // Shorter ones would be found in numbers and words that have nothing to do with them; of longer ones, this much
-        // is enough to know them by where the text was cut.
-        const SHORTEST: usize = 8;
-        const KNOWN_BY: usize = 32;
-        self.with_state(|state| {
-            let mut text = text.to_owned();
-            for secret in state.secrets.iter().map(|secret| secret.expose_secret()) {
-                let Some(beginning) = secret.get(..secret.len().min(KNOWN_BY)).filter(|_| secret.len() >= SHORTEST)
-                else {
-                    continue;
-                };
-                while let Some(found) = text.find(beginning) {
-                    let rest = text.get(found..).unwrap_or_default();
-                    let same = rest.bytes().zip(secret.bytes()).take_while(|(a, b)| a == b).count();
-                    text.replace_range(found..found + same, "***");
-                }
-            }
-            text
-        })
+        self.with_state(|state| auth::redact(text, &state.secrets))
     }
 
     fn redact_error(&self, error: ApiError) -> ApiError {
@@ -204,6 +190,12 @@ impl Client {
             advice: error.advice.map(|advice| self.redact(&advice)),
             ..error
         }
+    }
+
+    /// A server that answers, but not as this API does.
+    fn malformed(&self, error: &wire::Malformed) -> ApiError {
+        let advice = "check that `endpoint` is that of DCS; if it is, look at the task in the console, and report this";
+        self.redact_error(ApiError { advice: Some(advice.to_owned()), ..ApiError::transient(error.to_string()) })
     }
 
     /// Reads something below the project.
@@ -275,42 +267,40 @@ impl Client {
         debug!(method = %request.method(), path = url.path(), %server, "request");
         let session = self.with_state(|state| state.sessions);
         let has_answered = self.with_state(|state| state.answered.contains(&server));
-        let broke = |error: &reqwest::Error| error::from_transport(error, &server, has_answered);
-        let response = self.http.execute(request).await.map_err(|error| broke(&error))?;
+        let broke = |broken: Broken| match broken {
+            Broken::Http(error) => error::from_transport(&error, &server, has_answered),
+            Broken::TooLarge => ApiError::transient(format!("{server} sends a body over 1 MiB")),
+            Broken::Late => ApiError::transient(format!("no answer from {server} within `request-timeout`")),
+        };
+        let Reply { status, headers, body } = self.exchanges.send(request).await.map_err(broke)?;
         if !has_answered {
             self.with_state(|state| state.answered.insert(server.clone()));
         }
-        let status = response.status();
-        let headers = response.headers().clone();
         let shown_id = request_id(&headers).map(|id| escape::line(&self.redact(id)));
         debug!(status = status.as_u16(), request_id = shown_id, "answer");
-        let body = read_body(response)
-            .await
-            .map_err(|error| match error {
-                Unread::Broke(error) => broke(&error),
-                Unread::TooLarge => ApiError::transient(format!("{server} sends a body over 1 MiB")),
-            })
-            .map(|body| match std::str::from_utf8(&body) {
-                Ok(text) => self.redact(text).into_bytes(),
-                Err(_) => body,
-            });
-        if status == wanted {
+        let body = body.map_err(broke).map(|body| match std::str::from_utf8(&body) {
+            Ok(text) => self.redact(text).into_bytes(),
+            Err(_) => body,
+        });
+        // A server that answers a sign-in with 200 has created the token just as well.
+        let is_wanted = status == wanted || (wanted == StatusCode::CREATED && status == StatusCode::OK);
+        if is_wanted {
             return Ok(Answer { headers, body: body? });
         }
         let wall = self.clock.wall();
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let date = text(&DATE).and_then(|date| httpdate::parse_http_date(date).ok());
         let location = text(&LOCATION).map(|location| self.redact(location));
         let error = error::classify(&Refusal {
             status: status.as_u16(),
             // A refusal whose body breaks off is a refusal all the same.
             body: &body.unwrap_or_default(),
             request_id: request_id(&headers),
-            retry_after: text(&RETRY_AFTER).and_then(|value| retry_after::parse(value, wall)),
-            clock_skew: text(&DATE).and_then(|date| httpdate::parse_http_date(date).ok()).map(|server| {
-                match server.duration_since(wall) {
-                    Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX),
-                    Err(behind) => i64::try_from(behind.duration().as_secs()).map_or(i64::MIN, |behind| -behind),
-                }
+            // The server's date, by the server's clock.
+            retry_after: text(&RETRY_AFTER).and_then(|value| retry_after::parse(value, date.unwrap_or(wall))),
+            clock_skew: date.map(|server| match server.duration_since(wall) {
+                Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX),
+                Err(behind) => i64::try_from(behind.duration().as_secs()).map_or(i64::MIN, |behind| -behind),
             }),
             location: location.as_deref(),
             sign_in,
@@ -339,7 +329,7 @@ impl Client {
             request.headers_mut().insert(oidc::IDP_HEADER, secret_header(&SecretString::from(id))?);
         }
         *request.body_mut() = Some(body.expose_secret().to_owned().into());
-        self.send(request, url, StatusCode::CREATED, sign_in, Asked::Session).await
+        self.send(request, url, StatusCode::CREATED, sign_in, Asked::Session).await.map_err(of_sign_in)
     }
 
     fn iam(&self) -> Result<&Url, ApiError> {
@@ -417,12 +407,14 @@ impl Client {
         let answer = self.send(request, &url, StatusCode::OK, SignIn::AskingGitHub, Asked::Session).await;
         let answer = answer.map_err(|error| {
             if error.is_transient() {
-                return error;
+                let advice = "GitHub gives the job its OIDC token: check the network, or try again later";
+                return ApiError { advice: error.advice.or(Some(advice.to_owned())), ..error };
             }
             let message = format!("GitHub gives no OIDC token: {}", error.message.trim_start_matches("GitHub: "));
             ApiError { class: Class::Denied, message, advice: Some(advice.to_owned()) }
         })?;
-        let token = oidc::github_token(&answer.body).map_err(|error| ApiError::transient(error.to_string()))?;
+        let token = oidc::github_token(&answer.body)
+            .map_err(|error| ApiError { advice: Some(advice.to_owned()), ..ApiError::transient(error.to_string()) })?;
         self.keep_secret(&token);
         Ok(token)
     }
@@ -431,7 +423,7 @@ impl Client {
         let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
         let date = header("date").and_then(|date| httpdate::parse_http_date(date).ok());
         let issued = token::issued(header(token::SUBJECT_HEADER), date, &answer.body)
-            .map_err(|error| ApiError::transient(error.to_string()))?;
+            .map_err(|error| of_sign_in(ApiError::transient(error.to_string())))?;
         self.keep_secret(&issued.token);
         let now = self.clock.elapsed();
         let renew_at = issued.lifetime.map(|lifetime| now + auth::renew_after(lifetime));
@@ -466,6 +458,11 @@ impl Client {
         let is_over = |session: &Session| end(session).is_some_and(|at| at <= now);
         self.credentials.is_renewable() && self.with_state(|state| state.session.as_ref().is_none_or(is_over))
     }
+}
+
+/// Of IAM's troubles, where nothing better is known.
+fn of_sign_in(error: ApiError) -> ApiError {
+    ApiError { advice: error.advice.or(Some("check the network and `iam-endpoint`".to_owned())), ..error }
 }
 
 impl Cloud for Client {
@@ -512,8 +509,7 @@ impl Cloud for Client {
 
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
         let answer = self.get(Asked::Task, &["migration-task", task.as_str(), "stats"], &[]).await?;
-        let reading =
-            wire::reading(&answer.body).map_err(|error| self.redact_error(ApiError::transient(error.to_string())))?;
+        let reading = wire::reading(&answer.body).map_err(|error| self.malformed(&error))?;
         let raw = escape::compact_json(&String::from_utf8_lossy(&answer.body));
         // JSON may write a slash as `\/`, and so a secret as something else.
         let plain = raw.replace("\\/", "/");
@@ -527,7 +523,7 @@ impl Cloud for Client {
         // Never log this body: it holds the Redis passwords of both sides.
         let answer = self.get(Asked::Task, &["migration-task", task.as_str()], &[]).await?;
         let Detail { status, task_status, migration_method } =
-            wire::detail(&answer.body).map_err(|error| ApiError::transient(format!("the task's status: {error}")))?;
+            wire::detail(&answer.body).map_err(|error| self.malformed(&error))?;
         Ok(Detail {
             status: Status::parse(&self.redact(status.word())),
             task_status: task_status.map(|word| self.redact(&word)),
@@ -538,33 +534,12 @@ impl Cloud for Client {
     async fn list(&self, offset: usize) -> Result<Page, ApiError> {
         let offset = offset.to_string();
         let answer = self.get(Asked::List, &["migration-tasks"], &[("offset", &offset), ("limit", PAGE)]).await?;
-        wire::page(&answer.body).map_err(|error| ApiError::transient(error.to_string()))
+        wire::page(&answer.body).map_err(|error| self.malformed(&error))
     }
 }
 
 /// Tasks on one page of a list.
 const PAGE: &str = "100";
-
-/// Why a body was not read to its end.
-enum Unread {
-    Broke(reqwest::Error),
-    TooLarge,
-}
-
-/// Reads a body, or stops at the limit.
-async fn read_body(mut response: Response) -> Result<Vec<u8>, Unread> {
-    if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(Unread::TooLarge);
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Unread::Broke)? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(Unread::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
 
 /// Host and port, as people name a server.
 fn server(url: &Url) -> String {

@@ -12,7 +12,7 @@ pub mod token;
 pub use password::Password;
 pub use scope::ProjectScope;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -115,4 +115,25 @@ pub struct Session {
 /// When a token that lives so long is renewed: a tenth of its life before its end, ten minutes at most.
 pub fn renew_after(lifetime: Duration) -> Duration {
     lifetime.saturating_sub((lifetime / 10).min(Duration::from_secs(600)))
+}
+
+/// The text without the secrets in it: somebody may have set one in the wrong place, and a server, or a proxy on the
+/// way, may send back what it was sent.
+pub fn redact(text: &str, secrets: &[SecretString]) -> String {
+    // Shorter ones would be found in numbers and words that have nothing to do with them; of longer ones, this much is
+    // enough to know them by where the text was cut.
+    const SHORTEST: usize = 8;
+    const KNOWN_BY: usize = 32;
+    let mut text = text.to_owned();
+    for secret in secrets.iter().map(|secret| secret.expose_secret()) {
+        let Some(beginning) = secret.get(..secret.len().min(KNOWN_BY)).filter(|_| secret.len() >= SHORTEST) else {
+            continue;
+        };
+        while let Some(found) = text.find(beginning) {
+            let rest = text.get(found..).unwrap_or_default();
+            let same = rest.bytes().zip(secret.bytes()).take_while(|(a, b)| a == b).count();
+            text.replace_range(found..found + same, "***");
+        }
+    }
+    text
 }

@@ -101,6 +101,8 @@ pub enum Missing {
     OffsetUnknown,
     /// The status says that the task has not started: somebody has to configure it.
     NotStarted,
+    /// The status that belongs to the reading could not be read, and the reading counts for nothing without it.
+    StatusUnread,
     /// The status contradicts the reading, or says that an end is near but not reached.
     StatusDisagrees,
     /// The reading looks like a bad end that the status has not confirmed.

@@ -10,12 +10,15 @@ pub mod inputs;
 pub use error::{Problem, Problems};
 
 use crate::api::{Connection, endpoint};
-use crate::auth::{AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, clouds};
+use crate::auth::{self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, clouds};
 use crate::condition::{Condition, Goal};
 use crate::escape;
 use crate::wait::{Pace, Plan, Rules, StatusCheck, Tasks};
 use cli::Flags;
 use inputs::{INPUTS, Input};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -208,6 +211,11 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Where results go, as far as that can be told without opening a file.
+pub fn output(environment: &Environment, flags: &Flags) -> Output {
+    Reader { environment, flags: flags.clone(), cloud: None, problems: Problems::default() }.output()
+}
+
 /// Reads the environment: where results go, and what is wanted, or why that cannot be.
 pub fn resolve(environment: &Environment, flags: Flags, problems: Problems) -> (Output, Result<Config, Problems>) {
     let mut reader = Reader { environment, flags, cloud: None, problems };
@@ -222,6 +230,10 @@ pub fn resolve(environment: &Environment, flags: Flags, problems: Problems) -> (
     let output = reader.output();
     let config = reader.config();
     let Reader { mut problems, .. } = reader;
+    for problem in &mut problems.0 {
+        // A secret that somebody set in the wrong place, too.
+        problem.text = auth::redact(&problem.text, &output.secrets);
+    }
     match (config, unread) {
         // Some shells have the variable set for good; it only matters where something is missing.
         (Some(mut config), unread) if problems.0.is_empty() => {
@@ -351,7 +363,7 @@ impl Reader<'_> {
             let duration = parse_duration(text)?;
             if duration < shortest {
                 let shortest = humantime::format_duration(shortest);
-                return Err(format!("shorter than {shortest}, which is the least"));
+                return Err(format!("shorter than {shortest}; accepted: {shortest} or longer"));
             }
             Ok(duration)
         })
@@ -491,11 +503,9 @@ impl Reader<'_> {
             self.problems.add("iam-endpoint", text);
         }
         let extra_roots = self.parse("ca-file", Vec::new(), |path| {
-            let pem = read_file(Path::new(path)).map_err(|error| format!("cannot be read: {error}"))?;
-            match reqwest::Certificate::from_pem_bundle(&pem) {
-                Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-                _ => Err("holds no PEM certificate".to_owned()),
-            }
+            const ACCEPTED: &str = "accepted: a file of PEM certificates";
+            let pem = read_file(Path::new(path)).map_err(|error| format!("cannot be read: {error}; {ACCEPTED}"))?;
+            parse_roots(&pem).ok_or_else(|| format!("holds no certificate, or a broken one; {ACCEPTED}"))
         });
         let rules = self.rules(dcs.as_ref().is_some_and(endpoint::is_loopback));
         let requests_per_second = self.parse("max-requests-per-second", 4.0, |text| {
@@ -503,19 +513,27 @@ impl Reader<'_> {
         });
         let fail_fast = self.switch("fail-fast", true);
         let request_timeout = rules.request_timeout;
+        let use_proxies = !self.would_leave_in_clear([dcs.as_ref(), iam.as_ref()]);
         Some(Config {
             plan: Plan { tasks: tasks?, rules, requests_per_second, fail_fast },
             credentials: credentials?,
-            connection: Connection {
-                dcs: dcs?,
-                iam,
-                project: project?,
-                request_timeout,
-                extra_roots,
-                use_proxies: true,
-            },
+            connection: Connection { dcs: dcs?, iam, project: project?, request_timeout, extra_roots, use_proxies },
             remarks: self.remarks(),
         })
+    }
+
+    /// Whether what is meant for this machine alone would go in clear to a proxy on another.
+    fn would_leave_in_clear(&self, endpoints: [Option<&Url>; 2]) -> bool {
+        let proxies = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+        let is_elsewhere = |proxy: &str| {
+            let text = self
+                .environment
+                .get(proxy)
+                .map(|text| if text.contains("://") { text } else { format!("http://{text}") });
+            text.and_then(|text| Url::parse(&text).ok()).is_some_and(|url| !endpoint::is_loopback(&url))
+        };
+        let stays_here = |url: &Url| url.scheme() == "http" && endpoint::is_loopback(url);
+        endpoints.into_iter().flatten().all(stays_here) && proxies.into_iter().any(is_elsewhere)
     }
 
     fn has_problem(&self, inputs: &[&str]) -> bool {
@@ -531,20 +549,28 @@ impl Reader<'_> {
             return None;
         }
         self.parse("task-id", None, |text| {
-            let mut tasks = Vec::new();
+            let (mut tasks, mut bad) = (Vec::new(), Vec::new());
             let mut known = BTreeSet::new();
             for piece in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|piece| !piece.is_empty()) {
                 if piece == "all-running" {
                     let alone = text == piece;
                     return alone.then_some(Some(Tasks::AllRunning)).ok_or("`all-running` stands alone".to_owned());
                 }
-                let Some(task) = TaskId::parse(piece) else {
-                    let piece = escape::line(&without_password(piece));
-                    return Err(format!("`{piece}` is no task id; accepted: a UUID or 32 hex digits"));
-                };
-                if known.insert(task.digits()) {
-                    tasks.push(task);
+                match TaskId::parse(piece) {
+                    Some(task) if known.insert(task.digits()) => tasks.push(task),
+                    Some(_) => {}
+                    None => bad.push(format!("`{}`", escape::line(&without_password(piece)))),
                 }
+            }
+            if let [first, others @ ..] = bad.as_slice() {
+                let bad = match others.len() {
+                    0 => format!("{first} is no task id"),
+                    1..=4 => format!("{} are no task ids", bad.join(", ")),
+                    more => format!("{first} and {more} others are no task ids"),
+                };
+                return Err(format!(
+                    "{bad}; accepted: a UUID or 32 hex digits each, separated by commas, or `all-running`"
+                ));
             }
             if tasks.is_empty() {
                 return Err("no task id in it; accepted: UUIDs or 32 hex digits, separated by commas".to_owned());
@@ -577,7 +603,7 @@ impl Reader<'_> {
             text.parse()
                 .ok()
                 .filter(|&offset| 0 <= offset)
-                .ok_or_else(|| "accepted: a whole number, 0 or more".to_owned())
+                .ok_or_else(|| format!("accepted: a whole number from 0 to {}", i64::MAX))
         });
         let default_stable = match goal {
             Goal::InSync => 3,
@@ -598,17 +624,21 @@ impl Reader<'_> {
         let stall = self.duration("stall-timeout", Duration::ZERO, Duration::ZERO);
         let max_outage = self.duration("max-outage", Duration::from_secs(600), MILLI);
         let shortest = if is_loopback { MILLI } else { Duration::from_secs(1) };
-        let initial = self.duration("initial-interval", Duration::from_secs(5), shortest);
-        // Who only lengthens the shortest interval means both.
-        let max = self.duration("max-interval", Duration::from_secs(30).max(initial), MILLI);
-        if max < initial {
-            let text = format!(
-                "is {}: shorter than `initial-interval`, which is {}",
-                humantime::format_duration(max),
-                humantime::format_duration(initial)
-            );
-            self.problems.add("max-interval", text);
-        }
+        // Who sets only one of the two means that one: the other gives way.
+        let longest = self.find("max-interval").and_then(|found| parse_duration(&found.text).ok());
+        let usual = Duration::from_secs(5).min(longest.unwrap_or(Duration::MAX)).max(shortest);
+        let initial = self.duration("initial-interval", usual, shortest);
+        let knows_initial = !self.has_problem(&["initial-interval"]);
+        let max = self.parse("max-interval", Duration::from_secs(30).max(initial), |text| {
+            let max = parse_duration(text)?;
+            if max < initial && knows_initial {
+                let initial = humantime::format_duration(initial);
+                return Err(format!(
+                    "shorter than `initial-interval`, which is {initial}; accepted: {initial} or longer"
+                ));
+            }
+            Ok(max)
+        });
         let multiplier = self.parse("multiplier", 1.5, |text| {
             in_range(text, 1.0, 10.0).map_err(|()| "accepted: a number from 1 to 10".to_owned())
         });
@@ -818,6 +848,15 @@ fn tidy(name: &str, text: &str) -> Option<String> {
 fn in_range(text: &str, least: f64, most: f64) -> Result<f64, ()> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     text.parse().ok().filter(|number| plain && (least..=most).contains(number)).ok_or(())
+}
+
+/// Root certificates, if every one in the file can be used.
+fn parse_roots(pem: &[u8]) -> Option<Vec<reqwest::Certificate>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.ok()?).ok()?;
+    }
+    reqwest::Certificate::from_pem_bundle(pem).ok().filter(|_| !roots.is_empty())
 }
 
 fn parse_reports(text: &str) -> Result<Vec<ReportFile>, String> {

@@ -18,6 +18,8 @@ pub const DENIED: u8 = 5;
 pub const UNREACHABLE: u8 = 6;
 /// `timeout`, as coreutils' `timeout` says it.
 pub const TIMEOUT: u8 = 124;
+/// SIGHUP, as shells say it.
+pub const SIGHUP: u8 = 129;
 /// SIGINT, as shells say it.
 pub const SIGINT: u8 = 130;
 /// SIGTERM, as shells say it.
@@ -33,6 +35,7 @@ pub fn of(outcome: &Outcome) -> u8 {
         Outcome::Stalled(_) => STALLED,
         Outcome::Unreachable(..) => UNREACHABLE,
         Outcome::TimedOut => TIMEOUT,
+        Outcome::Cancelled(Interrupt::Hup) => SIGHUP,
         Outcome::Cancelled(Interrupt::Int) => SIGINT,
         Outcome::Cancelled(Interrupt::Term) => SIGTERM,
         Outcome::InternalError(_) => INTERNAL_ERROR,

@@ -86,6 +86,8 @@ async fn dispatch(environment: Environment, clock: Clock, lines: &Lines, watchdo
             exit_code::READY
         }
         Invocation::Wait(flags) => {
+            let early = config::output(&environment, &flags);
+            watchdog.set_last_words(Some(last_words(&early, &Sinks::new(&early), lines, clock)));
             let (output, config) = config::resolve(&environment, flags, problems);
             wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
         }
@@ -128,7 +130,7 @@ async fn wait_and_report(
     let started_at = clock.wall();
     let sinks = Sinks::new(output);
     report_panics(output, &sinks, lines, clock, watchdog);
-    watchdog.set_last_words(Some(last_words(output, &sinks, clock)));
+    watchdog.set_last_words(Some(last_words(output, &sinks, lines, clock)));
     let mask = mask(output, lines);
     for secret in &output.secrets {
         mask(secret);
@@ -153,7 +155,11 @@ async fn wait_and_report(
     let exit_code = report.exit_code().unwrap_or(exit_code::INTERNAL_ERROR);
 
     // Whatever hangs from here on is cut off, after the answer itself.
-    let grace = (deadline + GRACE_AFTER_DEADLINE).saturating_sub(report.elapsed).min(GRACE_AFTER_SIGNAL);
+    let grace = match (deadline + GRACE_AFTER_DEADLINE).saturating_sub(report.elapsed) {
+        // The whole process stood still over its deadline.
+        Duration::ZERO => GRACE_AFTER_DEADLINE,
+        left => left.min(GRACE_AFTER_SIGNAL),
+    };
     watchdog.set_last_words(None);
     watchdog.end_within(grace, exit_code);
     let mut trouble = sinks.write_answer(&report, LAST_ANSWER);
@@ -256,19 +262,28 @@ fn report_panics(output: &Output, sinks: &Sinks, lines: &Lines, clock: Clock, wa
 }
 
 /// The answer of a wait that hangs where nothing can be done about it, as behind a terminal that is stopped.
-fn last_words(output: &Output, sinks: &Sinks, clock: Clock) -> Box<dyn FnOnce(u8) + Send> {
-    let (output, sinks) = (output.clone(), sinks.clone());
+fn last_words(output: &Output, sinks: &Sinks, lines: &Lines, clock: Clock) -> Box<dyn FnOnce(u8) + Send> {
+    let (output, sinks, lines) = (output.clone(), sinks.clone(), lines.clone());
     Box::new(move |exit_code| {
         let outcome = match exit_code {
             exit_code::TIMEOUT => Outcome::TimedOut,
+            exit_code::SIGHUP => Outcome::Cancelled(Interrupt::Hup),
             exit_code::SIGINT => Outcome::Cancelled(Interrupt::Int),
             exit_code::SIGTERM => Outcome::Cancelled(Interrupt::Term),
+            exit_code::INVALID_INPUT => Outcome::InvalidInput(HUNG_FILE.to_owned()),
             _ => Outcome::InternalError("the wait did not end in time".to_owned()),
         };
+        let report = in_short(&output, outcome, clock);
         // Nobody is left to be told what could not be written.
-        let _ = sinks.write_answer(&in_short(&output, outcome, clock), LAST_ANSWER / 2);
+        let _ = sinks.write_answer(&report, LAST_ANSWER / 2);
+        lines.err(format!("{}: {}", report.result(), report::words::reason(&report)));
+        lines.flush(FLUSH / 3);
     })
 }
+
+/// What can hold up the reading of inputs.
+const HUNG_FILE: &str = "a file that an input names (`ca-file`, `id-token-file`, or clouds.yaml for `OS_CLOUD`) could not be \
+    read in time";
 
 /// A report that tells an end and nothing of the tasks.
 fn in_short(output: &Output, outcome: Outcome, clock: Clock) -> Report {

@@ -76,6 +76,8 @@ pub struct TaskReport {
     pub failed_polls: u64,
     /// The newest failure, where the API did not answer at last.
     pub failing: Option<ApiError>,
+    /// For how long a request had been under way at the end, where that was long.
+    pub unanswered: Option<Duration>,
     /// From the start of the process to the end of this task's wait.
     pub elapsed: Duration,
     /// How it came there.
@@ -88,7 +90,7 @@ impl TaskReport {
     /// The state of a task's wait at `now`.
     pub fn of(task: &TaskWait, history: History, now: Duration) -> Self {
         let waiter = &task.waiter;
-        let seen = waiter.seen();
+        let seen = waiter.newest();
         Self {
             id: task.id.clone(),
             outcome: task.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
@@ -102,15 +104,21 @@ impl TaskReport {
             polls: waiter.polls(),
             failed_polls: waiter.failed_polls(),
             failing: waiter.failing().cloned(),
+            unanswered: waiter.unanswered_for(now).filter(|&since| since >= Duration::from_secs(1)),
             elapsed: task.outcome.as_ref().map_or(now, |&(_, at)| at),
             history,
             advance: waiter.advance(),
         }
     }
 
+    /// Its own end, where that is not the goal.
+    pub fn bad_end(&self) -> Option<&Outcome> {
+        self.outcome.as_ref().filter(|outcome| !outcome.is_ready())
+    }
+
     fn compare_advance(&self, other: &Self) -> Ordering {
         // A failed task is behind every other.
-        let failed = |task: &Self| task.outcome.as_ref().is_some_and(|outcome| !outcome.is_ready());
+        let failed = |task: &Self| task.bad_end().is_some();
         failed(other).cmp(&failed(self)).then_with(|| self.advance.compare(&other.advance))
     }
 }
@@ -166,6 +174,12 @@ impl Report {
         let mut tasks: Vec<&TaskReport> = self.tasks.iter().collect();
         tasks.sort_by(|a, b| a.compare_advance(b));
         tasks
+    }
+
+    /// The task whose own end is that of the whole wait, where one's bad end is.
+    pub fn deciding(&self) -> Option<&TaskReport> {
+        let kind = std::mem::discriminant(self.outcome.as_ref()?);
+        self.tasks.iter().find(|task| task.bad_end().is_some_and(|end| std::mem::discriminant(end) == kind))
     }
 
     /// How a task's wait ended. What ended the whole wait ended it for a task that was still on its way, unless that

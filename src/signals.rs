@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM, on a thread of their own, which nothing else can hold up.
+//! SIGINT, SIGTERM and SIGHUP, on a thread of their own, which nothing else can hold up.
 
 use crate::exit_code;
 use crate::wait::{Interrupt, Outcome};
@@ -34,23 +34,35 @@ pub(crate) fn listen(watchdog: &Watchdog, within: Duration, patience: Duration) 
 }
 
 #[cfg(unix)]
-struct Signals([Option<tokio::signal::unix::Signal>; 2]);
+struct Signals([Option<tokio::signal::unix::Signal>; 3]);
 
 #[cfg(unix)]
 impl Signals {
     fn register() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        Self([SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()))
+        let [int, term] = [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok());
+        // Whoever started us with `nohup` wants the wait to outlive the terminal. Only Linux tells.
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let hup = if is_hangup_heard(&status) { signal(SignalKind::hangup()).ok() } else { None };
+        Self([int, term, hup])
     }
 
     async fn next(&mut self) -> Option<Interrupt> {
-        let Self([int, term]) = self;
+        let Self([int, term, hup]) = self;
         tokio::select! {
             Some(()) = async { int.as_mut()?.recv().await } => Some(Interrupt::Int),
             Some(()) = async { term.as_mut()?.recv().await } => Some(Interrupt::Term),
+            Some(()) = async { hup.as_mut()?.recv().await } => Some(Interrupt::Hup),
             else => None,
         }
     }
+}
+
+/// Whether the process was started with SIGHUP as it is by default: the first bit of the signals that are ignored.
+#[cfg(unix)]
+fn is_hangup_heard(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 0)
 }
 
 #[cfg(not(unix))]
@@ -64,5 +76,18 @@ impl Signals {
 
     async fn next(&mut self) -> Option<Interrupt> {
         tokio::signal::ctrl_c().await.ok().map(|()| Interrupt::Int)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::is_hangup_heard;
+
+    #[test]
+    fn a_hangup_that_is_ignored_stays_so_and_so_does_one_of_which_nothing_is_known() {
+        assert!(is_hangup_heard("SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n"));
+        assert!(!is_hangup_heard("SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n"));
+        assert!(!is_hangup_heard(""));
+        assert!(!is_hangup_heard("SigIgn:\tnone\n"));
     }
 }

@@ -221,7 +221,7 @@ pub async fn wait<C: Cloud>(
             // In order of weight: who interrupts wants to be heard first, and the deadline is a promise.
             biased;
             Some(interrupt) = interrupts.recv() => return (Outcome::Cancelled(interrupt), fleet.tasks),
-            () = clock.sleep_until(deadline) => return (Outcome::TimedOut, fleet.tasks),
+            () = clock.sleep_until(deadline) => return (fleet.end_in_time(observer), fleet.tasks),
             Some(answer) = fleet.in_flight.join_next() => fleet.take(answer, observer),
             () = clock.sleep_until(wake) => fleet.give_up_where_due(observer),
         }
@@ -240,7 +240,7 @@ struct Fleet<C> {
     queue: Queue,
     /// When to give up on a task that is not answered.
     outages: BTreeSet<(Duration, usize)>,
-    /// How many tasks have ended, and how the first of them that did not reach the goal did.
+    /// How many tasks have ended, and the gravest of their bad ends.
     ended: usize,
     bad: Option<Outcome>,
     in_flight: JoinSet<Answer>,
@@ -564,6 +564,35 @@ impl<C: Cloud> Fleet<C> {
         }
     }
 
+    /// The end at the deadline: what is still under way has failed, which may be enough to judge a reading.
+    fn end_in_time(&mut self, observer: &mut impl Observer) -> Outcome {
+        let now = self.clock.elapsed();
+        if self.sign_in.is_under_way && self.cloud.needs_sign_in() {
+            let error = ApiError::transient("the sign-in was not answered before `timeout`");
+            let advice = Some("check the network and `iam-endpoint`".to_owned());
+            self.sign_in_failed(now, now, ApiError { advice, ..error }, observer);
+        }
+        for task in 0..self.tasks.len() {
+            let unfinished = self.tasks.get_mut(task).filter(|wait| wait.outcome.is_none());
+            if let Some(step) = unfinished.and_then(|wait| wait.waiter.handle_deadline(now)) {
+                self.step(task, now, observer, |_| step);
+            }
+        }
+        if let Some(outcome) = self.outcome() {
+            return outcome;
+        }
+        // A task that can never reach the goal is not made better by others that only lacked time.
+        match self.bad.clone().filter(|bad| bad.gravity() > Outcome::TimedOut.gravity()) {
+            Some(bad) => {
+                for wait in self.tasks.iter_mut().filter(|wait| wait.outcome.is_none()) {
+                    wait.outcome = Some((Outcome::TimedOut, now));
+                }
+                bad
+            }
+            None => Outcome::TimedOut,
+        }
+    }
+
     /// Takes a page of tasks, and begins to wait once it was the last one.
     fn listed(&mut self, asked: Duration, now: Duration, page: Page, observer: &mut impl Observer) {
         let Some(listing) = &mut self.listing else { return };
@@ -641,7 +670,8 @@ impl<C: Cloud> Fleet<C> {
                 if outcome.ends_all() && self.broken.is_none() {
                     self.broken = Some(outcome.clone());
                 }
-                if !outcome.is_ready() && self.bad.is_none() {
+                let gravest = self.bad.as_ref().map_or(0, Outcome::gravity);
+                if outcome.gravity() > gravest {
                     self.bad = Some(outcome.clone());
                 }
                 self.ended += 1;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A thread that ends the process, unless it has ended before. Clones give orders to the same thread.
 #[derive(Clone)]
@@ -23,6 +23,17 @@ struct Order {
     exit_code: u8,
 }
 
+/// The watchdog sleeps in slices of this length at most.
+const SLICE: Duration = Duration::from_millis(250);
+/// A slice that takes so much longer has not been slept: the whole process stood still.
+const STANDSTILL: Duration = Duration::from_millis(500);
+
+/// What is left after a slice. A standstill (a paused container, a machine that slept) does not count, so that whoever
+/// wakes up has the time to end in order.
+fn left(within: Duration, slice: Duration, slept: Duration) -> Duration {
+    within.saturating_sub(if slept > slice + STANDSTILL { slice.min(within / 2) } else { slept })
+}
+
 impl fmt::Debug for Watchdog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Watchdog")
@@ -31,6 +42,7 @@ impl fmt::Debug for Watchdog {
 
 impl Watchdog {
     /// Starts the thread, which waits for its first order.
+    #[expect(clippy::disallowed_methods, reason = "it has to know how long it slept")]
     pub(crate) fn start() -> Self {
         let (orders, inbox) = channel::<Order>();
         let last_words = LastWords::default();
@@ -39,17 +51,20 @@ impl Watchdog {
         let _ = std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
             let Ok(mut order) = inbox.recv() else { return };
             loop {
-                match inbox.recv_timeout(order.within) {
+                let slice = order.within.min(SLICE);
+                let began = Instant::now();
+                match inbox.recv_timeout(slice) {
                     // Each order replaces the one before.
                     Ok(next) => order = next,
-                    Err(RecvTimeoutError::Timeout) => {
-                        let words = words.lock().unwrap_or_else(PoisonError::into_inner).take();
-                        if let Some(speak) = words {
-                            speak(order.exit_code);
-                        }
-                        end(order.exit_code)
-                    }
+                    Err(RecvTimeoutError::Timeout) => order.within = left(order.within, slice, began.elapsed()),
                     Err(RecvTimeoutError::Disconnected) => return,
+                }
+                if order.within.is_zero() {
+                    let words = words.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(speak) = words {
+                        speak(order.exit_code);
+                    }
+                    end(order.exit_code)
                 }
             }
         });
@@ -71,4 +86,20 @@ impl Watchdog {
 #[expect(clippy::exit, clippy::disallowed_methods, reason = "the orderly way out hangs")]
 pub(crate) fn end(exit_code: u8) -> ! {
     std::process::exit(i32::from(exit_code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_slept_counts_and_a_standstill_does_not() {
+        let millis = Duration::from_millis;
+        assert_eq!(left(millis(1000), SLICE, millis(251)), millis(749));
+        assert_eq!(left(millis(100), millis(100), millis(100)), Duration::ZERO);
+        assert_eq!(left(millis(1000), SLICE, millis(700)), millis(300));
+        assert_eq!(left(millis(1000), SLICE, millis(60_000)), millis(750));
+        // Somebody who was about to be ended in the middle of it gets half of the rest.
+        assert_eq!(left(millis(200), millis(200), millis(60_000)), millis(100));
+    }
 }

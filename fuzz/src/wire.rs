@@ -47,6 +47,12 @@ impl Fields {
         let value = found.next().map_or(Some(Value::Null), |(_, raw)| serde_json::from_str(raw.get()).ok());
         value.filter(|_| found.next().is_none())
     }
+
+    /// A field's value as it is written.
+    fn written(&self, name: &str) -> String {
+        let found = self.0.iter().find(|(other, _)| other == name);
+        found.map(|(_, raw)| raw.get().to_owned()).unwrap_or_default()
+    }
 }
 
 /// JSON is UTF-8: any other body may be refused as a whole, also where only a field that nobody reads is spoilt.
@@ -61,9 +67,7 @@ fn expected(body: &[u8]) -> Option<Reading> {
         Some(match fields.one(name)? {
             Value::Null => None,
             Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-            // Minus zero is a number with a decimal point to the parser.
-            Value::Number(number) if number.to_string() == "-0.0" => Some("0".to_owned()),
-            Value::Number(number) => Some(number.to_string()),
+            Value::Number(_) => Some(fields.written(name)),
             Value::Bool(_) if name != "is_migrating" => return None,
             Value::Bool(is) => Some(is.to_string()),
             Value::Array(_) | Value::Object(_) => return None,
@@ -181,9 +185,11 @@ pub fn task_detail(data: &[u8]) {
                 .strip_prefix("the body is no valid JSON at line ")
                 .and_then(|place| place.split_once(" column "))
                 .is_some_and(|(line, column)| is_number(line) && is_number(column));
-            const FIXED: [&str; 6] = [
+            const FIXED: [&str; 8] = [
                 "the body is no JSON object",
-                "a field stands twice",
+                "`status` stands twice",
+                "`task_status` stands twice",
+                "`migration_method` stands twice",
                 "`status` is missing",
                 "`status` is no text",
                 "`task_status` is no text",

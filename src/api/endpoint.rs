@@ -36,7 +36,9 @@ pub fn is_loopback(url: &Url) -> bool {
 pub fn parse(text: &str, allow_http: bool) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|error| format!("is no URL ({error}); accepted: `https://HOST`"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("holds a user name or password; sign-in has its own inputs".to_owned());
+        return Err(
+            "holds a user name or password; accepted: `https://HOST`, since sign-in has its own inputs".to_owned()
+        );
     }
     if url.host().is_none() || url.query().is_some() || url.fragment().is_some() {
         return Err("is no base URL; accepted: `https://HOST`, without `?` and `#`".to_owned());
@@ -49,7 +51,7 @@ pub fn parse(text: &str, allow_http: bool) -> Result<Url, String> {
                         (`allow-http` lifts this)"
                 .to_owned());
         }
-        _ => return Err("is neither https nor http".to_owned()),
+        _ => return Err("is neither https nor http; accepted: `https://HOST`".to_owned()),
     }
     let path = url.path().trim_end_matches('/');
     let path = match path.rsplit_once('/') {

@@ -5,6 +5,7 @@
 
 use crate::escape;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::ErrorKind;
@@ -177,15 +178,17 @@ pub fn classify(refusal: &Refusal<'_>) -> ApiError {
     // Keystone's code is the HTTP status once more.
     let code = code.filter(|code| *code != refusal.status.to_string());
     let text = message.as_deref().unwrap_or_default();
+    let known = code.as_deref().map(of_today);
+    let known = known.as_deref();
     let (class, advice) = match refusal.status {
-        300..=399 => (Class::Rejected, redirect_advice(refusal.location)),
-        400 => bad_request(code.as_deref(), refusal),
-        401 => unauthorized(code.as_deref(), text, refusal),
-        403 => forbidden(code.as_deref(), refusal),
+        300..=399 => (Class::Rejected, redirect_advice(refusal)),
+        400 => bad_request(known, refusal),
+        401 => unauthorized(known, text, refusal),
+        403 => forbidden(known, refusal),
         407 => (Class::Denied, "the proxy asks for credentials: put them into `HTTPS_PROXY`".to_owned()),
         429 => (Class::Throttled { retry_after: refusal.retry_after }, String::new()),
         408 | 500..=599 => (Class::Transient { retry_after: refusal.retry_after }, String::new()),
-        404 | 405 => (Class::Rejected, not_found_advice(code.as_deref(), refusal)),
+        404 | 405 => (Class::Rejected, not_found_advice(known, refusal)),
         402 | 406 | 409..=428 | 430..=499 => (Class::Rejected, "check `endpoint` and `region`".to_owned()),
         // Neither success nor failure: not an answer that this API gives.
         _ => (Class::Transient { retry_after: None }, String::new()),
@@ -207,9 +210,26 @@ pub fn classify(refusal: &Refusal<'_>) -> ApiError {
     ApiError { class, message: what, advice: Some(advice).filter(|advice| !advice.is_empty()) }
 }
 
-fn redirect_advice(location: Option<&str>) -> String {
-    let to = location.map(|location| format!(" (to `{}`)", escape::line(location))).unwrap_or_default();
-    format!("redirects are not followed{to}, since the credential would go along: check `endpoint`")
+/// DCS's codes of version 1 in those of version 2: `111400070` is `DCS.4070`, and `111401004` is `DCS.1004`.
+fn of_today(code: &str) -> Cow<'_, str> {
+    let number = |status: &str| code.strip_prefix("111")?.strip_prefix(status).filter(|number| number.len() == 3);
+    match (number("400"), number("401")) {
+        (Some(number), _) => Cow::Owned(format!("DCS.4{number}")),
+        (_, Some(number)) => Cow::Owned(format!("DCS.1{number}")),
+        (None, None) => Cow::Borrowed(code),
+    }
+}
+
+fn redirect_advice(refusal: &Refusal<'_>) -> String {
+    let to = refusal.location.map(|location| format!(" (to `{}`)", escape::line(location))).unwrap_or_default();
+    let input = match (refusal.sign_in, refusal.asked) {
+        (SignIn::AskingGitHub, _) => "the job's network",
+        (SignIn::ByPassword | SignIn::ByOidc, _) | (_, Asked::Project) => "`iam-endpoint`",
+        (SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, Asked::Task | Asked::List | Asked::Session) => {
+            "`endpoint`"
+        }
+    };
+    format!("redirects are not followed{to}, since the credential would go along: check {input}")
 }
 
 /// Codes of status 400 that ask to try again: the instance is busy, or recovers from a fault.
@@ -224,10 +244,8 @@ fn bad_request(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
         Some("DCS.4133") if refusal.asked == Asked::Task => {
             (Class::UnknownTask, "check `task-id`, and that `region` and `project-id` are those of the task".to_owned())
         }
-        Some("DCS.4070" | "111400070") => {
-            (Class::Rejected, "the API does not accept the format of `task-id`".to_owned())
-        }
-        Some("DCS.4002" | "111400002") => {
+        Some("DCS.4070") => (Class::Rejected, "the API does not accept the format of `task-id`".to_owned()),
+        Some("DCS.4002") => {
             (Class::Rejected, "the API does not accept the format of `project-id`: it is an id, not a name".to_owned())
         }
         Some("IAM.1105" | "IAM.1108") => match refusal.sign_in {
@@ -276,7 +294,7 @@ fn unauthorized(code: Option<&str>, text: &str, refusal: &Refusal<'_>) -> (Class
     let lower = text.to_ascii_lowercase();
     let skew = refusal.clock_skew.filter(|skew| skew.abs() > MAX_CLOCK_SKEW);
     match (code, refusal.sign_in) {
-        (Some("DCS.1004" | "111401004"), _) => {
+        (Some("DCS.1004"), _) => {
             (Class::Denied, "the credential belongs to another project: check `project-id`".to_owned())
         }
         (Some("IAM.0061"), _) => (

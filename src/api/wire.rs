@@ -17,50 +17,42 @@ use serde_json::value::RawValue;
 pub struct Malformed(String);
 
 /// `ShowMigrationTaskStats`. A field that stands twice is an error: nobody can know which one is meant.
+///
+/// Numbers are taken as they are written: one that is not quite 100 must not become 100 by being read.
 #[derive(Deserialize)]
-struct StatsBody {
+struct StatsBody<'a> {
     is_migrating: Option<Value>,
-    offset: Option<Value>,
-    /// As it is written: a number that is not quite 100 must not become 100 by being read.
-    full_migration_progress: Option<Box<RawValue>>,
-    source_dbsize: Option<Value>,
-    target_dbsize: Option<Value>,
-    target_input_kbps: Option<Value>,
-    target_ops: Option<Value>,
+    #[serde(borrow)]
+    offset: Written<'a>,
+    #[serde(borrow)]
+    full_migration_progress: Written<'a>,
+    #[serde(borrow)]
+    source_dbsize: Written<'a>,
+    #[serde(borrow)]
+    target_dbsize: Written<'a>,
+    #[serde(borrow)]
+    target_input_kbps: Written<'a>,
+    #[serde(borrow)]
+    target_ops: Written<'a>,
 }
+
+type Written<'a> = Option<&'a RawValue>;
 
 /// Reads a body of the stats.
 ///
 /// # Errors
 /// Where it is no JSON object, or a field has a shape that the contract does not know.
 pub fn reading(body: &[u8]) -> Result<Reading, Malformed> {
-    let body: StatsBody = object(body)?;
-    let progress = percentage(body.full_migration_progress.as_deref())?;
+    let body: StatsBody<'_> = object(body)?;
     Ok(Reading {
         is_migrating: boolean("is_migrating", body.is_migrating.as_ref())?,
-        offset: integer("offset", body.offset.as_ref())?,
-        full_migration_progress: progress,
-        source_dbsize: integer("source_dbsize", body.source_dbsize.as_ref())?,
-        target_dbsize: integer("target_dbsize", body.target_dbsize.as_ref())?,
-        target_input_kbps: decimal("target_input_kbps", body.target_input_kbps.as_ref())?,
-        target_ops: decimal("target_ops", body.target_ops.as_ref())?,
+        offset: integer("offset", body.offset)?,
+        full_migration_progress: percentage("full_migration_progress", body.full_migration_progress)?,
+        source_dbsize: integer("source_dbsize", body.source_dbsize)?,
+        target_dbsize: integer("target_dbsize", body.target_dbsize)?,
+        target_input_kbps: decimal("target_input_kbps", body.target_input_kbps)?,
+        target_ops: decimal("target_ops", body.target_ops)?,
     })
-}
-
-/// The full copy's percentage. One so near to 100 that it is rounded to it is not 100: the copy is done when the server
-/// says so.
-fn percentage(written: Option<&RawValue>) -> Result<Option<f64>, Malformed> {
-    const FIELD: &str = "full_migration_progress";
-    let Some(written) = written else { return Ok(None) };
-    let value: Value =
-        serde_json::from_str(written.get()).map_err(|_| Malformed(format!("`{FIELD}` is no valid JSON")))?;
-    let Some(percent) = decimal(FIELD, Some(&value))? else { return Ok(None) };
-    if !(0.0..=100.0).contains(&percent) {
-        return Err(Malformed(format!("`{FIELD}` is {percent}, which is no percentage")));
-    }
-    let text = value.as_str().unwrap_or(written.get());
-    let is_under = text.trim_start().starts_with("99.");
-    Ok(Some(if percent >= 100.0 && is_under { 100.0_f64.next_down() } else { percent }))
 }
 
 /// `ShowMigrationTask`, reduced to what may be looked at: the rest of the body holds passwords.
@@ -93,8 +85,10 @@ pub fn detail(body: &[u8]) -> Result<Detail, Malformed> {
 
 /// `ListMigrationTasks`.
 #[derive(Deserialize)]
-struct ListBody {
-    count: Option<Value>,
+struct ListBody<'a> {
+    #[serde(borrow)]
+    count: Written<'a>,
+    /// May be left out where there are none.
     migration_tasks: Option<Vec<ListEntry>>,
 }
 
@@ -109,15 +103,18 @@ struct ListEntry {
 /// # Errors
 /// Where it is no list, or an entry lacks its id or status: a task that is left out would never be waited for.
 pub fn page(body: &[u8]) -> Result<Page, Malformed> {
-    let body: ListBody = serde_json::from_slice(body).map_err(|error| {
+    let body: ListBody<'_> = serde_json::from_slice(body).map_err(|error| {
         Malformed(format!("the list of tasks is not one, at line {} column {}", error.line(), error.column()))
     })?;
-    let entries = body.migration_tasks.ok_or_else(|| Malformed("`migration_tasks` is missing".to_owned()))?;
-    let total = integer("count", body.count.as_ref())?.map(|count| usize::try_from(count).unwrap_or_default());
+    let total = integer("count", body.count)?.map(|count| usize::try_from(count).unwrap_or_default());
+    let entries = match body.migration_tasks {
+        None if total == Some(0) => Vec::new(),
+        entries => entries.ok_or_else(|| Malformed("`migration_tasks` is missing".to_owned()))?,
+    };
     let tasks = entries.into_iter().map(|entry| {
         let id = entry.task_id.as_deref().and_then(TaskId::parse);
         let status = entry.status.map(|status| Status::parse(&escape::line(&status)));
-        id.zip(status).ok_or_else(|| Malformed("a task in the list has no id or no status".to_owned()))
+        id.zip(status).ok_or_else(|| Malformed("a task in the list has no status, or no id that is one".to_owned()))
     });
     Ok(Page { total, tasks: tasks.collect::<Result<_, _>>()? })
 }
@@ -129,10 +126,11 @@ fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
         return Err(Malformed("the body is no JSON object".to_owned()));
     }
     serde_json::from_slice(body).map_err(|error| {
-        Malformed(if error.is_data() {
-            "a field stands twice".to_owned()
-        } else {
-            format!("the body is no valid JSON at line {} column {}", error.line(), error.column())
+        let words = error.to_string();
+        // The name of a field is one of ours.
+        Malformed(match words.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`')) {
+            Some((field, _)) => format!("`{field}` stands twice"),
+            None => format!("the body is no valid JSON at line {} column {}", error.line(), error.column()),
         })
     })
 }
@@ -153,46 +151,53 @@ fn boolean(field: &str, value: Option<&Value>) -> Result<Option<bool>, Malformed
     }
 }
 
-fn integer(field: &str, value: Option<&Value>) -> Result<Option<i64>, Malformed> {
-    number(field, value, "a whole number", |text| {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
-    })
+fn integer(field: &str, written: Written<'_>) -> Result<Option<i64>, Malformed> {
+    let Some(text) = characters(field, written, "a whole number")? else { return Ok(None) };
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(not(field, &text, "a whole number"));
+    }
+    // What does not fit is larger than any number of keys or bytes.
+    text.parse().map(Some).map_err(|_| not(field, &text, "a whole number of at most 64 bits"))
 }
 
 /// A decimal number; a trailing `%` is accepted.
-fn decimal(field: &str, value: Option<&Value>) -> Result<Option<f64>, Malformed> {
-    number(field, value, "a number", |text| {
-        let text = text.strip_suffix('%').map_or(text, str::trim_end);
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'e' | b'E' | b'+'));
-        // `parse` alone would take "inf" and "nan".
-        text.parse().ok().filter(|number: &f64| plain && number.is_finite())
-    })
+fn decimal(field: &str, written: Written<'_>) -> Result<Option<f64>, Malformed> {
+    let Some(text) = characters(field, written, "a number")? else { return Ok(None) };
+    let digits = text.strip_suffix('%').map_or(text.as_str(), str::trim_end);
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'e' | b'E' | b'+'));
+    // `parse` alone would take "inf" and "nan".
+    let number = digits.parse().ok().filter(|number: &f64| plain && number.is_finite());
+    number.map(Some).ok_or_else(|| not(field, &text, "a number"))
 }
 
-fn number<T>(
-    field: &str,
-    value: Option<&Value>,
-    wanted: &str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, Malformed> {
-    let text = match value {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) if text.trim().is_empty() => return Ok(None),
-        Some(Value::String(text)) => text.trim().to_owned(),
-        Some(Value::Number(number)) => match number.to_string().as_str() {
-            // Minus zero, which the parser takes for a fraction.
-            "-0.0" => "0".to_owned(),
-            text => text.to_owned(),
-        },
-        Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
-            return Err(Malformed(format!("`{field}` is not {wanted}")));
-        }
-    };
-    match parse(&text) {
-        Some(number) => Ok(Some(number)),
-        None => Err(Malformed(format!("`{field}` is `{}`, not {wanted}", escape::line(&text)))),
+/// A percentage. One so near to 100 that it is rounded to it is not 100: the copy is done when the server says so.
+fn percentage(field: &str, written: Written<'_>) -> Result<Option<f64>, Malformed> {
+    let Some(percent) = decimal(field, written)? else { return Ok(None) };
+    if !(0.0..=100.0).contains(&percent) {
+        return Err(Malformed(format!("`{field}` is {percent}, which is no percentage")));
     }
+    let is_under = characters(field, written, "a number")?.is_some_and(|text| text.starts_with("99."));
+    Ok(Some(if percent >= 100.0 && is_under { 100.0_f64.next_down() } else { percent }))
+}
+
+/// A number as it is written, in quotation marks or without; `None` where it is unknown.
+fn characters(field: &str, written: Written<'_>, wanted: &str) -> Result<Option<String>, Malformed> {
+    let Some(written) = written.map(RawValue::get) else { return Ok(None) };
+    if written.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+        return Ok(Some(written.to_owned()));
+    }
+    match serde_json::from_str(written) {
+        Ok(Value::Null) => Ok(None),
+        Ok(Value::String(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
+        Ok(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) | Err(_) => {
+            Err(Malformed(format!("`{field}` is not {wanted}")))
+        }
+    }
+}
+
+fn not(field: &str, text: &str, wanted: &str) -> Malformed {
+    Malformed(format!("`{field}` is `{}`, not {wanted}", escape::line(text)))
 }
 
 #[cfg(test)]
@@ -228,12 +233,15 @@ mod tests {
             (r#"{"offset":0.5}"#, "offset"),
             (r#"{"offset":"-0.0"}"#, "offset"),
             (r#"{"offset":"0%"}"#, "offset"),
-            (r#"{"offset":1e400}"#, "JSON"),
+            (r#"{"offset":1e400}"#, "`offset` is `1e400`"),
+            (r#"{"offset":-0.0}"#, "offset"),
+            (r#"{"offset":99999999999999999999}"#, "`99999999999999999999`, not a whole number of at most 64 bits"),
+            (r#"{"full_migration_progress":1e400}"#, "full_migration_progress"),
             (r#"{"offset":"1e2"}"#, "offset"),
             (r#"{"offset":18446744073709551615}"#, "offset"),
             (r#"{"offset":false}"#, "offset"),
             (r#"{"offset":[0]}"#, "offset"),
-            (r#"{"offset":0,"offset":5}"#, "twice"),
+            (r#"{"offset":0,"offset":5}"#, "`offset` stands twice"),
             (r#"{"is_migrating":0}"#, "is_migrating"),
             (r#"{"is_migrating":"no"}"#, "is_migrating"),
             (r#"{"full_migration_progress":101}"#, "full_migration_progress"),

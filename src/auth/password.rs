@@ -36,10 +36,7 @@ pub fn body(user: &Password, scope: &ProjectScope) -> SecretString {
 
 /// Where the request goes. `iam` is IAM's base without `/v3`.
 pub fn url(iam: &Url) -> Url {
-    let mut url = endpoint::join(iam, &["v3", "auth", "tokens"]);
-    // The catalog lists every endpoint of the cloud, and nobody here reads it.
-    url.set_query(Some("nocatalog=true"));
-    url
+    endpoint::join(iam, &["v3", "auth", "tokens"])
 }
 
 #[cfg(test)]
@@ -88,9 +85,9 @@ mod tests {
     }
 
     #[test]
-    fn the_url_leaves_the_catalog_out() {
+    fn the_url_is_below_the_base() {
         let of = |base: &str| url(&Url::parse(base).unwrap()).to_string();
-        assert_eq!(of("https://iam.eu-de.example.com"), "https://iam.eu-de.example.com/v3/auth/tokens?nocatalog=true");
-        assert_eq!(of("http://127.0.0.1:8080/iam/"), "http://127.0.0.1:8080/iam/v3/auth/tokens?nocatalog=true");
+        assert_eq!(of("https://iam.eu-de.example.com"), "https://iam.eu-de.example.com/v3/auth/tokens");
+        assert_eq!(of("http://127.0.0.1:8080/iam/"), "http://127.0.0.1:8080/iam/v3/auth/tokens");
     }
 }

@@ -1,5 +1,6 @@
 //! Flags: clap's parser and help, made from the table of inputs.
 
+use super::TaskId;
 use super::error::Problems;
 use super::inputs::{Group, INPUTS, Input, Kind};
 use crate::escape;
@@ -54,15 +55,11 @@ pub struct SimulateFlags {
 /// The whole command line.
 pub fn command() -> Command {
     let scenarios: Vec<&str> = Scenario::ALL.iter().map(|scenario| scenario.as_str()).collect();
-    let simulated = |command: Command| {
+    let simulated = |command: Command, auth: &str| {
         command
             .arg(option("scenario", "NAME", format!("What happens to the task: {}", scenarios.join(", "))))
             .arg(option("speed", "N", "Simulated seconds a second [default: 120]".to_owned()))
-            .arg(option(
-                "auth",
-                "KIND",
-                "How to sign in: token, access-key, password, oidc [default: token]".to_owned(),
-            ))
+            .arg(option("auth", "KIND", format!("How to sign in: token, access-key, password, oidc [default: {auth}]")))
     };
     let root = with_inputs(Command::new(NAME))
         .version(env!("CARGO_PKG_VERSION"))
@@ -76,12 +73,12 @@ pub fn command() -> Command {
         .subcommand_help_heading("Without a cloud")
         .subcommand_value_name("SUBCOMMAND");
     root.subcommand(
-        simulated(with_inputs(Command::new("demo")))
+        simulated(with_inputs(Command::new("demo")), "token")
             .about("Starts a simulated DCS on loopback, in this process, and waits on it")
             .disable_version_flag(true),
     )
     .subcommand(
-        simulated(Command::new("simulate"))
+        simulated(Command::new("simulate"), "any of them")
             .arg(option("listen", "ADDRESS", "Address to listen on [default: 127.0.0.1:8080]".to_owned()))
             .about("Serves the simulated DCS alone, to rehearse a pipeline before the night of the cutover")
             .disable_version_flag(true),
@@ -156,7 +153,7 @@ fn after_help() -> String {
         "\nEach input is also read from INPUT_NAME, as GitHub sets it for an action. The first that is set wins: flag, \
          INPUT_, DCS_, then the other names. OS_CLOUD names a cloud of clouds.yaml for whatever is not set.\n\n\
          Exit codes: 0 goal reached, 1 internal error, 2 invalid input, 3 failed, 4 stalled, 5 denied, 6 unreachable, \
-         124 timeout, 130 and 143 interrupted.",
+         124 timeout, 129, 130 and 143 interrupted.",
     );
     text
 }
@@ -179,9 +176,10 @@ pub fn parse(arguments: &[OsString], problems: &mut Problems) -> Invocation {
         // Whatever cannot be taken out ends the search; each round makes the line shorter.
         if arguments.len() >= before {
             let text = error.render().to_string();
-            let first = text.lines().next().unwrap_or_default();
-            problems.add("command line", escape::line(first.trim_start_matches("error: ")));
-            return Invocation::Wait(Flags::new());
+            let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            problems.add("command line", escape::line(lines.join(" ").trim_start_matches("error: ")));
+            let names_command = arguments.first().is_some_and(|first| command().find_subcommand(first).is_some());
+            return if names_command { Invocation::Refused } else { Invocation::Wait(Flags::new()) };
         }
     }
 }
@@ -204,10 +202,13 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
     }) else {
         return;
     };
-    // `NAME=VALUE` was meant for the environment, and the value may be a secret.
+    let is_task = TaskId::parse(&bad).is_some();
     let shown = match bad.split_once('=') {
+        // `NAME=VALUE` was meant for the environment, and the value may be a secret.
         Some((name, _)) => format!("{}=***", escape::line(name)),
-        None => escape::line(&super::without_password(&bad)),
+        None if bad.starts_with('-') || is_task || is_word(&bad) => escape::line(&super::without_password(&bad)),
+        // A secret that somebody put there, as likely as not.
+        None => format!("argument {} (not shown)", position + 1),
     };
     let name = bad.trim_start_matches('-');
     let text = match (Input::named(name), error.kind()) {
@@ -218,7 +219,10 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
             )
         }
         (_, ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) => {
-            let suggestion = context(ContextKind::SuggestedArg).or_else(|| context(ContextKind::SuggestedSubcommand));
+            let task_id = is_task.then(|| "--task-id".to_owned());
+            let suggestion = task_id
+                .or_else(|| context(ContextKind::SuggestedArg))
+                .or_else(|| context(ContextKind::SuggestedSubcommand));
             let hint =
                 suggestion.map(|hint| format!("; did you mean `{}`?", hint.split(' ').next().unwrap_or_default()));
             format!("is not known{}", hint.unwrap_or_else(|| "; `--help` lists the flags".to_owned()))
@@ -234,6 +238,11 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
     if is_flag && !has_value && value_follows {
         arguments.remove(position);
     }
+}
+
+/// Whether it may be a misspelled command, rather than a secret.
+fn is_word(text: &str) -> bool {
+    text.len() <= 12 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
 fn invocation(matches: &ArgMatches, problems: &mut Problems) -> Invocation {

@@ -394,6 +394,7 @@ fn weight(note: &Note) -> Weight {
 impl Observer for Console {
     fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
         let Some(rules) = self.rules.clone() else { return };
+        let next = next.filter(|&next| next < rules.deadline);
         let prefix = match self.named_by {
             0 => String::new(),
             length => format!("task {}: ", task.id.as_str().get(..length).unwrap_or(task.id.as_str())),

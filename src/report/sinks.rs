@@ -119,7 +119,12 @@ impl Medium {
     fn write(self, path: &Path, text: &[u8]) -> io::Result<()> {
         match self {
             Self::GithubOutput | Self::Summary => append(path, text),
-            Self::Dotenv | Self::Report(_) => replace(path, text),
+            Self::Dotenv => replace(path, text),
+            Self::Report(_) => {
+                // As test runners do: a directory for reports is there once there is one.
+                let _ = path.parent().map(std::fs::create_dir_all);
+                replace(path, text)
+            }
         }
     }
 }

@@ -49,6 +49,7 @@ fn task(reading: Reading, status: Option<&str>, check: Check) -> TaskReport {
         polls: 41,
         failed_polls: 2,
         failing: None,
+        unanswered: None,
         elapsed: Duration::from_secs(754),
         history: History::default(),
         advance: Advance::default(),

@@ -61,27 +61,33 @@ pub fn known(number: Option<i64>) -> String {
 /// Why the wait ended as it did, with what was seen last, what was missing and what to change.
 pub fn reason(report: &Report) -> String {
     let Some(outcome) = &report.outcome else { return "the wait has not ended".to_owned() };
-    let why = why(outcome, report, report.least_advanced());
-    match report.tasks.as_slice() {
-        [] | [_] => why,
-        tasks => {
-            let ready = tasks.iter().filter(|task| task.outcome.as_ref().is_some_and(Outcome::is_ready)).count();
-            let which = tasks.iter().find(|task| task.outcome.as_ref().is_some_and(|outcome| !outcome.is_ready()));
-            let of_task = match which {
-                Some(task) => format!("; task {}: {}", task.id.as_str(), task_reason(report, task)),
-                None if outcome.is_ready() => String::new(),
-                None => report
-                    .least_advanced()
-                    .map(|task| format!("; least advanced is task {}", task.id.as_str()))
-                    .unwrap_or_default(),
-            };
-            let total = tasks.len();
-            match which {
-                Some(_) => format!("{ready} of {total} tasks reached the goal{of_task}"),
-                None => format!("{ready} of {total} tasks reached the goal: {why}{of_task}"),
-            }
-        }
+    let tasks = match report.tasks.as_slice() {
+        [] | [_] => return why(outcome, report, report.least_advanced()),
+        tasks => tasks,
+    };
+    let text = how_many(tasks);
+    if outcome.is_ready() {
+        return format!("{text}: {}", why(outcome, report, report.least_advanced()));
     }
+    if let Some(task) = report.deciding() {
+        let late = tasks.iter().filter(|task| matches!(task.outcome, Some(Outcome::TimedOut))).count() as u64;
+        let late = match (late, &report.rules) {
+            (1.., Some(rules)) => format!("; {} had no end within {}", plural(late, "other"), duration(rules.deadline)),
+            _ => String::new(),
+        };
+        return format!("{text}; task {}: {}{late}", task.id.as_str(), task_reason(report, task));
+    }
+    let of_task = match (tasks.iter().find_map(|task| Some((task, task.bad_end()?))), report.least_advanced()) {
+        (Some((task, end)), _) => format!("; task {}: {}", task.id.as_str(), headline(end, report, Some(task))),
+        (None, Some(task)) => format!("; least advanced is task {}", task.id.as_str()),
+        (None, None) => String::new(),
+    };
+    format!("{text}: {}{of_task}", why(outcome, report, report.least_advanced()))
+}
+
+fn how_many(tasks: &[TaskReport]) -> String {
+    let ready = tasks.iter().filter(|task| task.outcome.as_ref().is_some_and(Outcome::is_ready)).count();
+    format!("{ready} of {} tasks reached the goal", tasks.len())
 }
 
 /// The same for one task.
@@ -113,7 +119,9 @@ fn why(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String 
             parts.push(format!("not met: {missing}"));
         }
         if let (Some(error), Outcome::TimedOut | Outcome::Cancelled(_)) = (&task.failing, outcome) {
-            parts.push(format!("the API did not answer at last: {}", error.message));
+            parts.push(format!("no good answer at last: {}", error.message));
+        } else if let (Some(since), Outcome::TimedOut | Outcome::Cancelled(_)) = (task.unanswered, outcome) {
+            parts.push(format!("the request under way was not answered for {}", duration(since)));
         }
     }
     if let (Some(error), Outcome::TimedOut | Outcome::Cancelled(_)) = (&report.listing, outcome) {
@@ -159,7 +167,12 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
             format!("the migration is complete: not migrating, offset {offset}, full copy {copied}{times}")
         }
         Goal::InSync => {
-            format!("source and target are in sync: offset {offset}{times}, full copy {copied}, still migrating")
+            let full_only = task.and_then(|task| task.detail.as_ref()).is_some_and(Detail::is_full_only);
+            let caveat =
+                if full_only { " (a full migration, which follows no writes: its offset tells little)" } else { "" };
+            format!(
+                "source and target are in sync: offset {offset}{times}, full copy {copied}, still migrating{caveat}"
+            )
         }
         Goal::FullSync => format!("the full copy is done: {copied}{times}"),
     };
@@ -176,7 +189,10 @@ fn failed(failure: Failure, task: Option<&TaskReport>) -> String {
     let reading = task.and_then(|task| task.reading.clone()).unwrap_or_default();
     match failure {
         Failure::TaskFailed => format!("the migration task failed{status}"),
-        Failure::TaskDeleted => format!("the migration task was deleted{status}"),
+        Failure::TaskDeleted => match task.and_then(|task| task.failing.as_ref()) {
+            Some(error) => format!("the migration task was deleted: the API no longer knows it, {}", error.message),
+            None => format!("the migration task was deleted{status}"),
+        },
         Failure::StoppedShort => format!(
             "the task stopped short: its full copy ended at {}{status}",
             reading.full_migration_progress.map_or_else(|| "an unknown percentage".to_owned(), percent)
@@ -211,6 +227,8 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
     let reading = task.reading.clone().unwrap_or_default();
     let max_offset = rules.condition.max_offset;
     Some(match task.check {
+        None if was_never_asked(report, task) => "the budget of requests had no turn for it".to_owned(),
+        None if task.polls == 0 => "no request was answered".to_owned(),
         None => "no reading at all".to_owned(),
         Some(Check::Met) => {
             format!("{} consecutive readings (`stable-polls`), {} so far", rules.stable_polls, task.stable)
@@ -224,9 +242,16 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
             Missing::OffsetOpen => open_offset(&reading, max_offset),
             Missing::OffsetUnknown => "the offset is unknown".to_owned(),
             Missing::NotStarted => "the task has not started: it waits to be configured".to_owned(),
+            Missing::StatusUnread => "the status that belongs to the last reading could not be read".to_owned(),
             Missing::StatusDisagrees => {
                 let status = task.detail.as_ref().map(|detail| format!(" {}", detail.status.word()));
-                let status = format!("the status{} does not show the goal", status.unwrap_or_default());
+                let status = status.unwrap_or_default();
+                let status = match reading.is_migrating {
+                    Some(false) => {
+                        format!("`is_migrating` is false, and the status{status} does not say that the task has ended")
+                    }
+                    Some(true) | None => format!("the status{status} does not show the goal"),
+                };
                 // A status is read now and then. The offset is what people can do something about.
                 if is_offset_missing(rules, &reading) {
                     format!("{}; {status}", open_offset(&reading, max_offset))
@@ -238,11 +263,16 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
                 "not migrating with the full copy under 100 %, unconfirmed".to_owned()
             }
             Missing::Unconfirmed(Suspicion::OutOfSync) => {
-                format!("not migrating with the offset {} over `max-offset`, unconfirmed", known(reading.offset))
+                format!("not migrating, while {}; unconfirmed", open_offset(&reading, max_offset))
             }
             Missing::Unconfirmed(Suspicion::StoppedInSync) => "the task does not migrate".to_owned(),
         },
     })
+}
+
+/// Whether others were asked, and it was not.
+fn was_never_asked(report: &Report, task: &TaskReport) -> bool {
+    task.polls == 0 && task.unanswered.is_none() && report.tasks.iter().any(|other| other.polls > 0)
 }
 
 fn open_offset(reading: &Reading, max_offset: i64) -> String {
@@ -265,7 +295,6 @@ fn is_offset_missing(rules: &Rules, reading: &Reading) -> bool {
 
 /// What to change before the next try.
 fn change(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> Option<String> {
-    let check = task.and_then(|task| task.check);
     match outcome {
         Outcome::Ready | Outcome::InvalidInput(_) => None,
         Outcome::Denied(error) | Outcome::Rejected(error) | Outcome::UnknownTask(error) => error.advice.clone(),
@@ -273,10 +302,13 @@ fn change(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> Opti
             error
                 .advice
                 .clone()
-                .unwrap_or_else(|| "check the network and `endpoint`, or raise `max-outage`".to_owned()),
+                .unwrap_or_else(|| "check the network, `region` and `endpoint`, or raise `max-outage`".to_owned()),
         ),
-        Outcome::Failed(Failure::TaskFailed | Failure::TaskDeleted) => {
+        Outcome::Failed(Failure::TaskFailed) => {
             Some("look at the task in the console, then start a new one and set `task-id` to it".to_owned())
+        }
+        Outcome::Failed(Failure::TaskDeleted) => {
+            Some("find out who deleted it, then start a new one and set `task-id` to it".to_owned())
         }
         Outcome::Failed(Failure::StoppedShort | Failure::StoppedOutOfSync) => {
             Some("do not switch to the target: start the migration anew and set `task-id` to the new task".to_owned())
@@ -286,32 +318,54 @@ fn change(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> Opti
                 .to_owned(),
         ),
         Outcome::TimedOut | Outcome::Stalled(_) => {
-            const OPEN: &str = "stop the writers on the source, or raise `timeout` or `max-offset`";
-            let is_offset_open = report
-                .rules
-                .as_ref()
-                .zip(task.and_then(|task| task.reading.as_ref()))
-                .is_some_and(|(rules, reading)| is_offset_missing(rules, reading));
-            let of_goal = match (check, report.goal) {
-                (Some(Check::NotYet(Missing::StillMigrating)), Some(Goal::Completed)) => {
-                    "a full + incremental task never ends by itself: stop it when it is in sync, or wait with \
-                     `until: in-sync`"
-                }
-                (Some(Check::NotYet(Missing::NotStarted)), _) => "configure and start the task in the console",
-                (Some(Check::NotYet(Missing::OffsetOpen)), _) => OPEN,
-                (Some(Check::NotYet(Missing::StatusDisagrees)), _) if is_offset_open => OPEN,
-                (None, _) => "check `endpoint` and the network",
-                (Some(_), _) if matches!(outcome, Outcome::Stalled(_)) => {
-                    "look at the task in the console, or raise `stall-timeout`"
-                }
-                (Some(_), _) => "raise `timeout`",
-            };
             // Whoever did not answer at last knows better than the task what to do about it.
             let of_failure = task.and_then(|task| task.failing.as_ref()?.advice.clone());
-            Some(of_failure.unwrap_or_else(|| of_goal.to_owned()))
+            Some(of_failure.unwrap_or_else(|| change_in_time(outcome, report, task)))
         }
         Outcome::Cancelled(_) => Some("nothing was changed on the task; wait again when ready".to_owned()),
         Outcome::InternalError(_) => Some("please report it".to_owned()),
+    }
+}
+
+/// What to change where the goal did not show in time.
+fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String {
+    const LOOK: &str = "look at the task in the console";
+    let longer = if matches!(outcome, Outcome::Stalled(_)) { "`stall-timeout`" } else { "`timeout`" };
+    let Some((task, rules)) = task.zip(report.rules.as_ref()) else { return format!("raise {longer}") };
+    let reading = task.reading.clone().unwrap_or_default();
+    let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
+    let of_offset = || match reading.offset {
+        Some(..0) => format!("{LOOK}, or raise {longer}"),
+        Some(0..) | None => format!("stop the writers on the source, or raise {longer} or `max-offset`"),
+    };
+    match task.check {
+        None if was_never_asked(report, task) => format!("raise `max-requests-per-second` or {longer}"),
+        None => "check the network, `region` and `endpoint`".to_owned(),
+        Some(Check::Met) => format!("raise {longer}, or lower `stable-polls`"),
+        Some(Check::Failed(_)) => LOOK.to_owned(),
+        Some(Check::NotYet(missing)) => match missing {
+            Missing::StillMigrating if is_full_only => format!("raise {longer}"),
+            Missing::StillMigrating if reading.full_copy() == FullCopy::Short => {
+                format!("raise {longer}, or wait with `until: full-sync`: a full + incremental task never ends by itself")
+            }
+            Missing::StillMigrating => {
+                "a full + incremental task never ends by itself: stop it when it is in sync, or wait with `until: in-sync`"
+                    .to_owned()
+            }
+            Missing::NotStarted => "configure and start the task in the console".to_owned(),
+            Missing::OffsetOpen => of_offset(),
+            Missing::StatusDisagrees if is_offset_missing(rules, &reading) => of_offset(),
+            Missing::StatusDisagrees | Missing::FullCopyShort => format!("{LOOK}, or raise {longer}"),
+            Missing::Unconfirmed(_) if rules.status_check == StatusCheck::Off => {
+                format!("set `status-check: auto`, so that the task's status can tell, or {LOOK}")
+            }
+            Missing::Unconfirmed(_) => {
+                format!("see to it that the task's status can be read (`dcs:migrationTask:get`), or {LOOK}")
+            }
+            Missing::MigratingUnknown | Missing::FullCopyUnknown | Missing::OffsetUnknown | Missing::StatusUnread => {
+                format!("{LOOK}, since the API does not tell what decides; or raise {longer}")
+            }
+        },
     }
 }
 
@@ -348,6 +402,10 @@ pub fn next_steps(report: &Report) -> Vec<String> {
             | Outcome::InternalError(_),
             _,
         ) => &["Keep the applications on the source: the goal was not seen."],
+        (Outcome::InvalidInput(_), _) if report.rules.is_some() => &[
+            "Keep the applications on the source: the goal was not seen.",
+            "Look into the console which tasks there are, and set `task-id` to those that you wait for.",
+        ],
         (Outcome::InvalidInput(_), _) => &[
             "Keep the applications on the source: the goal was not seen.",
             "Mend the inputs named above and start again; the API was asked for nothing.",
@@ -530,14 +588,10 @@ pub fn verdict(report: &Report) -> String {
     if let [] | [_] = tasks {
         return sentence(&headline(outcome, report, tasks.first()));
     }
-    let is_ready = |task: &&TaskReport| task.outcome.as_ref().is_some_and(Outcome::is_ready);
-    let ready = tasks.iter().filter(is_ready).count();
-    let text = format!("{ready} of {} tasks reached the goal", tasks.len());
-    let ended_badly =
-        tasks.iter().find_map(|task| Some((task, task.outcome.as_ref().filter(|outcome| !outcome.is_ready())?)));
-    sentence(&match ended_badly {
-        Some((task, end)) => format!("{text}; task {}: {}", task.id.as_str(), headline(end, report, Some(task))),
-        None if outcome.is_ready() => text,
+    let text = how_many(tasks);
+    sentence(&match report.deciding() {
+        _ if outcome.is_ready() => text,
+        Some(task) => format!("{text}; task {}: {}", task.id.as_str(), headline(outcome, report, Some(task))),
         None => format!("{text}: {}", headline(outcome, report, report.least_advanced())),
     })
 }

@@ -38,6 +38,8 @@ pub enum Interrupt {
     Int,
     /// SIGTERM.
     Term,
+    /// SIGHUP: the terminal is gone.
+    Hup,
 }
 
 impl Interrupt {
@@ -46,6 +48,7 @@ impl Interrupt {
         match self {
             Self::Int => "SIGINT",
             Self::Term => "SIGTERM",
+            Self::Hup => "SIGHUP",
         }
     }
 }
@@ -54,6 +57,22 @@ impl Outcome {
     /// Whether this is the goal.
     pub fn is_ready(&self) -> bool {
         matches!(self, Self::Ready)
+    }
+
+    /// How much it says: of the bad ends of several tasks, the gravest is that of the whole wait.
+    pub fn gravity(&self) -> u8 {
+        match self {
+            Self::Ready => 0,
+            // These may be otherwise the next time,
+            Self::Stalled(_) => 1,
+            Self::Unreachable(..) => 2,
+            Self::TimedOut => 3,
+            // these will not.
+            Self::UnknownTask(_) | Self::Rejected(_) | Self::InvalidInput(_) => 4,
+            Self::Failed(_) => 5,
+            Self::Denied(_) => 6,
+            Self::Cancelled(_) | Self::InternalError(_) => 7,
+        }
     }
 
     /// Whether it ends the wait for every task, whatever `fail-fast` says: the cause is not the task's own.

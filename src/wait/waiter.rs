@@ -109,8 +109,9 @@ pub struct Waiter {
     past: Past,
     stable: u32,
     seen: Option<Seen>,
-    /// Stats of the poll that is under way, while its status is being read.
-    pending: Option<Stats>,
+    /// A newer reading that counts for nothing without its status, which is being read or could not be.
+    unjudged: Option<Seen>,
+    reads_status: bool,
     poll_started: Duration,
     slowest_poll: Duration,
     detail: Option<Detail>,
@@ -118,8 +119,7 @@ pub struct Waiter {
     status_unavailable: bool,
     /// The status said "incremental" already before the newest reading.
     was_incremental: bool,
-    /// What `is_migrating` was when the status was read, and how often in a row it could not be read since.
-    detail_migrating: Option<bool>,
+    /// How often in a row the status could not be read.
     status_failures: u32,
     /// The status may not be read: asking again would change nothing.
     status_forbidden: bool,
@@ -161,14 +161,14 @@ impl Waiter {
             past: Past::default(),
             stable: 0,
             seen: None,
-            pending: None,
+            unjudged: None,
+            reads_status: false,
             poll_started: now,
             slowest_poll: Duration::ZERO,
             detail: None,
             detail_asked: None,
             status_unavailable: false,
             was_incremental: false,
-            detail_migrating: None,
             status_failures: 0,
             status_forbidden: false,
             unanswered_since: None,
@@ -200,21 +200,19 @@ impl Waiter {
         match answer {
             Err(error) => self.fail_poll(now, error),
             Ok(stats) if self.wants_status(now, &stats.reading) => {
-                self.pending = Some(stats);
+                let Stats { reading, raw } = stats;
+                let check = Check::NotYet(Missing::StatusUnread);
+                self.unjudged = Some(Seen { at: now, phase: self.phase_of(&reading), reading, raw, check });
+                self.reads_status = true;
                 Step::StatusNow
             }
-            Ok(stats) => {
-                if self.status_forbidden {
-                    self.forget_outdated_status(&stats.reading);
-                }
-                self.judge(now, stats)
-            }
+            Ok(Stats { reading, raw }) => self.judge(now, reading, raw),
         }
     }
 
     /// Takes the answer to the request for the task detail that [`Step::StatusNow`] asked for.
     pub fn handle_status(&mut self, now: Duration, answer: Result<Detail, ApiError>) -> Step {
-        let Some(stats) = self.pending.take() else {
+        let Some(unjudged) = self.unjudged.take().filter(|_| std::mem::take(&mut self.reads_status)) else {
             // Nobody asked; look again as if the poll had just begun.
             return Step::StatsAt(now);
         };
@@ -223,53 +221,65 @@ impl Waiter {
             Ok(detail) => {
                 self.note_status(&detail);
                 self.detail = Some(detail);
-                self.detail_migrating = stats.reading.is_migrating;
                 self.status_failures = 0;
-                return self.judge(now, stats);
+                return self.judge(now, unjudged.reading, unjudged.raw);
             }
             Err(error) => error,
         };
         self.status_failures = self.status_failures.saturating_add(1);
         match (error.class, self.rules.status_check) {
-            // Whether the task is still known, and whether the credential is still good, is no matter of this endpoint alone.
-            (Class::UnknownTask | Class::Unauthenticated | Class::Denied, _) => self.fail_poll(now, error),
+            // Whether the credential is still good is no matter of this endpoint alone.
+            (Class::Unauthenticated | Class::Denied, _) | (Class::UnknownTask, StatusCheck::Require) => {
+                self.fail_status(now, unjudged, error)
+            }
             // The stats of the same task answer, so neither endpoint, region nor project can be wrong.
-            (Class::Rejected, StatusCheck::Require) => self.fail_poll(now, error.into_transient()),
+            (Class::Rejected, StatusCheck::Require) => self.fail_status(now, unjudged, error.into_transient()),
             (Class::Forbidden | Class::Transient { .. } | Class::Throttled { .. }, StatusCheck::Require) => {
-                self.fail_poll(now, error)
+                self.fail_status(now, unjudged, error)
             }
             (Class::Forbidden, StatusCheck::Auto | StatusCheck::Off) => {
                 self.status_forbidden = true;
-                self.go_on_without_status(now, stats, error)
+                self.go_on_without_status(now, unjudged, error)
             }
             (
-                Class::Transient { .. } | Class::Throttled { .. } | Class::Rejected,
+                Class::Transient { .. } | Class::Throttled { .. } | Class::Rejected | Class::UnknownTask,
                 StatusCheck::Auto | StatusCheck::Off,
             ) => {
                 // A status that was read before is not forgotten because of one failure: the endpoint may be back at once.
                 if self.detail.is_some() && self.status_failures < ANSWERS_TO_BELIEVE {
-                    self.fail_poll(now, error.into_transient())
+                    self.fail_status(now, unjudged, error.into_transient())
                 } else {
-                    self.go_on_without_status(now, stats, error)
+                    self.go_on_without_status(now, unjudged, error)
                 }
             }
         }
     }
 
-    fn go_on_without_status(&mut self, now: Duration, stats: Stats, error: ApiError) -> Step {
-        self.forget_outdated_status(&stats.reading);
-        let is_lost = self.detail.is_none() || self.status_forbidden;
-        if is_lost && !std::mem::replace(&mut self.status_unavailable, true) {
-            self.notes.push(Note::StatusUnavailable(error));
-        }
-        self.judge(now, stats)
+    /// The time is up: a status that is still being read is none.
+    pub fn handle_deadline(&mut self, now: Duration) -> Option<Step> {
+        self.reads_status.then(|| self.handle_status(now, Err(ApiError::transient("no answer before `timeout`"))))
     }
 
-    /// As long as nothing has changed since it was read, a status is still the best that is known.
-    fn forget_outdated_status(&mut self, reading: &Reading) {
-        if self.detail_migrating != reading.is_migrating {
-            self.detail = None;
+    /// A reading counts for nothing without its status, but people may see it.
+    fn fail_status(&mut self, now: Duration, unjudged: Seen, error: ApiError) -> Step {
+        self.unjudged = Some(unjudged);
+        let advice = match self.rules.status_check {
+            StatusCheck::Require => {
+                let first = error.advice.map(|advice| format!("{advice}; ")).unwrap_or_default();
+                Some(format!("{first}where the status cannot be had, set `status-check: auto`"))
+            }
+            StatusCheck::Auto | StatusCheck::Off => error.advice,
+        };
+        self.fail_poll(now, ApiError { message: format!("the task's status: {}", error.message), advice, ..error })
+    }
+
+    fn go_on_without_status(&mut self, now: Duration, unjudged: Seen, error: ApiError) -> Step {
+        // What it was before confirms nothing, and speaks against nothing.
+        self.detail = None;
+        if !std::mem::replace(&mut self.status_unavailable, true) {
+            self.notes.push(Note::StatusUnavailable(error));
         }
+        self.judge(now, unjudged.reading, unjudged.raw)
     }
 
     /// Gives up where the API has been silent for too long: to be called at [`Self::give_up_at`].
@@ -314,8 +324,8 @@ impl Waiter {
     }
 
     /// A complete poll: decides what it says.
-    fn judge(&mut self, now: Duration, stats: Stats) -> Step {
-        let Stats { reading, raw } = stats;
+    fn judge(&mut self, now: Duration, reading: Reading, raw: String) -> Step {
+        self.unjudged = None;
         self.end_poll(now);
         self.unknown_answers = 0;
         self.refusals = 0;
@@ -414,7 +424,7 @@ impl Waiter {
     }
 
     fn fail_poll(&mut self, now: Duration, error: ApiError) -> Step {
-        self.pending = None;
+        self.reads_status = false;
         self.end_poll(now);
         self.failed_polls += 1;
         let class = error.class;
@@ -521,9 +531,14 @@ impl Waiter {
         std::mem::take(&mut self.notes)
     }
 
-    /// The newest good reading.
+    /// The newest reading that counts.
     pub fn seen(&self) -> Option<&Seen> {
         self.seen.as_ref()
+    }
+
+    /// The newest reading, also one that counts for nothing because its status could not be read.
+    pub fn newest(&self) -> Option<&Seen> {
+        self.unjudged.as_ref().or(self.seen.as_ref())
     }
 
     /// The newest status, where it is known.
@@ -554,6 +569,11 @@ impl Waiter {
     /// The newest failure, while the API does not answer.
     pub fn failing(&self) -> Option<&ApiError> {
         self.failing.as_ref().map(|failing| &failing.last)
+    }
+
+    /// For how long the request that is under way has not been answered.
+    pub fn unanswered_for(&self, now: Duration) -> Option<Duration> {
+        self.unanswered_since.map(|since| now.saturating_sub(since))
     }
 
     /// Rates of the last readings.

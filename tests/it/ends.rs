@@ -1,5 +1,6 @@
 //! Each row of the contract's table of ends, and that there always is one.
 
+use crate::support::cloud::detail;
 use crate::support::{
     Answer, FakeCloud, Kind, OTHER_TASK, Run, Running, Sandbox, TASK, each, formats, json_reply, refusal, status,
 };
@@ -120,6 +121,110 @@ fn a_bad_end_says_what_was_seen_what_was_missing_and_what_to_change() {
             let cloud = still(body);
             let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_UNTIL", until), ("DCS_TIMEOUT", "900ms")]).run();
             run.ended("timeout", 124).says(&["seen last", "not met", missing, change]);
+        },
+    );
+}
+
+#[test]
+fn the_advice_fits_what_was_missing() {
+    let copying_only = || vec![detail("FULLMIGRATING", "full_amount_migration")];
+    let stopped = |offset: i64| {
+        vec![json_reply(200, &format!(r#"{{"is_migrating":false,"offset":{offset},"full_migration_progress":100}}"#))]
+    };
+    let no_status = || vec![refusal(403, "DCS.2003")];
+    let incremental = || vec![status("INCRMIGEATING")];
+    type Row =
+        (&'static str, &'static [(&'static str, &'static str)], Vec<Answer>, Vec<Answer>, &'static str, &'static str);
+    let rows: Vec<Row> = vec![
+        ("a full migration ends by itself", &[], vec![copying(50)], copying_only(), "; raise `timeout`", "stop it"),
+        (
+            "a copy takes time",
+            &[],
+            vec![copying(50)],
+            vec![status("FULLMIGRATING")],
+            "raise `timeout`, or wait with `until: full-sync`",
+            "stop it",
+        ),
+        ("somebody has to stop it", &[], vec![following(0)], incremental(), "stop it when it is in sync", "raise"),
+        ("writers", &[("DCS_UNTIL", "in-sync")], vec![following(9)], incremental(), "stop the writers", "console"),
+        (
+            "a negative offset",
+            &[("DCS_UNTIL", "in-sync")],
+            vec![following(-3)],
+            incremental(),
+            "look at the task in the console",
+            "writers",
+        ),
+        ("no status", &[], stopped(7), no_status(), "`dcs:migrationTask:get`", "raise"),
+        ("a negative one", &[], stopped(-3), no_status(), "the offset is negative", "over `max-offset`"),
+        ("a status unasked", &[("DCS_STATUS_CHECK", "off")], stopped(7), no_status(), "`status-check: auto`", "raise"),
+        (
+            "a late status",
+            &[("DCS_UNTIL", "in-sync")],
+            stopped(0),
+            incremental(),
+            "`is_migrating` is false, and the status INCRMIGEATING",
+            "does not show",
+        ),
+        (
+            "nothing known",
+            &[],
+            vec![json_reply(200, "{}")],
+            incremental(),
+            "the API does not tell what decides",
+            "stop",
+        ),
+        (
+            "too few readings",
+            &[("DCS_STABLE_POLLS", "1000")],
+            stopped(0),
+            no_status(),
+            "lower `stable-polls`",
+            "console",
+        ),
+        (
+            "stalled",
+            &[("DCS_UNTIL", "in-sync"), ("DCS_STALL_TIMEOUT", "300ms")],
+            vec![following(9)],
+            incremental(),
+            "raise `stall-timeout`",
+            "`timeout` or",
+        ),
+        ("no answer", &[], vec![Answer::Hang], vec![Answer::Hang], "no request was answered", "no reading"),
+        (
+            "no answer any more",
+            &[],
+            vec![copying(50), Answer::Hang],
+            incremental(),
+            "the request under way was not answered for 1",
+            "no request",
+        ),
+        (
+            "no sign-in",
+            &[
+                ("DCS_AUTH_TOKEN", ""),
+                ("DCS_USERNAME", "ci"),
+                ("DCS_PASSWORD", "PasswordOfNobody1"),
+                ("DCS_DOMAIN_NAME", "OTC1"),
+            ],
+            vec![Answer::Hang],
+            vec![Answer::Hang],
+            "the sign-in was not answered before `timeout`; check the network and `iam-endpoint`",
+            "`region`",
+        ),
+    ];
+    each(
+        &rows,
+        |row| row.0.to_owned(),
+        |(_, inputs, stats, detail, words, others)| {
+            let cloud = FakeCloud::start().on("POST", "/v3/auth/tokens", [Answer::Hang]);
+            let cloud = cloud.stats(stats.clone()).detail(detail.clone());
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[("DCS_TIMEOUT", "2s"), ("DCS_IAM_ENDPOINT", &cloud.url())])
+                .sets(inputs)
+                .run();
+            run.says(&[words]);
+            assert!(!run.reason().contains(others), "{}", run.reason());
         },
     );
 }
@@ -384,6 +489,40 @@ fn the_first_failure_ends_the_wait_for_all_unless_fail_fast_is_false() {
     let ready: Vec<bool> =
         run.tasks().as_array().unwrap().iter().map(|task| task["ready"].as_bool().unwrap()).collect();
     assert_eq!(ready, [true, false]);
+}
+
+#[test]
+fn a_failed_task_outweighs_others_that_only_lack_time() {
+    let cloud = FakeCloud::start()
+        .stats_of(TASK, [following(5)])
+        .detail_of(TASK, [status("INCRMIGEATING")])
+        .stats_of(OTHER_TASK, [copying(62)])
+        .detail_of(OTHER_TASK, [status("FAILED")]);
+    let slow = || two(&cloud).set("DCS_FAIL_FAST", "false").set("DCS_TIMEOUT", "2s");
+    let run = slow().run();
+    run.ended("failed", 3).says(&[OTHER_TASK, "FAILED", "1 other had no end within 2s"]);
+    let expected = [(TASK.to_owned(), "timeout".to_owned()), (OTHER_TASK.to_owned(), "failed".to_owned())];
+    assert_eq!(results(&run), expected);
+
+    // A stall may be over the next time, and a signal is an end of its own; both say what they are.
+    let stalled = slow().set("DCS_STALL_TIMEOUT", "500ms").run();
+    stalled.ended("failed", 3).says(&[OTHER_TASK, "FAILED"]);
+    let before = cloud.requests().len();
+    let running = slow().set("DCS_TIMEOUT", "1h").start();
+    cloud.until_requests(before + 6);
+    running.signal("TERM");
+    running.end().ended("cancelled", 143).says(&["cancelled by SIGTERM", OTHER_TASK, "FAILED"]);
+}
+
+#[test]
+fn a_task_that_the_budget_left_out_is_told_from_one_that_does_not_answer() {
+    let cloud = endless();
+    let ids: Vec<String> = (0..40).map(|n| format!("{n:032x}")).collect();
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_TASK_ID", &ids.join(","))
+        .sets(&[("DCS_TIMEOUT", "1s"), ("DCS_MAX_REQUESTS_PER_SECOND", "4")])
+        .run();
+    run.ended("timeout", 124).says(&["the budget of requests had no turn for it", "`max-requests-per-second`"]);
 }
 
 #[test]

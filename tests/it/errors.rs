@@ -388,7 +388,7 @@ fn a_password_gets_a_token_of_the_project() {
     let (logins, tokens) = sign_ins(&cloud);
     assert_eq!(tokens, ["IssuedToken1", "IssuedToken1"]);
     assert_eq!(logins.len(), 1);
-    assert_eq!(logins[0].target, format!("{LOGIN}?nocatalog=true"));
+    assert_eq!(logins[0].target, LOGIN);
     let body: serde_json::Value = serde_json::from_str(&logins[0].body).unwrap();
     assert_eq!(body["auth"]["scope"]["project"]["id"], PROJECT);
     assert_eq!(body["auth"]["identity"]["password"]["user"]["password"], PASSWORD);

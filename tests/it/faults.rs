@@ -78,11 +78,19 @@ fn broken_answers() -> Vec<(&'static str, Answer, &'static str)> {
         ("something behind it", body(format!("{GOOD}]")), "JSON"),
         ("a comment", body(format!("// all is well\n{GOOD}")), "JSON"),
         // The values.
-        ("twice the same", body(r#"{"is_migrating":true,"is_migrating":false,"offset":0}"#), "a field stands twice"),
+        (
+            "twice the same",
+            body(r#"{"is_migrating":true,"is_migrating":false,"offset":0}"#),
+            "`is_migrating` stands twice",
+        ),
         ("not a number", body(r#"{"is_migrating":false,"offset":NaN}"#), "JSON"),
         ("not a number, as text", body(r#"{"is_migrating":false,"offset":"NaN"}"#), "offset"),
         ("no end of it", body(r#"{"is_migrating":false,"offset":Infinity}"#), "JSON"),
-        ("beyond all floats", body(r#"{"is_migrating":false,"full_migration_progress":1e400,"offset":0}"#), "JSON"),
+        (
+            "beyond all floats",
+            body(r#"{"is_migrating":false,"full_migration_progress":1e400,"offset":0}"#),
+            "`1e400`, not a number",
+        ),
         (
             "beyond all floats, as text",
             body(r#"{"is_migrating":false,"full_migration_progress":"1e400","offset":0}"#),
@@ -92,7 +100,7 @@ fn broken_answers() -> Vec<(&'static str, Answer, &'static str)> {
         ("a thousand digits", body(format!(r#"{{"is_migrating":false,"offset":{}}}"#, "0".repeat(1000))), ""),
         ("nothing to the power of much", body(r#"{"is_migrating":false,"offset":0e99999}"#), "offset"),
         ("deep", body("[".repeat(1_000_000)), "JSON"),
-        ("a deep value", body(format!(r#"{{"offset":{}{}}}"#, "[".repeat(400_000), "]".repeat(400_000))), "JSON"),
+        ("a deep value", body(format!(r#"{{"offset":{}{}}}"#, "[".repeat(400_000), "]".repeat(400_000))), "`offset`"),
         ("an object for a number", body(r#"{"is_migrating":false,"offset":{"value":0}}"#), "offset"),
         ("a number for a truth", body(r#"{"is_migrating":0,"offset":0}"#), "is_migrating"),
     ]
@@ -164,6 +172,28 @@ fn what_is_odd_but_says_the_same_is_read() {
             assert_eq!(run.output("polls"), "1");
         },
     );
+}
+
+#[test]
+fn a_server_that_never_stops_talking_holds_up_neither_bounds_nor_signals() {
+    let endless = || {
+        let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(10_000);
+        FakeCloud::start().stats([pieces("", interim, usize::MAX, 0)])
+    };
+    let cloud = endless();
+    let run = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_REQUEST_TIMEOUT", "500ms"), ("DCS_MAX_OUTAGE", "1s"), ("DCS_TIMEOUT", "30s")])
+        .run();
+    run.ended("unreachable", 6).says(&["`max-outage`"]);
+
+    let cloud = endless();
+    let running = Sandbox::waiting_on(&cloud).set("DCS_TIMEOUT", "30s").start();
+    cloud.until_requests(1);
+    running.signal("TERM");
+    // Not the short answer of the watchdog.
+    let run = running.end();
+    run.ended("cancelled", 143);
+    assert_eq!(run.tasks().as_array().map(Vec::len), Some(1), "{}", run.story());
 }
 
 // ----------------------------------------------------------------------------------------------------- connections

@@ -193,6 +193,59 @@ fn a_task_id_is_a_uuid_or_32_hex_digits_and_counts_once() {
 // --------------------------------------------------------------------------------------------------- what is refused
 
 #[test]
+fn what_is_meant_for_this_machine_goes_to_no_proxy_on_another() {
+    let cloud = FakeCloud::start().stats([json_reply(200, r#"{"is_migrating":false,"offset":0}"#)]);
+    // Nobody is there; a request through it would not end.
+    let run = Sandbox::waiting_on(&cloud)
+        .sets(&[("HTTP_PROXY", "http://192.0.2.1:3128"), ("http_proxy", "192.0.2.1:3128")])
+        .set("DCS_STATUS_CHECK", "off")
+        .run();
+    run.ended("completed", 0);
+}
+
+#[test]
+fn a_broken_root_certificate_is_a_wrong_input() {
+    let cloud = FakeCloud::start();
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let run = Sandbox::waiting_on(&cloud).file("given-ca.pem", broken).set("DCS_CA_FILE", "given-ca.pem").run();
+    run.ended("invalid-input", 2).says(&["`ca-file`", "PEM"]);
+}
+
+#[test]
+fn a_command_that_lacks_something_says_what() {
+    let run = Sandbox::new().arg("completions").run();
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("<SHELL>") && !run.stderr.contains("task-id"), "{}", run.stderr);
+}
+
+#[test]
+fn one_wrong_input_is_one_problem() {
+    let cloud = FakeCloud::start();
+    let run = Sandbox::waiting_on(&cloud).set("DCS_INITIAL_INTERVAL", "soon").set("DCS_MAX_INTERVAL", "1s").run();
+    run.ended("invalid-input", 2).says(&["`initial-interval`"]);
+    assert!(!run.reason().contains("max-interval"), "{}", run.reason());
+}
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_shown() {
+    let cloud = FakeCloud::start();
+    let run = Sandbox::waiting_on(&cloud).set("DCS_REGION", TOKEN).run();
+    run.ended("invalid-input", 2).says(&["`region`", "`***`"]);
+}
+
+#[test]
+fn an_argument_that_is_no_flag_is_not_shown_unless_it_is_plainly_no_secret() {
+    let cloud = FakeCloud::start();
+    let secret = "MIIEpAIBAAKCAQEA7";
+    let run = Sandbox::waiting_on(&cloud).hide(secret).arg("--until").arg("in-sync").arg(secret).run();
+    run.ended("invalid-input", 2).says(&["`argument 3 (not shown)` is not known"]);
+    let run = Sandbox::waiting_on(&cloud).arg("31c6fd2b2893430b90ffd1adb8060585").run();
+    run.ended("invalid-input", 2).says(&["did you mean `--task-id`?"]);
+    let run = Sandbox::waiting_on(&cloud).arg("simulat").run();
+    run.ended("invalid-input", 2).says(&["did you mean `simulate`?"]);
+}
+
+#[test]
 fn all_bad_inputs_are_reported_together() {
     let cloud = ready();
     let run = refused(
@@ -225,7 +278,7 @@ fn all_bad_inputs_are_reported_together() {
         ("max-requests-per-second", "0", "accepted"),
         ("task-id", "not-a-task", "UUID"),
         ("project-id", "eu-de project", "accepted"),
-        ("max-offset", "-1", "0 or more"),
+        ("max-offset", "-1", "from 0 to"),
         ("stable-polls", "0", "accepted"),
         ("timeout", "30", "unit"),
         ("stall-timeout", "soon", "accepted"),
@@ -512,7 +565,7 @@ fn iam_s_address_comes_in_many_spellings() {
             .secret("OS_PASSWORD", "PasswordOfNobody1")
             .run()
             .ended("completed", 0);
-        assert_eq!(cloud.requests()[0].target, "/v3/auth/tokens?nocatalog=true");
+        assert_eq!(cloud.requests()[0].target, "/v3/auth/tokens");
     }
 }
 
@@ -588,7 +641,7 @@ fn the_strongest_credential_wins_and_the_log_names_it() {
             "token" => assert_eq!(requests[0].header("x-auth-token"), Some(TOKEN)),
             "access key" => assert!(requests[0].header("authorization").is_some()),
             "OIDC" => assert_eq!(requests[0].target, "/v3.0/OS-AUTH/id-token/tokens"),
-            _ => assert_eq!(requests[0].target, "/v3/auth/tokens?nocatalog=true"),
+            _ => assert_eq!(requests[0].target, "/v3/auth/tokens"),
         }
     }
 }

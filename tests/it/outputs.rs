@@ -660,7 +660,17 @@ fn broken_sinks() -> Vec<(&'static str, &'static str, &'static str)> {
     ];
     let places = ["given-directory", "given-directory.json", "missing/below/report.json", "/proc/x.json", "/dev/full"];
     let rows = sinks.iter().flat_map(|&(variable, word)| places.iter().map(move |&place| (variable, word, place)));
-    rows.filter(|&(variable, _, place)| variable != "DCS_REPORT" || place.ends_with(".json")).collect()
+    // A directory for reports is made.
+    let is_report = |place: &str| place.ends_with(".json") && !place.starts_with("missing");
+    rows.filter(|&(variable, _, place)| variable != "DCS_REPORT" || is_report(place)).collect()
+}
+
+#[test]
+fn a_report_gets_the_directory_that_it_is_to_stand_in() {
+    let cloud = FakeCloud::start().stats([json_reply(200, STATS)]).detail([status("TERMINATED")]);
+    let run = Sandbox::waiting_on(&cloud).set("DCS_REPORT", "build/reports/report.json").run();
+    run.ended("completed", 0);
+    assert!(run.file("build/reports/report.json").contains("completed"));
 }
 
 fn with_broken_sink(cloud: &FakeCloud, variable: &str, place: &str) -> Run {

@@ -95,7 +95,7 @@ fn unaccepting() -> Unaccepting {
 fn a_signal_while_connecting_ends_the_wait() {
     let nobody = unaccepting();
     let cloud = FakeCloud::start();
-    for (name, code) in [("INT", 130), ("TERM", 143)] {
+    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let running =
             slow(Sandbox::waiting_on(&cloud)).set("DCS_ENDPOINT", &format!("http://{}", nobody.address)).start();
         until("the first answer", || has_begun(&running));
@@ -104,6 +104,33 @@ fn a_signal_while_connecting_ends_the_wait() {
         running.signal(name);
         cancelled(running, code, since);
     }
+}
+
+#[test]
+fn whoever_wakes_up_behind_the_deadline_still_ends_in_order() {
+    let cloud = endless();
+    let running = slow(Sandbox::waiting_on(&cloud)).set("DCS_TIMEOUT", "2s").start();
+    cloud.until_requests(2);
+    thread::sleep(Duration::from_millis(300));
+    running.signal("STOP");
+    thread::sleep(Duration::from_secs(4));
+    running.signal("CONT");
+    let run = running.end();
+    // Not the short answer of the watchdog.
+    run.ended("timeout", 124).says(&["seen last"]);
+    assert!(run.summary.contains("timeout"), "{}", run.summary);
+}
+
+#[test]
+fn a_wait_that_was_started_to_outlive_its_terminal_does() {
+    let cloud = endless();
+    let running = slow(Sandbox::waiting_on(&cloud)).within(&["nohup"]).start();
+    cloud.until_requests(2);
+    running.signal("HUP");
+    thread::sleep(Duration::from_millis(150));
+    let since = Instant::now();
+    running.signal("TERM");
+    cancelled(running, 143, since);
 }
 
 #[test]

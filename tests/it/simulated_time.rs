@@ -329,7 +329,7 @@ impl Script {
                 } else {
                     When::During(rng.pick(&kinds), rng.pick(&[0, 0, 1, 2, 7]))
                 };
-                (when, rng.pick(&[Interrupt::Int, Interrupt::Term]))
+                (when, rng.pick(&[Interrupt::Int, Interrupt::Term, Interrupt::Hup]))
             }),
             flaky: if rng.chance(15) { 1 + rng.next() % 40 } else { 0 },
             wall_step: rng.pick(&[0, -40_000, -1, 1, 86_400 * 400]),
@@ -817,8 +817,10 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
+    /// Its own end: the time that runs out does so for all.
     fn outcome(&self) -> Option<&Outcome> {
-        self.wait.outcome.as_ref().map(|(outcome, _)| outcome)
+        let end = self.wait.outcome.as_ref().map(|(outcome, _)| outcome);
+        end.filter(|outcome| !matches!(outcome, Outcome::TimedOut))
     }
 }
 
@@ -907,6 +909,12 @@ impl Run {
                         Some((asked, at, class)) if at == *now => {
                             (look.began, look.read, look.ended) = (asked, at, at);
                             (look.stats, look.truth, look.truth_of_status) = (Err(class), None, None);
+                            story.looks.push(look);
+                        }
+                        // The time is up: what is not answered by then has failed.
+                        Some(_) | None if *now == script.rules.deadline => {
+                            look.ended = *now;
+                            look.asked = look.stats.is_ok();
                             story.looks.push(look);
                         }
                         Some(_) | None => {
@@ -1013,7 +1021,9 @@ impl Run {
             let truths = look.truth.into_iter().chain(look.truth_of_status);
             truths.into_iter().any(|truth| migration.is_lost(goal, max_offset, truth))
         };
-        let Some((outcome, at)) = &story.wait.outcome else { return Ok(()) };
+        let Some((outcome, at)) = story.outcome().zip(story.wait.outcome.as_ref().map(|(_, at)| at)) else {
+            return Ok(());
+        };
         let last = story.looks.last();
         match outcome {
             Outcome::Ready => {
@@ -1339,10 +1349,26 @@ impl Run {
         // "Ready when all are; the first failed ends the wait for all unless fail-fast is false; denied always does."
         let for_all = ends.iter().find(|(_, outcome, _)| matches!(outcome, Outcome::Denied(_)));
         let bad = ends.iter().find(|(_, outcome, _)| !outcome.is_ready());
+        // Else the gravest counts, also where the time runs out for the others.
+        let gravity = |outcome: &Outcome| match outcome {
+            Outcome::Failed(_) => 3,
+            Outcome::UnknownTask(_) | Outcome::Rejected(_) => 2,
+            Outcome::Unreachable(..) => 1,
+            Outcome::Ready
+            | Outcome::Denied(_)
+            | Outcome::Stalled(_)
+            | Outcome::TimedOut
+            | Outcome::Cancelled(_)
+            | Outcome::InvalidInput(_)
+            | Outcome::InternalError(_) => 0,
+        };
+        let gravest = ends.iter().filter(|(_, outcome, _)| !outcome.is_ready()).max_by_key(|end| gravity(end.1));
+        let out_of_time = self.ended == self.world.script.rules.deadline;
         let decided = match (for_all, bad) {
             (Some(end), _) => Some(end),
             (None, Some(end)) if self.world.script.fail_fast => Some(end),
-            (None, bad) if ends.len() == self.tasks.len() => bad.or(ends.last()),
+            (None, _) if ends.len() == self.tasks.len() => gravest.or(ends.last()),
+            (None, Some(_)) if out_of_time => gravest.filter(|end| gravity(end.1) >= 2),
             (None, _) => None,
         };
         match decided {
@@ -1350,7 +1376,7 @@ impl Run {
                 let same = std::mem::discriminant(*outcome) == std::mem::discriminant(&self.outcome);
                 ensure!(same, "task {task} ended as {outcome:?}, the wait as {:?}", self.outcome);
                 let last = ends.last().map(|&(_, _, at)| at);
-                ensure!(last == Some(self.ended), "decided at {last:?}, ended at {:?}", self.ended);
+                ensure!(last == Some(self.ended) || out_of_time, "decided at {last:?}, ended at {:?}", self.ended);
             }
             None => {
                 let from_outside = matches!(self.outcome, Outcome::TimedOut | Outcome::Cancelled(_));
@@ -1379,6 +1405,11 @@ impl Run {
             (Outcome::Cancelled(_), None) => return Err("cancelled by nobody".to_owned()),
             (_, Some((at, _))) => ensure!(self.ended <= at + TICK, "a signal at {at:?} was not heard"),
             (_, None) => {}
+        }
+        for wait in &self.tasks {
+            if let Some((Outcome::TimedOut, at)) = wait.outcome {
+                ensure!(at == deadline, "the time of a task was up at {at:?}, the deadline is {deadline:?}");
+            }
         }
         let late = state.calls.iter().find(|call| call.asked >= deadline);
         ensure!(late.is_none(), "asked after the deadline: {late:?}");

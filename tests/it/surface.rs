@@ -47,7 +47,7 @@ const CONTRACT: [(&str, &str); 36] = [
     ("log-level", "info"),
 ];
 
-const EXIT_CODES: [(&str, &str); 10] = [
+const EXIT_CODES: [(&str, &str); 11] = [
     ("0", "`completed`, `in-sync`, `full-sync`"),
     ("1", "`internal-error`"),
     ("2", "`invalid-input`"),
@@ -56,6 +56,7 @@ const EXIT_CODES: [(&str, &str); 10] = [
     ("5", "`denied`"),
     ("6", "`unreachable`"),
     ("124", "`timeout`"),
+    ("129", "`cancelled`"),
     ("130", "`cancelled`"),
     ("143", "`cancelled`"),
 ];

@@ -572,6 +572,36 @@ fn require_counts_a_detail_that_does_not_answer_as_a_failed_poll() {
 }
 
 #[test]
+fn a_status_that_hangs_at_the_deadline_does_not_take_the_reading_along() {
+    let until_soon = |cloud: &FakeCloud| {
+        Sandbox::waiting_on(cloud).sets(&[("DCS_TIMEOUT", "1500ms"), ("DCS_REQUEST_TIMEOUT", "10s")]).run()
+    };
+    let cloud = FakeCloud::start().stats([reading("false", "100", "0")]).detail([Answer::Hang]);
+    until_soon(&cloud).ended("completed", 0).says(&["status not confirmed"]);
+
+    // A status that could be read before is worth waiting for; what was seen without it is told.
+    let cloud = FakeCloud::start()
+        .stats([reading("true", "62", "null"), reading("false", "100", "0")])
+        .detail([status("FULLMIGRATING"), Answer::Hang]);
+    let run = until_soon(&cloud);
+    run.ended("timeout", 124).says(&["is_migrating false, full copy 100 %, offset 0", "the task's status: no answer"]);
+    assert_eq!((run.output("ready"), run.output("full-migration-progress")), ("false", "100"));
+}
+
+#[test]
+fn where_the_status_alone_fails_people_see_the_reading_and_which_request_it_is() {
+    let cloud = FakeCloud::start()
+        .stats([reading("true", "100", "7"), reading("true", "100", "0")])
+        .detail([status("INCRMIGEATING"), refusal(500, "DCS.5000")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_STATUS_CHECK", "require"), ("DCS_UNTIL", "in-sync"), ("DCS_MAX_OUTAGE", "500ms")])
+        .run();
+    run.ended("unreachable", 6).says(&["the task's status: HTTP 500", "offset 0", "`status-check: auto`"]);
+    assert!(!run.reason().contains("writers"), "{}", run.reason());
+    assert_eq!(run.output("offset"), "0");
+}
+
+#[test]
 fn a_task_that_is_unknown_from_the_start_is_an_input_error_after_three_answers() {
     let unknown = || refusal(400, "DCS.4133");
     let cloud = FakeCloud::start().stats([unknown(), unknown(), unknown(), reading("false", "100", "0")]);
