@@ -89,7 +89,7 @@ wait_for() {
     5) say "Exit code 5: sign-in or permission refused." ;;
     6) say "Exit code 6: the API is out of reach. Look at network, proxy and endpoint." ;;
     124) say "Exit code 124: the time is over. The last line above says what was still missing." ;;
-    130 | 143) say "Exit code $code: ended by a signal." ;;
+    129 | 130 | 143) say "Exit code $code: ended by a signal." ;;
     *) say "Exit code $code: not one of its own. Take it for not ready." ;;
     esac
     return "$code"
