@@ -1,6 +1,6 @@
 //! The simulator, as people rehearse with it.
 
-use crate::support::sandbox::{BINARY, BOUND};
+use crate::support::sandbox::{self, BINARY, BOUND};
 use crate::support::{Run, Sandbox, each};
 use dcs_migration_wait::simulator::Scenario;
 use std::io::{BufRead, BufReader};
@@ -143,9 +143,7 @@ fn the_simulator_ends_by_signals_and_refuses_what_it_cannot_listen_on() {
         let mut child = sandbox.command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
-        let killed =
-            std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
+        assert!(sandbox::signal(child.id(), signal));
         let started = Instant::now();
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {

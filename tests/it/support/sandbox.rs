@@ -175,9 +175,9 @@ impl Sandbox {
     }
 }
 
-/// Sends a signal to any process, if it is still there.
+/// Sends a signal to any process, if it is still there. By the shell's own `kill`: the program is not on every machine.
 pub(crate) fn signal(pid: u32, name: &str) -> bool {
-    Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap().success()
+    Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap().success()
 }
 
 fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
