@@ -12,7 +12,7 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends busybox-static ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && mkdir -p /rootfs/{bin,etc/ssl/certs,root,tmp,usr/local/bin,usr/share/doc/{busybox-static,ca-certificates}} \
+    && mkdir -p /rootfs/{bin,etc/ssl/certs,root,tmp,usr/local/bin,usr/share/{common-licenses,doc/{busybox-static,ca-certificates,libc6}}} \
     && chmod 0700 /rootfs/root \
     && chmod 1777 /rootfs/tmp \
     && cp /bin/busybox /rootfs/bin/busybox \
@@ -22,6 +22,8 @@ RUN apt-get update \
     && cp --dereference /etc/ssl/certs/ca-certificates.crt /rootfs/etc/ssl/certs/ca-certificates.crt \
     && cp /usr/share/doc/busybox-static/copyright /rootfs/usr/share/doc/busybox-static/ \
     && cp /usr/share/doc/ca-certificates/copyright /rootfs/usr/share/doc/ca-certificates/ \
+    && cp /usr/share/doc/libc6/copyright /rootfs/usr/share/doc/libc6/ \
+    && cp /usr/share/common-licenses/{GPL-2,LGPL-2.1,MPL-2.0} /rootfs/usr/share/common-licenses/ \
     && echo 'root:x:0:0:root:/root:/bin/sh' > /rootfs/etc/passwd \
     && echo 'root:x:0:' > /rootfs/etc/group \
     && echo 'hosts: files dns' > /rootfs/etc/nsswitch.conf
@@ -44,6 +46,11 @@ RUN mkdir -p benches src tests/it \
     && echo 'fn main() {}' | tee src/main.rs > tests/it/main.rs \
     && cargo build --locked --release --bin dcs-migration-wait --target "$(rustc -vV | sed -n 's/^host: //p')"
 
+# What their licences ask for.
+COPY LICENSE-APACHE ./
+COPY scripts/release-licences scripts/
+RUN scripts/release-licences "$(rustc -vV | sed -n 's/^host: //p')" /usr/local/share/THIRD-PARTY-LICENSES
+
 # Ours. COPY keeps the times of the files, which are older than the stand-ins just built: without the touch cargo would
 # take those for current. The last two lines make sure that the result is ours, and static.
 COPY src ./src
@@ -61,10 +68,11 @@ LABEL org.opencontainers.image.title="dcs-migration-wait" \
       org.opencontainers.image.source="https://github.com/dcs-migration-wait/dcs-migration-wait" \
       org.opencontainers.image.documentation="https://github.com/dcs-migration-wait/dcs-migration-wait#readme" \
       org.opencontainers.image.vendor="The dcs-migration-wait authors" \
-      org.opencontainers.image.licenses="(Apache-2.0 OR MIT) AND GPL-2.0-only AND LGPL-2.1-or-later AND MPL-2.0"
+      org.opencontainers.image.licenses="(Apache-2.0 OR MIT) AND Apache-2.0 AND BSD-3-Clause AND GPL-2.0-only AND ISC AND LGPL-2.1-or-later AND MIT AND MPL-2.0 AND Unicode-3.0"
 
 COPY --from=rootfs /rootfs/ /
 COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/dcs-migration-wait/
+COPY --from=build /usr/local/share/THIRD-PARTY-LICENSES /usr/share/doc/dcs-migration-wait/
 COPY --from=build /usr/local/bin/dcs-migration-wait /usr/local/bin/dcs-migration-wait
 
 ENV PATH=/usr/local/bin:/bin \
