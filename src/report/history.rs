@@ -6,8 +6,12 @@ use crate::{api::ApiError, api::SignedIn, config::TaskId, migration::Reading};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Readings that are kept; twice as many are thinned to these. A burst of a single reading survives that.
+/// Readings of a task that are kept; twice as many are thinned to these. A burst of a single reading survives that.
 pub const MOST_READINGS: usize = 1000;
+/// With many tasks it is fewer: so many of all of them together, and at least so many of each. A day of a thousand tasks
+/// would fill the memory with more than any report shows.
+const MOST_READINGS_OF_ALL: usize = 50_000;
+const LEAST_READINGS: usize = 40;
 /// Events that are kept from the beginning; of those after that, the newest [`MOST_EVENTS`].
 pub const MOST_EVENTS: usize = 100;
 
@@ -26,12 +30,18 @@ pub struct History {
 }
 
 impl History {
-    /// Adds a reading.
+    /// Adds a reading of the only task.
     pub fn add_reading(&mut self, at: Duration, reading: &Reading) {
+        self.add_reading_of(1, at, reading);
+    }
+
+    /// Adds a reading of one of so many tasks.
+    fn add_reading_of(&mut self, n_tasks: usize, at: Duration, reading: &Reading) {
+        let most = (MOST_READINGS_OF_ALL / n_tasks.max(1)).clamp(LEAST_READINGS, MOST_READINGS);
         self.readings.push((at, reading.clone()));
         self.total_readings += 1;
-        if self.readings.len() >= 2 * MOST_READINGS {
-            self.readings = chart::at_most(&self.readings, MOST_READINGS);
+        if self.readings.len() >= 2 * most {
+            self.readings = chart::at_most(&self.readings, most);
         }
     }
 
@@ -71,9 +81,10 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], _: Option<Duration>) {
+        let n_tasks = self.tasks.len();
         let history = self.tasks.entry(task.id.clone()).or_default();
         if let Some(seen) = task.waiter.seen().filter(|seen| seen.at == now) {
-            history.add_reading(now, &seen.reading);
+            history.add_reading_of(n_tasks, now, &seen.reading);
         }
         for note in notes {
             history.add_event(now, words::note(note));
@@ -126,6 +137,24 @@ mod tests {
         let widest = history.readings.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap();
         assert!(widest < Duration::from_secs(7 * 24 * 36), "{widest:?}");
         assert_eq!(history.total_readings, 120_960);
+    }
+
+    #[test]
+    fn many_tasks_share_the_room_for_readings_and_each_keeps_some() {
+        // What is kept of each in the end, at most and at least.
+        for (n_tasks, most, least) in [(1, 1999, 500), (50, 1999, 500), (1_000, 99, 25), (10_000, 79, 20)] {
+            let mut history = History::default();
+            for n in 0..20_000_u64 {
+                let offset = if n == 5001 { 1_000_000 } else { n as i64 };
+                let reading =
+                    Reading { offset: Some(offset), full_migration_progress: Some(100.0), ..Reading::default() };
+                history.add_reading_of(n_tasks, Duration::from_secs(5 * n), &reading);
+                assert!(history.readings.len() <= most, "{n_tasks} tasks: {}", history.readings.len());
+            }
+            assert!(least <= history.readings.len(), "{n_tasks} tasks: {}", history.readings.len());
+            assert!(history.readings.iter().any(|(_, reading)| reading.offset == Some(1_000_000)));
+            assert_eq!(history.total_readings, 20_000);
+        }
     }
 
     #[test]
