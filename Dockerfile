@@ -42,7 +42,7 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 # The dependencies: this layer is rebuilt only when they change.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p benches src tests/it \
-    && touch benches/pace.rs src/lib.rs \
+    && touch benches/pace.rs benches/scale.rs src/lib.rs \
     && echo 'fn main() {}' | tee src/main.rs > tests/it/main.rs \
     && cargo build --locked --release --bin dcs-migration-wait --target "$(rustc -vV | sed -n 's/^host: //p')"
 
