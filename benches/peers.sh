@@ -1,0 +1,296 @@
+#!/usr/bin/env bash
+# What a wait costs, beside what else people would use for it, and what a whole wave costs. All in one run, over real HTTP,
+# against this program's own simulator: a shell loop with curl and jq, the vendor's Python SDK, and `wait-on` from npm, which
+# waits for an address and cannot read what it says.
+#
+# usage: benches/peers.sh [--quick] [--write] [BINARY]
+#   --quick   a few looks of everything, in less than a minute: whether it still works. Its numbers mean nothing.
+#   --write   puts the tables between README.md's markers
+#   BINARY    a release build of dcs-migration-wait; without it, cargo makes one
+#
+# Needs bash, curl, jq, hyperfine, GNU time, Python 3 with venv, and Node with npm (Debian: curl jq hyperfine time
+# python3-venv nodejs npm). The peers are installed into the cache directory. Run it on a machine that does nothing else.
+set -Eeuo pipefail
+trap 'echo "benches/peers.sh: failed in line $LINENO: $BASH_COMMAND" >&2' ERR
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+sdk_version=3.1.219
+wait_on_version=9.5.1
+
+is_quick=
+writes=
+binary=
+for argument in "$@"; do
+    case $argument in
+    --quick) is_quick=1 ;;
+    --write) writes=1 ;;
+    -*) echo "usage: benches/peers.sh [--quick] [--write] [BINARY]" >&2 && exit 2 ;;
+    *) binary=$(realpath "$argument") ;;
+    esac
+done
+if [[ -n $is_quick && -n $writes ]]; then
+    echo "the numbers of --quick are not for README.md" >&2
+    exit 2
+fi
+for command in curl jq hyperfine python3 node npm; do
+    command -v "$command" >/dev/null || { echo "please install: $command" >&2 && exit 1; }
+done
+gnu_time=$(type -P time) || { echo "please install: time (GNU)" >&2 && exit 1; }
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/dcs-migration-wait/peers
+work=$(mktemp -d)
+simulator=
+finish() {
+    stop_simulator
+    rm -rf "$work"
+}
+trap finish EXIT
+
+note() {
+    printf '%s\n' "$*" >&2
+}
+
+# ------------------------------------------------------------------------------------------------------------ the peers
+
+# A half-made directory is never taken for ready.
+install_peers() {
+    local wanted
+    wanted="huaweicloudsdkdcs==$sdk_version wait-on@$wait_on_version $(python3 --version)"
+    if [[ $(cat "$cache/ready" 2>/dev/null) != "$wanted" ]]; then
+        note "installing the peers into $cache"
+        rm -rf "$cache"
+        mkdir -p "$cache/node"
+        python3 -m venv "$cache/venv"
+        "$cache/venv/bin/python" -m pip install --quiet --disable-pip-version-check "huaweicloudsdkdcs==$sdk_version"
+        echo '{ "private": true }' >"$cache/node/package.json"
+        npm install --prefix "$cache/node" --ignore-scripts --no-audit --no-fund --loglevel=error \
+            "wait-on@$wait_on_version" >&2
+        printf '%s\n' "$wanted" >"$cache/ready"
+    fi
+    cat >"$work/wait-on.json" <<<'{ "headers": { "X-Auth-Token": "simulated-token" } }'
+}
+
+# ------------------------------------------------------------------------------------------------- simulator and world
+
+# simulate SCENARIO SPEED: a simulator whose tasks all play that scenario; sets DCS_ENDPOINT and the credentials.
+simulate() {
+    "$binary" simulate --listen 127.0.0.1:0 --scenario "$1" --speed "$2" >"$work/simulator" 2>&1 &
+    simulator=$!
+    until grep --quiet "Every other task id" "$work/simulator"; do
+        kill -0 "$simulator"
+        sleep 0.1
+    done
+    DCS_ENDPOINT=$(sed -n "s/^  export DCS_ENDPOINT='\(.*\)'/\1/p" "$work/simulator")
+    export DCS_ENDPOINT
+    tasks_url=$DCS_ENDPOINT/v2/$DCS_PROJECT_ID/migration-task
+    set_task "$task"
+}
+
+stop_simulator() {
+    if [[ -n $simulator ]]; then
+        kill "$simulator" 2>/dev/null || true
+        wait "$simulator" 2>/dev/null || true
+        simulator=
+    fi
+}
+
+set_task() {
+    export DCS_TASK_ID=$1 STATS_URL=$tasks_url/$1/stats
+}
+
+# How many requests for progress the simulator has answered.
+n_looks() {
+    grep --count "/stats " "$work/simulator" || true
+}
+
+# measured COMMAND...: runs it, whatever its end; sets `cpu` (seconds, of its children too) and `memory` (KiB, of the
+# largest of its processes). The shell counts milliseconds, GNU time knows about memory.
+measured() {
+    local TIMEFORMAT='%3U %3S'
+    { time "$gnu_time" --quiet --output="$work/memory" --format=%M "$@" >"$work/said" 2>&1 || true; } 2>"$work/cpu"
+    memory=$(cat "$work/memory")
+    cpu=$(awk '{ print $1 + $2 }' "$work/cpu")
+}
+
+mib() {
+    awk -v kib="$1" 'BEGIN { printf "%.0f MiB", kib / 1024 }'
+}
+megabytes() {
+    awk -v bytes="$1" 'BEGIN { printf "%.1f MB", bytes / 1e6 }'
+}
+# per_thousand SECONDS LOOKS
+per_thousand() {
+    awk -v seconds="$1" -v looks="$2" 'BEGIN { print seconds * 1000 / looks }'
+}
+# times A B: how many times B is in A.
+times() {
+    awk -v a="$1" -v b="$2" 'BEGIN { x = a / b; printf x < 9.5 ? "%.1f×" : "%.0f×", x }'
+}
+bytes_of() {
+    find "$@" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }'
+}
+
+# Nothing that this shell has in its environment reaches anybody.
+for name in $(compgen -e); do
+    case $name in
+    DCS_* | INPUT_* | GITHUB_* | GITLAB_* | CI* | OS_* | HW_* | HUAWEI* | RUST_LOG | *_proxy | *_PROXY) unset "$name" ;;
+    esac
+done
+export DCS_PROJECT_ID=666486c2d9b948c1bbea57e714d744fa
+# For ours and curl; the SDK has no sign-in by token, it signs.
+export DCS_AUTH_TOKEN=simulated-token
+task=aaaaaaaa-0000-4000-8000-000000000001
+
+if [[ -z $binary ]]; then
+    note "building"
+    cargo build --release --locked
+    binary=$(cargo metadata --format-version 1 --no-deps | jq --raw-output .target_directory)/release/dcs-migration-wait
+fi
+install_peers
+
+ours=("$binary")
+curl_jq=(bash benches/peers/curl-jq.sh)
+sdk=(env DCS_ACCESS_KEY=access-key DCS_SECRET_KEY=secret-key "$cache/venv/bin/python" benches/peers/sdk.py)
+wait_on=(node "$cache/node/node_modules/.bin/wait-on" --config "$work/wait-on.json" --interval 1)
+
+if [[ -n $is_quick ]]; then
+    runs=2 looks=20 wait_on_for=500
+else
+    runs=30 looks=1000 wait_on_for=2000
+fi
+
+# ------------------------------------------------------------------------------------------- start to exit, ready task
+
+note "start to exit"
+simulate incremental 100000
+export LOOKS=1 PAUSE=0
+# Its clock starts when it is first asked for; one second later it is over.
+curl --silent --output /dev/null --header "X-Auth-Token: $DCS_AUTH_TOKEN" "$STATS_URL"
+sleep 1
+hyperfine --shell=none --warmup 2 --runs "$runs" --style basic --export-json "$work/start.json" \
+    "${ours[*]}" "${curl_jq[*]}" "${sdk[*]}" "${wait_on[*]} http-get://${STATS_URL#http://}" >&2
+readarray -t start < <(jq --raw-output '.results[].median * 1000' "$work/start.json")
+stop_simulator
+
+# -------------------------------------------------------------------------------------------------- a thousand looks
+
+note "$looks looks of each"
+# It stays in sync: never `completed`, and in sync as often as asked for.
+simulate in-sync 100000
+curl --silent --output /dev/null --header "X-Auth-Token: $DCS_AUTH_TOKEN" "$STATS_URL"
+sleep 1
+export LOOKS=$looks
+cpus=() memories=()
+# looked COMMAND...: notes what it took, for a thousand looks.
+looked() {
+    local before
+    before=$(n_looks)
+    measured "$@"
+    memories+=("$memory")
+    n_done=$(($(n_looks) - before))
+    if [[ $n_done -lt $((looks / 2)) ]]; then
+        cat "$work/said" >&2
+        note "only $n_done looks: $*"
+        exit 1
+    fi
+    cpus+=("$(per_thousand "$cpu" "$n_done")")
+    note "$n_done looks, $cpu s, $memory KiB: ${*: -3}"
+}
+fast=(--initial-interval 1ms --max-interval 1ms --max-requests-per-second 10000)
+looked "${ours[@]}" --until in-sync --stable-polls "$looks" --status-check off "${fast[@]}"
+looked "${curl_jq[@]}"
+looked "${sdk[@]}"
+# It ends with the first good answer, so it is given a task that there is not.
+stop_simulator
+"$binary" simulate --listen 127.0.0.1:0 >"$work/simulator" 2>&1 &
+simulator=$!
+until grep --quiet "Every other task id" "$work/simulator"; do sleep 0.1; done
+endpoint=$(sed -n "s/^  export DCS_ENDPOINT='http:\/\/\(.*\)'/\1/p" "$work/simulator")
+looked "${wait_on[@]}" --timeout "$wait_on_for" "http-get://$endpoint/v2/$DCS_PROJECT_ID/migration-task/$task/stats"
+stop_simulator
+
+# ------------------------------------------------------------------------------------------------------------- sizes
+
+libraries() {
+    ldd "$(type -P curl)" "$(type -P jq)" | grep --only-matching '/[^ ]*' | grep --invert-match ':$' | sort --unique
+}
+readarray -t curl_jq_files < <(libraries && type -P curl jq)
+# pip and what it brings are how it was installed, not what was.
+readarray -t sdk_files < <(find "$cache/venv"/lib/python3*/site-packages -mindepth 1 -maxdepth 1 \
+    ! -name 'pip*' ! -name 'setuptools*' ! -name '_distutils_hack' ! -name 'distutils-precedence.pth')
+sizes=(
+    "$(stat --format=%s "$binary")"
+    "$(readlink --canonicalize "${curl_jq_files[@]}" | sort --unique | xargs stat --format=%s | awk '{ sum += $1 } END { print sum }')"
+    "$(bytes_of "${sdk_files[@]}")"
+    "$(bytes_of "$cache/node/node_modules")"
+)
+
+# -------------------------------------------------------------------------------------------------------------- a wave
+
+wave_rows=()
+# wave NAME N SECONDS: so many tasks in one process, all of them due more often than the budget of 200 requests a second
+# allows for.
+wave() {
+    local name=$1 n=$2 seconds=$3 rate=200 n_before n_done fewest median most
+    simulate incremental 0.1
+    if [[ $n -le 3000 ]]; then
+        DCS_TASK_ID=$(seq --format='aaaaaaaa-0000-4000-8000-%012.0f' 1 "$n" | paste --serial --delimiters=,)
+    else
+        # More do not fit into a variable. The simulator lists the tasks that somebody has asked for.
+        DCS_TASK_ID=all-running
+        curl --silent --output /dev/null --header "X-Auth-Token: $DCS_AUTH_TOKEN" \
+            "$tasks_url/aaaaaaaa-0000-4000-8000-00000000[0001-$n]/stats"
+    fi
+    n_before=$(wc --lines <"$work/simulator")
+    measured "${ours[@]}" --timeout "${seconds}s" --fail-fast=false --status-check off --max-requests-per-second "$rate" \
+        --initial-interval 100ms --max-interval 100ms
+    tail --lines="+$((n_before + 1))" "$work/simulator" | grep "/stats " >"$work/looks"
+    stop_simulator
+    n_done=$(wc --lines <"$work/looks")
+    read -r fewest median most < <(grep --only-matching 'aaaaaaaa-[^/]*' "$work/looks" | sort | uniq --count |
+        awk '{ print $1 }' | sort --numeric-sort | awk '{ n[NR] = $1 } END { print n[1], n[int((NR + 1) / 2)], n[NR] }')
+    note "$name: $n_done looks, $cpu s, $memory KiB"
+    wave_rows+=("$(printf '| %s | %s | %s | %.2f ms | %.0f of %s | %s, %s, %s |' "$name" "$(mib "$memory")" \
+        "$(awk -v kib="$memory" -v n="$n" 'BEGIN { printf "%.0f KiB", kib / n }')" \
+        "$(per_thousand "$cpu" "$n_done")" "$(awk -v n="$n_done" -v s="$seconds" 'BEGIN { print n / s }')" "$rate" \
+        "$fewest" "$median" "$most")")
+}
+if [[ -n $is_quick ]]; then
+    wave 100 100 2
+else
+    wave 100 100 60
+    wave 1,000 1000 60
+    wave 10,000 9990 150
+    # What 4 requests a second make of a thousand tasks in a night of eight hours: 60 looks at each.
+    wave "1,000, a night" 1000 300
+fi
+
+# -------------------------------------------------------------------------------------------------------------- tables
+
+names=("**ours**" "a loop with \`curl\` and \`jq\`" "the vendor's Python SDK" "\`wait-on\` from npm")
+{
+    echo "| For one task | Start to exit, ready | Peak memory | CPU for 1,000 looks | Installed |"
+    echo "| --- | ---: | ---: | ---: | ---: |"
+    printf '| %s | %.1f ms | %s | %.2f s | %s |\n' "${names[0]}" \
+        "${start[0]}" "$(mib "${memories[0]}")" "${cpus[0]}" "$(megabytes "${sizes[0]}")"
+    for peer in 1 2 3; do
+        printf '| %s | %.0f ms (%s) | %s (%s) | %.1f s (%s) | %s |\n' "${names[peer]}" \
+            "${start[peer]}" "$(times "${start[peer]}" "${start[0]}")" \
+            "$(mib "${memories[peer]}")" "$(times "${memories[peer]}" "${memories[0]}")" \
+            "${cpus[peer]}" "$(times "${cpus[peer]}" "${cpus[0]}")" "$(megabytes "${sizes[peer]}")"
+    done
+    echo
+    echo "| Tasks in one process | Peak memory | for each | CPU for a look | Requests a second | Looks at a task: fewest, median, most |"
+    echo "| ---: | ---: | ---: | ---: | ---: | ---: |"
+    printf '%s\n' "${wave_rows[@]}"
+} >"$work/tables"
+cat "$work/tables"
+
+if [[ -n $writes ]]; then
+    awk -v tables="$work/tables" '
+        /^<!-- peers: / { print; while ((getline line < tables) > 0) print line; is_inside = 1 }
+        /^<!-- \/peers -->/ { is_inside = 0 }
+        !is_inside { print }
+    ' README.md >"$work/README.md"
+    cat "$work/README.md" >README.md
+fi
