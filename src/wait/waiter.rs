@@ -193,8 +193,8 @@ impl Waiter {
         self.poll_started = asked;
         self.was_incremental =
             self.detail.as_ref().is_some_and(|detail| detail.status.class() == StatusClass::Incremental);
-        // With `require`, a poll is answered when its status is.
-        if answer.is_err() || self.rules.status_check != StatusCheck::Require {
+        // With `require`, a poll is answered when its status is. A failed one is an outage, which is counted by itself.
+        if self.rules.status_check != StatusCheck::Require {
             self.unanswered_since = None;
         }
         match answer {
@@ -518,7 +518,7 @@ impl Waiter {
         if changed {
             self.notes.push(Note::Phase(phase));
         }
-        if self.stable > stable_before || (self.stable == 1 && stable_before != 1) {
+        if self.stable > stable_before {
             self.notes.push(Note::GoalShows(self.stable));
         } else if self.stable == 0 && stable_before > 0 {
             self.notes.push(Note::GoalLost);
