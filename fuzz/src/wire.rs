@@ -268,10 +268,6 @@ pub fn error_body(data: &[u8]) {
         sign_in: sign_in_named(word(1)),
         asked: asked_for(&message.words),
     };
-    // FIXME: the skew's absolute value overflows for the one number that no difference of two times can be.
-    if refusal.clock_skew == Some(i64::MIN) {
-        return;
-    }
     let error = classify(&refusal);
 
     assert_line(&error.message);

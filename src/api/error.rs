@@ -288,11 +288,11 @@ fn not_found_advice(code: Option<&str>, refusal: &Refusal<'_>) -> String {
 }
 
 /// Gateways refuse signatures that are further off than this, in seconds.
-const MAX_CLOCK_SKEW: i64 = 15 * 60;
+const MAX_CLOCK_SKEW: u64 = 15 * 60;
 
 fn unauthorized(code: Option<&str>, text: &str, refusal: &Refusal<'_>) -> (Class, String) {
     let lower = text.to_ascii_lowercase();
-    let skew = refusal.clock_skew.filter(|skew| skew.abs() > MAX_CLOCK_SKEW);
+    let skew = refusal.clock_skew.filter(|skew| skew.unsigned_abs() > MAX_CLOCK_SKEW);
     match (code, refusal.sign_in) {
         (Some("DCS.1004"), _) => {
             (Class::Denied, "the credential belongs to another project: check `project-id`".to_owned())
@@ -355,7 +355,7 @@ fn region_advice(code: Option<&str>) -> String {
 fn clock_advice(skew: Option<i64>) -> String {
     let words = |skew: i64| humantime::format_duration(Duration::from_secs(skew.unsigned_abs())).to_string();
     let what = match skew {
-        Some(skew) if skew.abs() > MAX_CLOCK_SKEW => format!(
+        Some(skew) if skew.unsigned_abs() > MAX_CLOCK_SKEW => format!(
             "this machine's clock is {} {} the server's; set it right",
             words(skew),
             if skew > 0 { "behind" } else { "ahead of" },
