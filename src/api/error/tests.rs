@@ -1,9 +1,9 @@
 use super::*;
 
-fn refusal(status: u16, body: &str, sign_in: SignIn) -> ApiError {
-    classify(&Refusal {
+fn refused_with(status: u16, body: &[u8], sign_in: SignIn) -> Refusal<'_> {
+    Refusal {
         status,
-        body: body.as_bytes(),
+        body,
         request_id: None,
         retry_after: Some(Duration::from_secs(7)),
         clock_skew: None,
@@ -13,7 +13,11 @@ fn refusal(status: u16, body: &str, sign_in: SignIn) -> ApiError {
             SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey => Asked::Task,
             SignIn::ByPassword | SignIn::ByOidc | SignIn::AskingGitHub => Asked::Session,
         },
-    })
+    }
+}
+
+fn refusal(status: u16, body: &str, sign_in: SignIn) -> ApiError {
+    classify(&refused_with(status, body.as_bytes(), sign_in))
 }
 
 fn coded(status: u16, code: &str, sign_in: SignIn) -> ApiError {
@@ -154,6 +158,89 @@ fn a_wrong_clock_is_told_with_its_difference() {
     assert!(advice(3600).contains("1h behind"), "{}", advice(3600));
     assert!(advice(-7200).contains("2h ahead of"), "{}", advice(-7200));
     assert!(!advice(10).contains("clock"), "{}", advice(10));
+    // The gateway allows a quarter of an hour, and no second more.
+    assert!(!advice(900).contains("clock") && !advice(-900).contains("clock"));
+    assert!(advice(901).contains("15m 1s behind"), "{}", advice(901));
+    assert!(advice(-901).contains("15m 1s ahead of"), "{}", advice(-901));
+    // No two clocks are so far apart, but who knows what a server says.
+    assert!(advice(i64::MIN).contains("clock"));
+}
+
+#[test]
+fn a_signature_that_came_too_late_from_a_clock_that_is_right_is_not_blamed_on_it() {
+    let advice = |clock_skew| {
+        let body = br#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail, signature expired"}"#;
+        let refusal = Refusal { clock_skew, ..refused_with(401, body, SignIn::AccessKey) };
+        classify(&refusal).advice.unwrap_or_default()
+    };
+    for (skew, words) in [
+        (None, "check this machine's clock"),
+        (Some(10), "no more than 10s off"),
+        (Some(-900), "no more than 15m off"),
+        (Some(901), "15m 1s behind"),
+    ] {
+        assert!(advice(skew).contains(words), "{skew:?}: {}", advice(skew));
+    }
+}
+
+#[test]
+fn the_same_trouble_is_known_by_its_class_and_words_whatever_its_request_id() {
+    let error = |status, code: &str, id| {
+        let body = format!(r#"{{"error_code":"{code}","error_msg":"text"}}"#);
+        classify(&Refusal { request_id: Some(id), ..refused_with(status, body.as_bytes(), SignIn::Token) })
+    };
+    let first = error(503, "APIG.0613", "a");
+    assert!(first.is_like(&error(503, "APIG.0613", "b")));
+    assert!(!first.is_like(&error(503, "APIG.0614", "a")));
+    // The same words in another class.
+    assert!(!first.is_like(&ApiError { class: Class::Denied, ..first.clone() }));
+    assert!(!first.is_like(&error(401, "DCS.1002", "a")));
+}
+
+#[test]
+fn what_may_help_is_said_of_each_class() {
+    let wait = Some(Duration::from_secs(7));
+    let classes = [
+        (Class::Transient { retry_after: wait }, true, wait),
+        (Class::Throttled { retry_after: wait }, true, wait),
+        (Class::Transient { retry_after: None }, true, None),
+        (Class::Unauthenticated, false, None),
+        (Class::Denied, false, None),
+        (Class::Forbidden, false, None),
+        (Class::UnknownTask, false, None),
+        (Class::Rejected, false, None),
+    ];
+    for (class, is_transient, retry_after) in classes {
+        let error = ApiError { class, message: "words".to_owned(), advice: Some("advice".to_owned()) };
+        assert_eq!((error.is_transient(), error.retry_after()), (is_transient, retry_after), "{class:?}");
+        // As a trouble of one endpoint it says the same, and asks for no pause of all.
+        let transient = error.clone().into_transient();
+        assert_eq!(transient.class, Class::Transient { retry_after: None });
+        assert_eq!((transient.message, transient.advice), (error.message, error.advice));
+    }
+}
+
+#[test]
+fn a_body_that_says_nothing_is_told_as_such_and_an_empty_one_is_not() {
+    let message = |body: &str| refusal(502, body, SignIn::Token).message;
+    assert_eq!(message(""), "HTTP 502");
+    assert_eq!(message("<html>"), "HTTP 502 with a body that is no error of this API");
+    assert_eq!(message(r#"{"error_code":" ","error_msg":""}"#), "HTTP 502 with a body that is no error of this API");
+    assert_eq!(message(r#"{"error_code":"X.1"}"#), "HTTP 502 X.1");
+    assert_eq!(message(r#"{"error_msg":"words"}"#), "HTTP 502 \"words\"");
+    // What is blank in one spelling may stand in another.
+    assert_eq!(message(r#"{"error_code":"","code":"X.2","message":"words"}"#), "HTTP 502 X.2 \"words\"");
+    assert_eq!(refusal(502, "", SignIn::ByOidc).message, "IAM: HTTP 502");
+    assert_eq!(refusal(502, "", SignIn::AskingGitHub).message, "GitHub: HTTP 502");
+}
+
+#[test]
+fn advice_of_a_redirect_and_of_what_was_not_found_names_the_place() {
+    let redirect = Refusal { location: Some("https://elsewhere\n"), ..refused_with(302, b"", SignIn::Token) };
+    assert!(classify(&redirect).advice.unwrap().contains("(to `https://elsewhere"));
+    let advice = |code: &str| coded(404, code, SignIn::ByOidc).advice.unwrap();
+    assert_eq!(advice("IAM.0004"), "the identity provider is not known: check `idp-id` and `iam-endpoint`");
+    assert_eq!(advice("IAM.0005"), "check `iam-endpoint` and `region`");
 }
 
 #[test]

@@ -317,39 +317,51 @@ fn the_next_look_comes_no_later_than_half_of_the_time_to_the_goal() {
 
 #[test]
 fn an_end_that_waits_for_somebody_s_hand_is_not_foreseen() {
-    let looks = |method: &str| {
+    let looks = |method: Option<&str>| {
         let rules = Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) };
         let mut waiter = Waiter::seeded(rules, secs(0), 1);
         for now in 0..20 {
             if let Step::StatusNow =
                 waiter.handle_stats(secs(now * 30), secs(now * 30), stats(true, 0, 80.0 + now as f64))
             {
-                let detail = Detail { migration_method: Some(method.to_owned()), ..status("FULLMIGRATING").unwrap() };
-                waiter.handle_status(secs(now * 30), Ok(detail));
+                let migration_method = method.map(str::to_owned);
+                waiter
+                    .handle_status(secs(now * 30), Ok(Detail { migration_method, ..status("FULLMIGRATING").unwrap() }));
             }
         }
         // 99.4 %, a minute after 98: 20 s to go.
         next_look(&waiter.handle_stats(secs(599), secs(599), stats(true, 0, 99.6)), 599)
     };
-    assert!(looks("full_amount_migration") <= secs(10));
-    assert!(secs(20) < looks("incremental_migration"));
+    assert!(looks(Some("full_amount_migration")) <= secs(10));
+    assert!(secs(20) < looks(Some("incremental_migration")));
+    // Where the method is not told, the end may well be one that comes by itself.
+    assert!(looks(None) <= secs(10));
 }
 
 #[test]
 fn a_full_migration_that_has_copied_everything_is_looked_at_closely_for_a_while() {
-    let rules = Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) };
-    let mut waiter = Waiter::new(rules, secs(0));
-    let mut look = |now: u64| {
-        let mut step = waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
-        if let Step::StatusNow = step {
-            let method = Some("full_amount_migration".to_owned());
-            step = waiter
-                .handle_status(secs(now), Ok(Detail { migration_method: method, ..status("MIGRATING").unwrap() }));
-        }
-        next_look(&step, now)
+    let looks = |rules: Rules| {
+        let mut waiter = Waiter::seeded(rules, secs(0), 2);
+        let mut look = |now: u64| {
+            let mut step = waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
+            if let Step::StatusNow = step {
+                let method = Some("full_amount_migration".to_owned());
+                step = waiter
+                    .handle_status(secs(now), Ok(Detail { migration_method: method, ..status("MIGRATING").unwrap() }));
+            }
+            next_look(&step, now)
+        };
+        let closely: Vec<Duration> = (0..24).map(|n| look(5 * n)).collect();
+        (closely, (0..8).map(|n| look(120 + 30 * n)).collect::<Vec<_>>())
     };
-    assert!((0..24).all(|n| look(5 * n) == secs(5)));
-    assert!((0..8).any(|n| secs(20) < look(120 + 30 * n)));
+    let (closely, later) = looks(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) });
+    assert_eq!(closely, [secs(5); 24]);
+    // Two minutes after the copy it is backoff's turn, whose first delay has jitter.
+    assert!(secs(5) < later[0], "{later:?}");
+    assert!(later.iter().any(|&delay| secs(20) < delay), "{later:?}");
+    // Nothing says that an end is near where the method is not known.
+    let (closely, _) = looks(rules(Goal::Completed));
+    assert!(closely.iter().any(|&delay| secs(20) < delay), "{closely:?}");
 }
 
 #[test]
@@ -500,4 +512,212 @@ fn each_reading_more_that_shows_the_goal_is_told_and_so_is_the_first_that_does_n
         }
     }
     assert_eq!(told, [(0, 1, 1), (10, 2, 2), (20, 0, 0), (40, 1, 1)]);
+}
+
+#[test]
+fn the_status_is_read_when_is_migrating_changes_and_at_each_look_at_a_task_that_does_not_migrate() {
+    let auto = Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) };
+    let mut waiter = Waiter::new(auto, secs(0));
+    // An open offset: no status could make these readings ready.
+    let looks = [(0, true), (10, true), (20, false), (30, false), (40, true), (50, true)];
+    let asked = looks.map(|(now, is_migrating)| {
+        let step = waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0));
+        if let Step::StatusNow = step {
+            waiter.handle_status(secs(now), status("TERMINATING"));
+            return true;
+        }
+        false
+    });
+    assert_eq!(asked, [true, false, true, true, true, false]);
+}
+
+/// The delay after the last of these readings, each of which comes half a minute after the one before, behind so many
+/// alike that backoff is at its longest.
+fn delay_after(rules: Rules, method: Option<&str>, readings: &[(bool, i64, f64)]) -> Duration {
+    let mut waiter = Waiter::seeded(rules, secs(0), 1);
+    let alike = std::iter::repeat_n((true, 1000, 50.0), 20);
+    let mut delay = Duration::ZERO;
+    for (n, (is_migrating, offset, progress)) in (0..).zip(alike.chain(readings.iter().copied())) {
+        let now = 30 * n;
+        let mut step = waiter.handle_stats(secs(now), secs(now), stats(is_migrating, offset, progress));
+        if let Step::StatusNow = step {
+            let word = if is_migrating { "MIGRATING" } else { "TERMINATING" };
+            let migration_method = method.map(str::to_owned);
+            step = waiter.handle_status(secs(now), Ok(Detail { migration_method, ..status(word).unwrap() }));
+        }
+        delay = next_look(&step, now);
+    }
+    delay
+}
+
+#[test]
+fn where_something_happens_the_next_look_comes_soon() {
+    let of = |goal, status_check| Rules { status_check, stable_polls: 3, ..rules(goal) };
+    let copied = [(true, 1000, 100.0)];
+    let stopped = [(false, 1000, 50.0)];
+    let incremental = Some("incremental_migration");
+    for (what, rules, method, readings, is_soon) in [
+        ("nothing new", of(Goal::Completed, StatusCheck::Off), None, &[(true, 1000, 50.0)][..], false),
+        ("copied", of(Goal::Completed, StatusCheck::Off), None, &copied, true),
+        ("copied, towards in-sync", of(Goal::InSync, StatusCheck::Auto), incremental, &copied, true),
+        // From here on somebody has to stop it, and nobody knows when.
+        ("copied, towards an end by hand", of(Goal::Completed, StatusCheck::Auto), incremental, &copied, false),
+        ("stopped by hand", of(Goal::Completed, StatusCheck::Auto), incremental, &stopped, true),
+        // The goal was there and is gone: it may be back at once.
+        ("lost", of(Goal::InSync, StatusCheck::Off), None, &[(true, 0, 100.0), (true, 9, 100.0)], true),
+    ] {
+        let delay = delay_after(rules, method, readings);
+        let is_right = if is_soon { delay <= secs(8) } else { secs(20) < delay };
+        assert!(is_right, "{what}: {delay:?}");
+    }
+}
+
+#[test]
+fn readings_that_confirm_the_goal_come_as_soon_as_they_may() {
+    let mut waiter = Waiter::seeded(Rules { stable_polls: 20, ..rules(Goal::InSync) }, secs(0), 1);
+    let looks = (0..10).map(|n| next_look(&waiter.handle_stats(secs(n), secs(n), stats(true, 0, 100.0)), n));
+    assert_eq!(looks.collect::<Vec<_>>(), [secs(5); 10]);
+}
+
+#[test]
+fn a_seed_makes_the_same_looks_again_and_retries_do_not_go_in_step_with_polls() {
+    let looks = |seed, fails: bool| {
+        let mut waiter = Waiter::seeded(rules(Goal::Completed), secs(0), seed);
+        let answer = || if fails { Err(outage()) } else { stats(true, 1000, 50.0) };
+        (0..5).map(|n| next_look(&waiter.handle_stats(secs(n), secs(n), answer()), n)).collect::<Vec<_>>()
+    };
+    assert_eq!(looks(7, false), looks(7, false));
+    assert_eq!(looks(7, true), looks(7, true));
+    assert_ne!(looks(7, false), looks(7, true));
+    assert_ne!(looks(7, false), looks(8, false));
+}
+
+#[test]
+fn the_more_is_done_the_more_advanced_a_task_is() {
+    let after = |readings: &[Reading]| {
+        let mut waiter = Waiter::new(Rules { stable_polls: 9, ..rules(Goal::InSync) }, secs(0));
+        for (n, reading) in (0..).zip(readings) {
+            let stats = Stats { reading: reading.clone(), raw: String::new() };
+            waiter.handle_stats(secs(n), secs(n), Ok(stats));
+        }
+        waiter.advance()
+    };
+    let reading = |offset: Option<i64>, progress| Reading {
+        is_migrating: Some(true),
+        offset,
+        full_migration_progress: Some(progress),
+        ..Reading::default()
+    };
+    // Each of them is further than the one before.
+    let steps: [&[Reading]; 9] = [
+        &[],
+        &[Reading { is_migrating: Some(true), ..Reading::default() }, reading(None, 10.0)],
+        // A small offset means nothing while the copy is under way.
+        &[reading(Some(0), 10.0)],
+        &[reading(Some(5000), 50.0)],
+        &[reading(None, 100.0)],
+        // Behind or ahead: what counts is how far the two sides are apart.
+        &[reading(Some(-900), 100.0)],
+        &[reading(Some(800), 100.0)],
+        &[reading(Some(0), 100.0)],
+        &[reading(Some(0), 100.0), reading(Some(0), 100.0)],
+    ];
+    for pair in steps.windows(2) {
+        assert!(after(pair[0]) < after(pair[1]), "{pair:?}: {:?} and {:?}", after(pair[0]), after(pair[1]));
+    }
+}
+
+#[test]
+fn whoever_is_near_the_goal_is_looked_at_first() {
+    let mut waiter = Waiter::new(Rules { stable_polls: 2, ..rules(Goal::InSync) }, secs(0));
+    let mut rank_at = |now: u64, offset| {
+        waiter.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
+        waiter.rank()
+    };
+    assert_eq!(rank_at(0, 10_000), Rank::Far, "nothing is foreseen yet");
+    // Ten a second.
+    for now in [30, 60, 90, 120] {
+        assert!(rank_at(now, 10_000 - 10 * now as i64) == Rank::Far, "{now}");
+    }
+    for now in [950, 970, 990] {
+        assert_eq!(rank_at(now, 10_000 - 10 * now as i64), Rank::Near, "{now}");
+    }
+    assert_eq!(rank_at(1000, 0), Rank::Confirming);
+}
+
+#[test]
+fn a_status_is_called_unavailable_only_while_it_was_asked_for_in_vain() {
+    let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
+    assert!(!waiter.is_status_unavailable(), "nobody has asked yet");
+    let mut look = |now: u64, is_migrating, answer| {
+        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0)), Step::StatusNow));
+        waiter.handle_status(secs(now), answer);
+        let failing = waiter.failing().map(|error| error.message.clone());
+        (waiter.is_status_unavailable(), waiter.detail().is_some(), failing)
+    };
+    assert_eq!(look(0, true, Err(outage())), (true, false, None));
+    assert_eq!(look(10, false, status("TERMINATING")), (false, true, None));
+    // One failure after a good answer is a failed poll, and says what went wrong.
+    assert_eq!(look(20, false, Err(outage())), (false, true, Some("HTTP 503".to_owned())));
+    assert_eq!(look(30, false, status("TERMINATING")), (false, true, None));
+}
+
+#[test]
+fn what_is_told_is_told_once() {
+    let mut waiter = Waiter::new(rules(Goal::InSync), secs(0));
+    let mut told = Vec::new();
+    for (now, answer) in [
+        (0, stats(true, -3, 100.0)),
+        (10, stats(true, -5, 100.0)),
+        (20, Err(outage())),
+        (30, Err(ApiError { message: "HTTP 502".to_owned(), ..outage() })),
+        (40, Err(error(THROTTLED))),
+        (50, Err(error(THROTTLED))),
+        (60, stats(true, 4, 100.0)),
+        (70, stats(true, -5, 100.0)),
+    ] {
+        waiter.handle_stats(secs(now), secs(now), answer);
+        for note in waiter.take_notes() {
+            match note {
+                Note::NegativeOffset(_) => told.push((now, "negative")),
+                Note::Failing(_) => told.push((now, "failing")),
+                Note::Recovered(..) => told.push((now, "recovered")),
+                Note::Phase(_) => told.push((now, "phase")),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    let expected = [
+        (0, "negative"),
+        (0, "phase"),
+        (20, "failing"),
+        // Other words, and another class of trouble, are news.
+        (30, "failing"),
+        (40, "failing"),
+        (60, "recovered"),
+        (70, "negative"),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_status_that_is_lost_is_told_at_its_first_failure() {
+    let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
+    let told = [0, 300, 600].map(|now| {
+        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0)), Step::StatusNow));
+        waiter.handle_status(secs(now), Err(outage()));
+        waiter.take_notes().iter().any(|note| matches!(note, Note::StatusUnavailable(_)))
+    });
+    assert_eq!(told, [true, false, false]);
+}
+
+#[test]
+fn an_outage_ends_the_wait_at_its_limit_and_not_before() {
+    let ended = |after: u64| {
+        let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+        waiter.handle_stats(secs(10), secs(11), Err(outage()));
+        matches!(waiter.handle_stats(secs(10 + after), secs(10 + after), Err(outage())), Step::Done(_))
+    };
+    assert!(!ended(599));
+    assert!(ended(600));
 }
