@@ -63,17 +63,15 @@ pub fn outputs(data: &[u8]) {
     ended_rightly(&report, &settings.rules);
 
     let mut written = sinks::check(&report) + &logged;
-    // A signal comes at any time, and a bug says what it says.
-    let foreign: String = text.chars().rev().take(400).collect();
-    for outcome in [
-        None,
-        Some(Outcome::Cancelled(Interrupt::Term)),
-        Some(Outcome::TimedOut),
-        Some(Outcome::InternalError(foreign)),
-    ] {
-        report.outcome = outcome;
-        written.push_str(&sinks::check(&report));
-    }
+    // A signal comes at any time, and a bug says what it says. One of these a run, which the length of the input picks:
+    // to write and read everything once more takes as long as the wait and its own end.
+    report.outcome = match data.len() % 4 {
+        0 => None,
+        1 => Some(Outcome::Cancelled(Interrupt::Term)),
+        2 => Some(Outcome::TimedOut),
+        _ => Some(Outcome::InternalError(text.chars().rev().take(400).collect())),
+    };
+    written.push_str(&sinks::check(&report));
     if is_hidden {
         assert_no_secret(&written);
     }
