@@ -466,9 +466,9 @@ fn causes(error: &reqwest::Error) -> Vec<String> {
     causes
 }
 
-/// A bad certificate does not heal by itself.
+/// A bad certificate does not heal by itself. The words are those of rustls.
 fn is_certificate_problem(cause: &str) -> bool {
-    cause.contains("invalid peer certificate") || cause.contains("certificate verify failed")
+    cause.contains("invalid peer certificate")
 }
 
 #[cfg(test)]
