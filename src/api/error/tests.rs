@@ -373,3 +373,19 @@ fn a_refused_list_names_the_action_of_a_list_and_never_the_task() {
     assert_eq!(unknown.class, Class::Rejected);
     assert!(unknown.advice.unwrap().starts_with("check `project-id`"));
 }
+
+#[test]
+fn an_attempt_without_an_answer_is_told_by_its_innermost_cause() {
+    // The client's own words for this one hold the address, and with it perhaps a password.
+    let error = reqwest::Proxy::all("http://user:secret@").unwrap_err();
+    let told = from_transport(&error, "the server", false);
+    assert_eq!(told, ApiError::transient("the connection to the server broke: empty host"));
+    assert_eq!(words(&error), "empty host");
+    for (cause, is_certificate_s) in [
+        ("invalid peer certificate: UnknownIssuer", true),
+        ("received fatal alert: HandshakeFailure", false),
+        ("connection reset", false),
+    ] {
+        assert_eq!(is_certificate_problem(cause), is_certificate_s, "{cause}");
+    }
+}
