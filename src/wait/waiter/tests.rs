@@ -655,7 +655,7 @@ fn a_status_is_called_unavailable_only_while_it_was_asked_for_in_vain() {
     assert_eq!(look(0, true, Err(outage())), (true, false, None));
     assert_eq!(look(10, false, status("TERMINATING")), (false, true, None));
     // One failure after a good answer is a failed poll, and says what went wrong.
-    assert_eq!(look(20, false, Err(outage())), (false, true, Some("HTTP 503".to_owned())));
+    assert_eq!(look(20, false, Err(outage())), (false, true, Some("the task's status: HTTP 503".to_owned())));
     assert_eq!(look(30, false, status("TERMINATING")), (false, true, None));
 }
 
