@@ -713,3 +713,52 @@ fn an_outage_ends_the_wait_at_its_limit_and_not_before() {
     assert!(!ended(599));
     assert!(ended(600));
 }
+
+#[test]
+fn a_reading_whose_status_cannot_be_read_is_shown_and_counts_for_nothing() {
+    for (status_check, advice, expected) in [
+        (StatusCheck::Require, None, Some("where the status cannot be had, set `status-check: auto`")),
+        (
+            StatusCheck::Require,
+            Some("check `endpoint`"),
+            Some("check `endpoint`; where the status cannot be had, set `status-check: auto`"),
+        ),
+        (StatusCheck::Auto, Some("check `endpoint`"), Some("check `endpoint`")),
+    ] {
+        let mut waiter = with_a_status(status_check);
+        assert!(matches!(waiter.handle_stats(secs(10), secs(10), stats(true, 0, 100.0)), Step::StatusNow));
+        let unread = waiter.newest().unwrap();
+        assert_eq!((unread.at, unread.check), (secs(10), Check::NotYet(Missing::StatusUnread)));
+        waiter.handle_status(secs(11), Err(ApiError { advice: advice.map(str::to_owned), ..outage() }));
+        assert_eq!(waiter.newest().unwrap().at, secs(10));
+        assert_eq!((waiter.seen().unwrap().at, waiter.stable()), (secs(0), 0));
+        let failing = waiter.failing().unwrap();
+        assert_eq!((failing.message.as_str(), failing.advice.as_deref()), ("the task's status: HTTP 503", expected));
+        // The next reading with a status takes its place.
+        assert!(matches!(waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)), Step::StatusNow));
+        waiter.handle_status(secs(20), status("FULLMIGRATING"));
+        assert_eq!((waiter.newest().unwrap().at, waiter.seen().unwrap().at), (secs(20), secs(20)));
+    }
+}
+
+#[test]
+fn a_status_that_is_still_being_read_at_the_deadline_is_none() {
+    for (status_check, is_ready) in [(StatusCheck::Auto, true), (StatusCheck::Require, false)] {
+        let mut waiter = Waiter::new(Rules { status_check, ..rules(Goal::Completed) }, secs(0));
+        assert!(waiter.handle_deadline(secs(3600)).is_none(), "nothing is being read");
+        assert!(matches!(waiter.handle_stats(secs(3599), secs(3599), stats(false, 0, 100.0)), Step::StatusNow));
+        let step = waiter.handle_deadline(secs(3600)).unwrap();
+        assert_eq!(matches!(step, Step::Done(Outcome::Ready)), is_ready, "{step:?}");
+        assert!(waiter.handle_deadline(secs(3600)).is_none(), "it was said");
+    }
+}
+
+#[test]
+fn silence_is_measured_from_the_request_that_nobody_answers() {
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    assert_eq!(waiter.unanswered_for(secs(5)), None);
+    waiter.begin_poll(secs(10));
+    assert_eq!(waiter.unanswered_for(secs(15)), Some(secs(5)));
+    waiter.handle_stats(secs(10), secs(16), stats(true, 1, 100.0));
+    assert_eq!(waiter.unanswered_for(secs(17)), None);
+}
