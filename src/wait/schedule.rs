@@ -140,6 +140,33 @@ mod tests {
     }
 
     #[test]
+    fn jitter_spreads_tasks_that_began_together_over_its_whole_width() {
+        let pace = Pace { initial: Duration::from_secs(100), max: Duration::from_secs(999), multiplier: 1.5 };
+        let second = |seed| {
+            let mut schedule = Schedule::seeded(pace, seed);
+            schedule.next_delay();
+            schedule.next_delay().as_secs_f64()
+        };
+        // 150 s and a fifth of it to either side.
+        let mut by_tens = [0; 6];
+        for delay in (0..600).map(second) {
+            by_tens[((delay - 120.0) / 10.0) as usize] += 1;
+        }
+        assert!(by_tens.iter().all(|&tasks| 60 < tasks), "{by_tens:?}");
+    }
+
+    #[test]
+    fn random_numbers_are_those_of_splitmix64() {
+        let pace = Pace { initial: Duration::from_secs(5), max: Duration::from_secs(300), multiplier: 1.5 };
+        let mut schedule = Schedule::seeded(pace, 1_234_567);
+        // As others publish them for this seed.
+        for expected in [6_457_827_717_110_365_317_u64, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423] {
+            let share = schedule.next_random();
+            assert_eq!((share * 2_f64.powi(53)) as u64, expected >> 11);
+        }
+    }
+
+    #[test]
     fn the_nearer_the_goal_the_sooner_the_next_look_and_the_last_one_is_aimed_at_it() {
         let secs = Duration::from_secs;
         let pace = Pace { initial: secs(5), max: secs(120), multiplier: 1.5 };
