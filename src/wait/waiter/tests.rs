@@ -456,7 +456,7 @@ fn a_status_that_was_read_outlives_two_failures_of_its_endpoint() {
 }
 
 #[test]
-fn what_the_status_endpoint_says_of_the_task_or_the_session_is_a_failed_poll() {
+fn what_the_status_endpoint_says_of_the_session_counts_and_what_it_says_of_the_task_where_it_is_required() {
     let ask = |waiter: &mut Waiter, now: u64, class| {
         waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
         waiter.handle_status(secs(now), Err(error(class)))
@@ -464,11 +464,15 @@ fn what_the_status_endpoint_says_of_the_task_or_the_session_is_a_failed_poll() {
     let mut waiter = with_a_status(StatusCheck::Auto);
     assert_eq!(next_look(&ask(&mut waiter, 10, Class::Unauthenticated), 10), secs(0));
     assert!(matches!(outcome(ask(&mut waiter, 10, Class::Unauthenticated)), Outcome::Denied(_)));
-    let mut waiter = with_a_status(StatusCheck::Require);
-    ask(&mut waiter, 10, Class::UnknownTask);
-    ask(&mut waiter, 20, Class::UnknownTask);
-    let ended = outcome(ask(&mut waiter, 30, Class::UnknownTask));
-    assert!(matches!(ended, Outcome::Failed(Failure::TaskDeleted)));
+    for (status_check, is_deleted) in [(StatusCheck::Require, true), (StatusCheck::Auto, false)] {
+        let mut waiter = with_a_status(status_check);
+        ask(&mut waiter, 10, Class::UnknownTask);
+        ask(&mut waiter, 20, Class::UnknownTask);
+        // The stats of the same task answer: `auto` takes their word for it.
+        let step = ask(&mut waiter, 30, Class::UnknownTask);
+        let ended_so = matches!(step, Step::Done(Outcome::Failed(Failure::TaskDeleted)));
+        assert_eq!((ended_so, waiter.is_status_unavailable()), (is_deleted, !is_deleted), "{status_check:?}: {step:?}");
+    }
 }
 
 #[test]
