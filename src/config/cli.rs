@@ -194,14 +194,16 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
     let Some(bad) = context(ContextKind::InvalidArg).or_else(|| context(ContextKind::InvalidSubcommand)) else {
         return;
     };
-    // clap names an option with its placeholder.
-    let bad = bad.split(' ').next().unwrap_or_default().to_owned();
-    let Some(position) = arguments.iter().position(|argument| {
-        let argument = argument.to_string_lossy();
-        argument == bad || argument.split_once('=').is_some_and(|(flag, _)| flag == bad)
-    }) else {
-        return;
+    // clap names an option with its placeholder, and everything else as it stands.
+    let first_word = bad.split(' ').next().unwrap_or_default();
+    let position_of = |bad: &str| {
+        arguments.iter().position(|argument| {
+            let argument = argument.to_string_lossy();
+            argument == bad || argument.split_once('=').is_some_and(|(flag, _)| flag == bad)
+        })
     };
+    let found = [bad.as_str(), first_word].into_iter().find_map(|bad| Some((bad.to_owned(), position_of(bad)?)));
+    let Some((bad, position)) = found else { return };
     let is_task = TaskId::parse(&bad).is_some();
     let shown = match bad.split_once('=') {
         // `NAME=VALUE` was meant for the environment, and the value may be a secret.
