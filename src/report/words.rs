@@ -2,13 +2,19 @@
 //!
 //! Everything is a lower-case fragment on one line, made of visible text; renderers escape it for their medium.
 
+mod advice;
+mod conditions;
+
+pub use advice::next_steps;
+pub use conditions::{Condition, Met, conditions};
+
 use super::chart::Course;
 use super::history::MOST_EVENTS;
 use super::{Report, TaskReport, result};
 use crate::api::{ApiError, Class, SignedIn};
 use crate::condition::{Check, Failure, Goal, Missing, Suspicion};
 use crate::migration::{Detail, FullCopy, Gap, Phase, Reading, StatusClass};
-use crate::wait::{Note, Outcome, Outlook, Range, Rules, StatusCheck, TaskWait};
+use crate::wait::{Note, Outcome, Outlook, Range, Rules, TaskWait};
 use std::time::{Duration, SystemTime};
 
 /// A duration to the second, to the tenth under ten seconds, to the millisecond under one.
@@ -127,7 +133,7 @@ fn why(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String 
     if let (Some(error), Outcome::TimedOut | Outcome::Cancelled(_)) = (&report.listing, outcome) {
         parts.push(format!("the tasks could not be listed: {}", error.message));
     }
-    if let Some(change) = change(outcome, report, task) {
+    if let Some(change) = advice::change(outcome, report, task) {
         parts.push(change);
     }
     parts.join("; ")
@@ -291,138 +297,6 @@ fn is_offset_missing(rules: &Rules, reading: &Reading) -> bool {
         Goal::FullSync => false,
     };
     is_asked && reading.gap(rules.condition.max_offset) == Gap::Open
-}
-
-/// What to change before the next try.
-fn change(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> Option<String> {
-    match outcome {
-        Outcome::Ready | Outcome::InvalidInput(_) => None,
-        Outcome::Denied(error) | Outcome::Rejected(error) | Outcome::UnknownTask(error) => error.advice.clone(),
-        Outcome::Unreachable(_, error) => Some(
-            error
-                .advice
-                .clone()
-                .unwrap_or_else(|| "check the network, `region` and `endpoint`, or raise `max-outage`".to_owned()),
-        ),
-        Outcome::Failed(Failure::TaskFailed) => {
-            Some("look at the task in the console, then start a new one and set `task-id` to it".to_owned())
-        }
-        Outcome::Failed(Failure::TaskDeleted) => {
-            Some("find out who deleted it, then start a new one and set `task-id` to it".to_owned())
-        }
-        Outcome::Failed(Failure::StoppedShort | Failure::StoppedOutOfSync) => {
-            Some("do not switch to the target: start the migration anew and set `task-id` to the new task".to_owned())
-        }
-        Outcome::Failed(Failure::StoppedBeforeInSync) => Some(
-            "for a task that is stopped on purpose wait with `until: completed`; for an IP switch start a new task"
-                .to_owned(),
-        ),
-        Outcome::TimedOut | Outcome::Stalled(_) => {
-            // Whoever did not answer at last knows better than the task what to do about it.
-            let of_failure = task.and_then(|task| task.failing.as_ref()?.advice.clone());
-            Some(of_failure.unwrap_or_else(|| change_in_time(outcome, report, task)))
-        }
-        Outcome::Cancelled(_) => Some("nothing was changed on the task; wait again when ready".to_owned()),
-        Outcome::InternalError(_) => Some("please report it".to_owned()),
-    }
-}
-
-/// What to change where the goal did not show in time.
-fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String {
-    const LOOK: &str = "look at the task in the console";
-    let longer = if matches!(outcome, Outcome::Stalled(_)) { "`stall-timeout`" } else { "`timeout`" };
-    let Some((task, rules)) = task.zip(report.rules.as_ref()) else { return format!("raise {longer}") };
-    let reading = task.reading.clone().unwrap_or_default();
-    let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
-    let of_offset = || match reading.offset {
-        Some(..0) => format!("{LOOK}, or raise {longer}"),
-        Some(0..) | None => format!("stop the writers on the source, or raise {longer} or `max-offset`"),
-    };
-    match task.check {
-        None if was_never_asked(report, task) => format!("raise `max-requests-per-second` or {longer}"),
-        None => "check the network, `region` and `endpoint`".to_owned(),
-        Some(Check::Met) => format!("raise {longer}, or lower `stable-polls`"),
-        Some(Check::Failed(_)) => LOOK.to_owned(),
-        Some(Check::NotYet(missing)) => match missing {
-            Missing::StillMigrating if is_full_only => format!("raise {longer}"),
-            Missing::StillMigrating if reading.full_copy() == FullCopy::Short => {
-                format!("raise {longer}, or wait with `until: full-sync`: a full + incremental task never ends by itself")
-            }
-            Missing::StillMigrating => {
-                "a full + incremental task never ends by itself: stop it when it is in sync, or wait with `until: in-sync`"
-                    .to_owned()
-            }
-            Missing::NotStarted => "configure and start the task in the console".to_owned(),
-            Missing::OffsetOpen => of_offset(),
-            Missing::StatusDisagrees if is_offset_missing(rules, &reading) => of_offset(),
-            Missing::StatusDisagrees | Missing::FullCopyShort => format!("{LOOK}, or raise {longer}"),
-            Missing::Unconfirmed(_) if rules.status_check == StatusCheck::Off => {
-                format!("set `status-check: auto`, so that the task's status can tell, or {LOOK}")
-            }
-            Missing::Unconfirmed(_) => {
-                format!("see to it that the task's status can be read (`dcs:migrationTask:get`), or {LOOK}")
-            }
-            Missing::MigratingUnknown | Missing::FullCopyUnknown | Missing::OffsetUnknown | Missing::StatusUnread => {
-                format!("{LOOK}, since the API does not tell what decides; or raise {longer}")
-            }
-        },
-    }
-}
-
-/// What to do next, for the summary: one step a line.
-pub fn next_steps(report: &Report) -> Vec<String> {
-    let Some(outcome) = &report.outcome else { return Vec::new() };
-    let steps: &[&str] = match (outcome, report.goal.unwrap_or(Goal::Completed)) {
-        (Outcome::Ready, Goal::FullSync) => &[
-            "Prepare the cutover: the increments are being followed now.",
-            "Wait with `until: in-sync` before writers are stopped for good.",
-        ],
-        (Outcome::Ready, Goal::InSync) => &[
-            "Stop the writers on the source now, and wait with `until: in-sync` once more if they were still writing.",
-            "Then either switch the IP addresses (the task must still be running), or stop the task and wait with \
-             `until: completed`.",
-            "Compare keys minus expires on both sides (`info keyspace`) before users are let in.",
-        ],
-        (Outcome::Ready, Goal::Completed) => &[
-            "Compare keys minus expires on both sides (`info keyspace`).",
-            "Point the applications at the target; keep the source until you are sure.",
-        ],
-        (Outcome::Failed(_), _) => &[
-            "Keep the applications on the source: nothing shows that the target is complete.",
-            "Read the task's log in the console, mend the cause, start a new task and wait for that one.",
-        ],
-        (
-            Outcome::TimedOut
-            | Outcome::Stalled(_)
-            | Outcome::Unreachable(..)
-            | Outcome::Cancelled(_)
-            | Outcome::Denied(_)
-            | Outcome::Rejected(_)
-            | Outcome::UnknownTask(_)
-            | Outcome::InternalError(_),
-            _,
-        ) => &["Keep the applications on the source: the goal was not seen."],
-        (Outcome::InvalidInput(_), _) if report.rules.is_some() => &[
-            "Keep the applications on the source: the goal was not seen.",
-            "Look into the console which tasks there are, and set `task-id` to those that you wait for.",
-        ],
-        (Outcome::InvalidInput(_), _) => &[
-            "Keep the applications on the source: the goal was not seen.",
-            "Mend the inputs named above and start again; the API was asked for nothing.",
-        ],
-    };
-    let mut steps: Vec<String> = steps.iter().map(|&step| step.to_owned()).collect();
-    let has_failed = |task: &TaskReport| matches!(task.outcome, Some(Outcome::Failed(_)));
-    if report.tasks.iter().any(has_failed) && !matches!(outcome, Outcome::Failed(_)) {
-        steps.push(
-            "Read the log of each failed task in the console and mend the cause; more time helps none.".to_owned(),
-        );
-    }
-    let change = change(outcome, report, report.least_advanced());
-    if let (Some(change), false) = (change, matches!(outcome, Outcome::Failed(_))) {
-        steps.push(sentence(&change));
-    }
-    steps
 }
 
 /// A fragment as a sentence.
@@ -607,151 +481,6 @@ pub fn particulars(report: &Report, task: &TaskReport) -> Vec<(&'static str, Str
     parts.extend(missing(report, task).map(|missing| ("Not met", missing)));
     parts.extend(task.failing.as_ref().map(|error| ("Last answer", error.message.clone())));
     parts
-}
-
-/// Whether a condition is met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Met {
-    /// It is.
-    Yes,
-    /// It is not.
-    No,
-    /// Nobody can tell, which never makes ready.
-    Unknown,
-    /// The goal does not ask for it.
-    NotAsked,
-}
-
-impl Met {
-    fn of(met: Option<bool>) -> Self {
-        match met {
-            Some(true) => Self::Yes,
-            Some(false) => Self::No,
-            None => Self::Unknown,
-        }
-    }
-
-    /// In words.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Yes => "yes",
-            Self::No => "no",
-            Self::Unknown => "unknown",
-            Self::NotAsked => "not asked",
-        }
-    }
-
-    /// As a sign.
-    pub fn icon(self) -> &'static str {
-        match self {
-            Self::Yes => "✅",
-            Self::No => "❌",
-            Self::Unknown => "❓",
-            Self::NotAsked => "➖",
-        }
-    }
-}
-
-/// One condition of the goal: what was wanted against what was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
-    /// What it is about.
-    pub name: &'static str,
-    /// What the goal wants.
-    pub wanted: String,
-    /// What was seen last.
-    pub seen: String,
-    /// Whether that is it.
-    pub met: Met,
-}
-
-/// The conditions of the goal, where there was a reading to hold against them.
-pub fn conditions(report: &Report, task: &TaskReport) -> Vec<Condition> {
-    let (Some(rules), Some(reading)) = (&report.rules, &task.reading) else { return Vec::new() };
-    let mut rows = vec![migrating(rules.condition.goal, reading), full_copy(rules, task, reading)];
-    rows.push(offset(rules, task, reading));
-    if rules.stable_polls > 1 {
-        rows.push(Condition {
-            name: "Readings in a row",
-            wanted: rules.stable_polls.to_string(),
-            seen: task.stable.to_string(),
-            met: Met::of(Some(task.stable >= rules.stable_polls)),
-        });
-    }
-    rows.push(status(rules, task));
-    rows
-}
-
-fn migrating(goal: Goal, reading: &Reading) -> Condition {
-    let word = |is: bool| if is { "yes" } else { "no" };
-    let wanted = match goal {
-        Goal::Completed => Some(false),
-        Goal::InSync => Some(true),
-        Goal::FullSync => None,
-    };
-    let met = match (wanted, reading.is_migrating) {
-        (Some(wanted), Some(is)) => Met::of(Some(is == wanted)),
-        (None, Some(_)) => Met::NotAsked,
-        (_, None) => Met::Unknown,
-    };
-    Condition {
-        name: "Migrating",
-        wanted: wanted.map_or("known", word).to_owned(),
-        seen: reading.is_migrating.map_or("unknown", word).to_owned(),
-        met,
-    }
-}
-
-fn full_copy(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
-    let is_met = matches!(task.check, Some(Check::Met));
-    let (wanted, met) = match (reading.full_copy(), rules.condition.goal) {
-        (FullCopy::Done, _) => ("100 %", Met::Yes),
-        (FullCopy::Short, _) => ("100 %", Met::No),
-        // The status, or the end of the task, says it instead.
-        (FullCopy::Unknown, Goal::Completed | Goal::InSync) if is_met => ("100 %, where it is told", Met::NotAsked),
-        (FullCopy::Unknown, _) => ("100 %", Met::Unknown),
-    };
-    let seen = reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), percent);
-    Condition { name: "Full copy", wanted: wanted.to_owned(), seen, met }
-}
-
-fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
-    let max_offset = rules.condition.max_offset;
-    let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
-    let (wanted, met) = match (rules.condition.goal, reading.gap(max_offset)) {
-        (Goal::FullSync, _) => ("any".to_owned(), Met::NotAsked),
-        (Goal::Completed, Gap::Unknown) if is_full_only => ("none in a full migration".to_owned(), Met::NotAsked),
-        (Goal::Completed | Goal::InSync, gap) => (
-            if max_offset == 0 { "0".to_owned() } else { format!("at most {}", count(max_offset)) },
-            match gap {
-                Gap::Closed => Met::Yes,
-                Gap::Open => Met::No,
-                Gap::Unknown => Met::Unknown,
-            },
-        ),
-    };
-    Condition { name: "Offset", wanted, seen: known(reading.offset), met }
-}
-
-fn status(rules: &Rules, task: &TaskReport) -> Condition {
-    let wanted = match rules.status_check {
-        StatusCheck::Auto => "confirms it, where it can be read",
-        StatusCheck::Require => "confirms it",
-        StatusCheck::Off => "not asked (`status-check`)",
-    };
-    let (seen, met) = match (&task.detail, task.check) {
-        (Some(detail), Some(Check::Met)) => (detail.status.word().to_owned(), Met::Yes),
-        (Some(detail), Some(Check::NotYet(Missing::StatusDisagrees | Missing::NotStarted) | Check::Failed(_))) => {
-            (detail.status.word().to_owned(), Met::No)
-        }
-        (Some(detail), Some(Check::NotYet(_)) | None) => (detail.status.word().to_owned(), Met::NotAsked),
-        (None, _) if rules.status_check == StatusCheck::Off => ("not read".to_owned(), Met::NotAsked),
-        (None, _) if task.status_unavailable => ("could not be read, not confirmed".to_owned(), Met::Unknown),
-        (None, _) => ("not read, not confirmed".to_owned(), Met::Unknown),
-    };
-    let switch = task.detail.as_ref().and_then(|detail| detail.task_status.as_ref());
-    let seen = switch.map_or_else(|| seen.clone(), |switch| format!("{seen}, IP switch {switch}"));
-    Condition { name: "Status", wanted: wanted.to_owned(), seen, met }
 }
 
 /// The keys on both sides, with the remark that they may differ.

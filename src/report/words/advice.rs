@@ -1,0 +1,139 @@
+//! What to change, and what to do next.
+
+use super::{is_offset_missing, sentence, was_never_asked};
+use crate::condition::{Check, Failure, Goal, Missing};
+use crate::migration::{Detail, FullCopy};
+use crate::report::{Report, TaskReport};
+use crate::wait::{Outcome, StatusCheck};
+
+/// What to change before the next try.
+pub(super) fn change(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> Option<String> {
+    match outcome {
+        Outcome::Ready | Outcome::InvalidInput(_) => None,
+        Outcome::Denied(error) | Outcome::Rejected(error) | Outcome::UnknownTask(error) => error.advice.clone(),
+        Outcome::Unreachable(_, error) => Some(
+            error
+                .advice
+                .clone()
+                .unwrap_or_else(|| "check the network, `region` and `endpoint`, or raise `max-outage`".to_owned()),
+        ),
+        Outcome::Failed(Failure::TaskFailed) => {
+            Some("look at the task in the console, then start a new one and set `task-id` to it".to_owned())
+        }
+        Outcome::Failed(Failure::TaskDeleted) => {
+            Some("find out who deleted it, then start a new one and set `task-id` to it".to_owned())
+        }
+        Outcome::Failed(Failure::StoppedShort | Failure::StoppedOutOfSync) => {
+            Some("do not switch to the target: start the migration anew and set `task-id` to the new task".to_owned())
+        }
+        Outcome::Failed(Failure::StoppedBeforeInSync) => Some(
+            "for a task that is stopped on purpose wait with `until: completed`; for an IP switch start a new task"
+                .to_owned(),
+        ),
+        Outcome::TimedOut | Outcome::Stalled(_) => {
+            // Whoever did not answer at last knows better than the task what to do about it.
+            let of_failure = task.and_then(|task| task.failing.as_ref()?.advice.clone());
+            Some(of_failure.unwrap_or_else(|| change_in_time(outcome, report, task)))
+        }
+        Outcome::Cancelled(_) => Some("nothing was changed on the task; wait again when ready".to_owned()),
+        Outcome::InternalError(_) => Some("please report it".to_owned()),
+    }
+}
+
+/// What to change where the goal did not show in time.
+fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String {
+    const LOOK: &str = "look at the task in the console";
+    let longer = if matches!(outcome, Outcome::Stalled(_)) { "`stall-timeout`" } else { "`timeout`" };
+    let Some((task, rules)) = task.zip(report.rules.as_ref()) else { return format!("raise {longer}") };
+    let reading = task.reading.clone().unwrap_or_default();
+    let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
+    let of_offset = || match reading.offset {
+        Some(..0) => format!("{LOOK}, or raise {longer}"),
+        Some(0..) | None => format!("stop the writers on the source, or raise {longer} or `max-offset`"),
+    };
+    match task.check {
+        None if was_never_asked(report, task) => format!("raise `max-requests-per-second` or {longer}"),
+        None => "check the network, `region` and `endpoint`".to_owned(),
+        Some(Check::Met) => format!("raise {longer}, or lower `stable-polls`"),
+        Some(Check::Failed(_)) => LOOK.to_owned(),
+        Some(Check::NotYet(missing)) => match missing {
+            Missing::StillMigrating if is_full_only => format!("raise {longer}"),
+            Missing::StillMigrating if reading.full_copy() == FullCopy::Short => {
+                format!("raise {longer}, or wait with `until: full-sync`: a full + incremental task never ends by itself")
+            }
+            Missing::StillMigrating => {
+                "a full + incremental task never ends by itself: stop it when it is in sync, or wait with `until: in-sync`"
+                    .to_owned()
+            }
+            Missing::NotStarted => "configure and start the task in the console".to_owned(),
+            Missing::OffsetOpen => of_offset(),
+            Missing::StatusDisagrees if is_offset_missing(rules, &reading) => of_offset(),
+            Missing::StatusDisagrees | Missing::FullCopyShort => format!("{LOOK}, or raise {longer}"),
+            Missing::Unconfirmed(_) if rules.status_check == StatusCheck::Off => {
+                format!("set `status-check: auto`, so that the task's status can tell, or {LOOK}")
+            }
+            Missing::Unconfirmed(_) => {
+                format!("see to it that the task's status can be read (`dcs:migrationTask:get`), or {LOOK}")
+            }
+            Missing::MigratingUnknown | Missing::FullCopyUnknown | Missing::OffsetUnknown | Missing::StatusUnread => {
+                format!("{LOOK}, since the API does not tell what decides; or raise {longer}")
+            }
+        },
+    }
+}
+
+/// What to do next, for the summary: one step a line.
+pub fn next_steps(report: &Report) -> Vec<String> {
+    let Some(outcome) = &report.outcome else { return Vec::new() };
+    let steps: &[&str] = match (outcome, report.goal.unwrap_or(Goal::Completed)) {
+        (Outcome::Ready, Goal::FullSync) => &[
+            "Prepare the cutover: the increments are being followed now.",
+            "Wait with `until: in-sync` before writers are stopped for good.",
+        ],
+        (Outcome::Ready, Goal::InSync) => &[
+            "Stop the writers on the source now, and wait with `until: in-sync` once more if they were still writing.",
+            "Then either switch the IP addresses (the task must still be running), or stop the task and wait with \
+             `until: completed`.",
+            "Compare keys minus expires on both sides (`info keyspace`) before users are let in.",
+        ],
+        (Outcome::Ready, Goal::Completed) => &[
+            "Compare keys minus expires on both sides (`info keyspace`).",
+            "Point the applications at the target; keep the source until you are sure.",
+        ],
+        (Outcome::Failed(_), _) => &[
+            "Keep the applications on the source: nothing shows that the target is complete.",
+            "Read the task's log in the console, mend the cause, start a new task and wait for that one.",
+        ],
+        (
+            Outcome::TimedOut
+            | Outcome::Stalled(_)
+            | Outcome::Unreachable(..)
+            | Outcome::Cancelled(_)
+            | Outcome::Denied(_)
+            | Outcome::Rejected(_)
+            | Outcome::UnknownTask(_)
+            | Outcome::InternalError(_),
+            _,
+        ) => &["Keep the applications on the source: the goal was not seen."],
+        (Outcome::InvalidInput(_), _) if report.rules.is_some() => &[
+            "Keep the applications on the source: the goal was not seen.",
+            "Look into the console which tasks there are, and set `task-id` to those that you wait for.",
+        ],
+        (Outcome::InvalidInput(_), _) => &[
+            "Keep the applications on the source: the goal was not seen.",
+            "Mend the inputs named above and start again; the API was asked for nothing.",
+        ],
+    };
+    let mut steps: Vec<String> = steps.iter().map(|&step| step.to_owned()).collect();
+    let has_failed = |task: &TaskReport| matches!(task.outcome, Some(Outcome::Failed(_)));
+    if report.tasks.iter().any(has_failed) && !matches!(outcome, Outcome::Failed(_)) {
+        steps.push(
+            "Read the log of each failed task in the console and mend the cause; more time helps none.".to_owned(),
+        );
+    }
+    let change = change(outcome, report, report.least_advanced());
+    if let (Some(change), false) = (change, matches!(outcome, Outcome::Failed(_))) {
+        steps.push(sentence(&change));
+    }
+    steps
+}

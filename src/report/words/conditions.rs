@@ -1,0 +1,153 @@
+//! The conditions of the goal, one by one: what was wanted against what was seen.
+
+use super::{count, known, percent};
+use crate::condition::{Check, Goal, Missing};
+use crate::migration::{Detail, FullCopy, Gap, Reading};
+use crate::report::{Report, TaskReport};
+use crate::wait::{Rules, StatusCheck};
+
+/// Whether a condition is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Met {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+    /// Nobody can tell, which never makes ready.
+    Unknown,
+    /// The goal does not ask for it.
+    NotAsked,
+}
+
+impl Met {
+    fn of(met: Option<bool>) -> Self {
+        match met {
+            Some(true) => Self::Yes,
+            Some(false) => Self::No,
+            None => Self::Unknown,
+        }
+    }
+
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+            Self::NotAsked => "not asked",
+        }
+    }
+
+    /// As a sign.
+    pub fn icon(self) -> &'static str {
+        match self {
+            Self::Yes => "✅",
+            Self::No => "❌",
+            Self::Unknown => "❓",
+            Self::NotAsked => "➖",
+        }
+    }
+}
+
+/// One condition of the goal: what was wanted against what was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// What it is about.
+    pub name: &'static str,
+    /// What the goal wants.
+    pub wanted: String,
+    /// What was seen last.
+    pub seen: String,
+    /// Whether that is it.
+    pub met: Met,
+}
+
+/// The conditions of the goal, where there was a reading to hold against them.
+pub fn conditions(report: &Report, task: &TaskReport) -> Vec<Condition> {
+    let (Some(rules), Some(reading)) = (&report.rules, &task.reading) else { return Vec::new() };
+    let mut rows = vec![migrating(rules.condition.goal, reading), full_copy(rules, task, reading)];
+    rows.push(offset(rules, task, reading));
+    if rules.stable_polls > 1 {
+        rows.push(Condition {
+            name: "Readings in a row",
+            wanted: rules.stable_polls.to_string(),
+            seen: task.stable.to_string(),
+            met: Met::of(Some(task.stable >= rules.stable_polls)),
+        });
+    }
+    rows.push(status(rules, task));
+    rows
+}
+
+fn migrating(goal: Goal, reading: &Reading) -> Condition {
+    let word = |is: bool| if is { "yes" } else { "no" };
+    let wanted = match goal {
+        Goal::Completed => Some(false),
+        Goal::InSync => Some(true),
+        Goal::FullSync => None,
+    };
+    let met = match (wanted, reading.is_migrating) {
+        (Some(wanted), Some(is)) => Met::of(Some(is == wanted)),
+        (None, Some(_)) => Met::NotAsked,
+        (_, None) => Met::Unknown,
+    };
+    Condition {
+        name: "Migrating",
+        wanted: wanted.map_or("known", word).to_owned(),
+        seen: reading.is_migrating.map_or("unknown", word).to_owned(),
+        met,
+    }
+}
+
+fn full_copy(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
+    let is_met = matches!(task.check, Some(Check::Met));
+    let (wanted, met) = match (reading.full_copy(), rules.condition.goal) {
+        (FullCopy::Done, _) => ("100 %", Met::Yes),
+        (FullCopy::Short, _) => ("100 %", Met::No),
+        // The status, or the end of the task, says it instead.
+        (FullCopy::Unknown, Goal::Completed | Goal::InSync) if is_met => ("100 %, where it is told", Met::NotAsked),
+        (FullCopy::Unknown, _) => ("100 %", Met::Unknown),
+    };
+    let seen = reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), percent);
+    Condition { name: "Full copy", wanted: wanted.to_owned(), seen, met }
+}
+
+fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
+    let max_offset = rules.condition.max_offset;
+    let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
+    let (wanted, met) = match (rules.condition.goal, reading.gap(max_offset)) {
+        (Goal::FullSync, _) => ("any".to_owned(), Met::NotAsked),
+        (Goal::Completed, Gap::Unknown) if is_full_only => ("none in a full migration".to_owned(), Met::NotAsked),
+        (Goal::Completed | Goal::InSync, gap) => (
+            if max_offset == 0 { "0".to_owned() } else { format!("at most {}", count(max_offset)) },
+            match gap {
+                Gap::Closed => Met::Yes,
+                Gap::Open => Met::No,
+                Gap::Unknown => Met::Unknown,
+            },
+        ),
+    };
+    Condition { name: "Offset", wanted, seen: known(reading.offset), met }
+}
+
+fn status(rules: &Rules, task: &TaskReport) -> Condition {
+    let wanted = match rules.status_check {
+        StatusCheck::Auto => "confirms it, where it can be read",
+        StatusCheck::Require => "confirms it",
+        StatusCheck::Off => "not asked (`status-check`)",
+    };
+    let (seen, met) = match (&task.detail, task.check) {
+        (Some(detail), Some(Check::Met)) => (detail.status.word().to_owned(), Met::Yes),
+        (Some(detail), Some(Check::NotYet(Missing::StatusDisagrees | Missing::NotStarted) | Check::Failed(_))) => {
+            (detail.status.word().to_owned(), Met::No)
+        }
+        (Some(_), Some(Check::NotYet(Missing::StatusUnread))) => ("could not be read".to_owned(), Met::Unknown),
+        (Some(detail), Some(Check::NotYet(_)) | None) => (detail.status.word().to_owned(), Met::NotAsked),
+        (None, _) if rules.status_check == StatusCheck::Off => ("not read".to_owned(), Met::NotAsked),
+        (None, _) if task.status_unavailable => ("could not be read, not confirmed".to_owned(), Met::Unknown),
+        (None, _) => ("not read, not confirmed".to_owned(), Met::Unknown),
+    };
+    let switch = task.detail.as_ref().and_then(|detail| detail.task_status.as_ref());
+    let seen = switch.map_or_else(|| seen.clone(), |switch| format!("{seen}, IP switch {switch}"));
+    Condition { name: "Status", wanted: wanted.to_owned(), seen, met }
+}
