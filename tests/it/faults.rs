@@ -131,7 +131,10 @@ fn after_a_broken_answer_a_good_one_counts() {
         |row| row.0.to_owned(),
         |(_, answer, _)| {
             let cloud = then_done(vec![answer.clone()]);
-            let run = Sandbox::waiting_on(&cloud).set("DCS_REQUEST_TIMEOUT", "10s").run();
+            // Only an answer that never ends is to be given up, not a good one on a slow machine.
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[("DCS_REQUEST_TIMEOUT", "10s"), ("DCS_MAX_OUTAGE", "1m"), ("DCS_TIMEOUT", "1m")])
+                .run();
             run.ended("completed", 0);
             assert_eq!((run.output("polls"), cloud.count(Kind::Stats)), ("2", 2));
         },
