@@ -766,3 +766,13 @@ fn silence_is_measured_from_the_request_that_nobody_answers() {
     waiter.handle_stats(secs(10), secs(16), stats(true, 1, 100.0));
     assert_eq!(waiter.unanswered_for(secs(17)), None);
 }
+
+#[test]
+fn only_a_required_status_can_tell_that_a_task_is_gone_whose_stats_answer() {
+    let mut waiter = with_a_status(StatusCheck::Auto);
+    for (now, is_lost) in [(10, false), (20, false), (30, true)] {
+        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(false, 9, 100.0)), Step::StatusNow));
+        assert!(matches!(waiter.handle_status(secs(now), Err(error(Class::UnknownTask))), Step::StatsAt(_)));
+        assert_eq!((waiter.is_status_unavailable(), waiter.failed_polls() == 2), (is_lost, now >= 20), "{now}");
+    }
+}
