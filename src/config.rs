@@ -832,7 +832,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 /// An address without the user name and password that somebody wrote into it.
 fn without_password(text: &str) -> String {
     let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
-    let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+    // What stands before the first `://` is another address as likely as a scheme, and may have a password of its own.
+    let is_scheme = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let scheme = before.split_once("://").map(|(scheme, _)| scheme).filter(is_scheme);
+    let scheme = scheme.map(|scheme| format!("{scheme}://")).unwrap_or_default();
     format!("{scheme}***@{host}")
 }
 
