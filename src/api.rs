@@ -510,7 +510,7 @@ impl Cloud for Client {
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
         let answer = self.get(Asked::Task, &["migration-task", task.as_str(), "stats"], &[]).await?;
         let reading = wire::reading(&answer.body).map_err(|error| self.malformed(&error))?;
-        let raw = escape::compact_json(&String::from_utf8_lossy(&answer.body));
+        let raw = wire::compact(&answer.body);
         // JSON may write a slash as `\/`, and so a secret as something else.
         let plain = raw.replace("\\/", "/");
         let redacted = self.redact(&plain);

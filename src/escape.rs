@@ -19,7 +19,11 @@ pub fn line(text: &str) -> String {
         }
         push_visible(&mut out, if c == '`' { '\'' } else { c });
     }
-    out
+    // Values of outputs are echoed by later steps: there, too, they must not be commands.
+    if out.starts_with("::") {
+        out.insert(1, ' ');
+    }
+    if out.contains("##[") { out.replace("##[", "## [") } else { out }
 }
 
 fn push_visible(out: &mut String, c: char) {
@@ -218,6 +222,7 @@ mod tests {
         assert_eq!(line("\u{1b}[31mred"), "\\u{1b}[31mred");
         assert_eq!(line("abc\u{202e}def"), "abc\\u{202e}def");
         assert_eq!(line("see `x`"), "see 'x'");
+        assert_eq!(line(" ::error::x ##[error]y ####[z"), ": :error::x ## [error]y #### [z");
         assert_eq!(line(&"x".repeat(1000)).chars().count(), 301);
     }
 

@@ -224,8 +224,8 @@ fn arguments(part: &[u8]) -> Vec<OsString> {
         let mut argument = with_password(line);
         let flag = line.split(|&byte| byte == b'=').next().unwrap_or_default();
         let is_value = arguments.last().is_some_and(|before| is_secret_flag(before.as_bytes()));
-        // FIXME: a value that begins with `-` is taken for the next flag, and named as an unknown one.
-        if (flag.len() < line.len() && is_secret_flag(flag)) || (is_value && !line.starts_with(b"-")) {
+        // What begins with two hyphens may be a flag.
+        if (flag.len() < line.len() && is_secret_flag(flag)) || (is_value && !line.starts_with(b"--")) {
             argument.extend_from_slice(SECRET.as_bytes());
         }
         arguments.push(OsString::from_vec(argument));

@@ -259,10 +259,7 @@ impl Script {
                 _ => {
                     let answer = match status {
                         200 => wire::reading(message.body)
-                            .map(|reading| Stats {
-                                reading,
-                                raw: escape::compact_json(&String::from_utf8_lossy(message.body)),
-                            })
+                            .map(|reading| Stats { reading, raw: wire::compact(message.body) })
                             .map_err(|error| ApiError::transient(error.to_string())),
                         _ => Err(refused(&message, status, sign_in)),
                     };

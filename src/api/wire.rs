@@ -55,6 +55,15 @@ pub fn reading(body: &[u8]) -> Result<Reading, Malformed> {
     })
 }
 
+/// A body of the stats on one line of ASCII, to be handed on; empty where strict readers would refuse it, and with it
+/// whatever it stands in: too deep, or with numbers out of range, in fields that nobody reads.
+pub fn compact(body: &[u8]) -> String {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(_) => escape::compact_json(&String::from_utf8_lossy(body)),
+        Err(_) => String::new(),
+    }
+}
+
 /// `ShowMigrationTask`, reduced to what may be looked at: the rest of the body holds passwords.
 #[derive(Deserialize)]
 struct DetailBody {
@@ -271,6 +280,16 @@ mod tests {
             assert_eq!(reading.full_migration_progress, Some(100.0), "{text}");
         }
         assert_eq!(read(r#"{"offset":-0}"#).unwrap().offset, Some(0));
+    }
+
+    #[test]
+    fn a_body_that_would_spoil_what_it_stands_in_is_not_handed_on() {
+        assert_eq!(compact(br#"{ "offset": 0, "new": [1.0] }"#), r#"{"offset":0,"new":[1.0]}"#);
+        let deep = format!(r#"{{"offset":0,"new":{}{}}}"#, "[".repeat(500), "]".repeat(500));
+        for body in [r#"{"offset":0,"new":1e400}"#, r#"{"offset":0,"new":"\ud800"}"#, &deep] {
+            assert_eq!(read(body).unwrap().offset, Some(0), "{body}");
+            assert_eq!(compact(body.as_bytes()), "", "{body}");
+        }
     }
 
     #[test]

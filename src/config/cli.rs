@@ -235,11 +235,21 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
     let is_flag = bad.starts_with('-');
     let has_value = arguments.get(position).is_some_and(|argument| argument.to_string_lossy().contains('='));
     arguments.remove(position);
-    // The value behind an unknown flag is no argument of its own.
-    let value_follows = arguments.get(position).is_some_and(|next| !next.to_string_lossy().starts_with('-'));
+    // The value behind an unknown flag is no argument of its own; a secret may well begin with a hyphen.
+    let is_secret = Input::named(name).is_some_and(Input::is_secret);
+    let value_follows = arguments.get(position).is_some_and(|next| {
+        let next = next.to_string_lossy();
+        !next.starts_with('-') || (is_secret && !is_known_flag(&next))
+    });
     if is_flag && !has_value && value_follows {
         arguments.remove(position);
     }
+}
+
+/// Whether it is one of our flags, with or without its value.
+fn is_known_flag(text: &str) -> bool {
+    let name = text.split('=').next().unwrap_or_default();
+    name.strip_prefix("--").is_some_and(|name| Input::named(name).is_some() || matches!(name, "help" | "version"))
 }
 
 /// Whether it may be a misspelled command, rather than a secret.

@@ -227,6 +227,17 @@ fn one_wrong_input_is_one_problem() {
 }
 
 #[test]
+fn a_secret_given_to_a_flag_that_it_does_not_have_is_not_shown_however_it_begins() {
+    let cloud = FakeCloud::start();
+    for secret in ["SecretOnTheLine7", "-SecretOnTheLine7", "--SecretOnTheLine7"] {
+        let run = Sandbox::waiting_on(&cloud).hide("SecretOnTheLine7").args(&["--password", secret]).run();
+        run.ended("invalid-input", 2).says(&["`--password` is a secret and has no flag"]);
+    }
+    let run = Sandbox::waiting_on(&cloud).args(&["--password", "--until=in-syn"]).run();
+    run.ended("invalid-input", 2).says(&["`--password`", "`in-syn`"]);
+}
+
+#[test]
 fn a_secret_in_the_wrong_place_is_not_shown() {
     let cloud = FakeCloud::start();
     let run = Sandbox::waiting_on(&cloud).set("DCS_REGION", TOKEN).run();
