@@ -127,7 +127,7 @@ impl Shown {
 
 impl View {
     fn lines(&self, now: Duration) -> [String; 3] {
-        let left = format!("{} left", words::duration(whole_seconds(self.rules.deadline.saturating_sub(now))));
+        let left = format!("timeout in {}", words::duration(whole_seconds(self.rules.deadline.saturating_sub(now))));
         let next = match self.next_look {
             Some(at) if at > now => format!("next look in {}", words::duration(whole_seconds(at - now))),
             Some(_) | None => "looking".to_owned(),
