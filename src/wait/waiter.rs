@@ -472,7 +472,7 @@ impl Waiter {
     }
 
     /// A look that would come too late to count is made earlier: early enough for the slowest answer so far, twice
-    /// over. Behind that last look there is none.
+    /// over. What is due behind that is made as well, since its answer may be a quick one; at the deadline there is none.
     fn before_deadline(&self, now: Duration, at: Duration) -> Duration {
         let deadline = self.rules.deadline;
         let needed = (self.slowest_poll * 2 + Duration::from_millis(300)).min(self.rules.request_timeout);
@@ -482,7 +482,7 @@ impl Waiter {
         } else if now < last_look {
             last_look
         } else {
-            deadline
+            at.min(deadline)
         }
     }
 

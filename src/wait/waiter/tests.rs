@@ -502,6 +502,16 @@ fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
 }
 
 #[test]
+fn one_slow_answer_does_not_take_the_looks_that_are_due_before_the_deadline() {
+    let every_second = Pace { initial: secs(1), max: secs(1), multiplier: 1.0 };
+    let mut waiter = Waiter::new(Rules { pace: every_second, ..rules(Goal::Completed) }, secs(0));
+    waiter.handle_stats(secs(0), secs(9), stats(true, 1, 100.0));
+    for now in 3590..3599 {
+        assert_eq!(next_look(&waiter.handle_stats(secs(now), secs(now), stats(true, 1, 100.0)), now), secs(1), "{now}");
+    }
+}
+
+#[test]
 fn each_reading_more_that_shows_the_goal_is_told_and_so_is_the_first_that_does_not() {
     let mut waiter = Waiter::new(Rules { stable_polls: 3, ..rules(Goal::InSync) }, secs(0));
     let mut told = Vec::new();
