@@ -248,7 +248,7 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
             Missing::OffsetOpen => open_offset(&reading, max_offset),
             Missing::OffsetUnknown => "the offset is unknown".to_owned(),
             Missing::NotStarted => "the task has not started: it waits to be configured".to_owned(),
-            Missing::StatusUnread => "the status that belongs to the last reading could not be read".to_owned(),
+            Missing::StatusUnread => "the status that belongs to the last reading was not read".to_owned(),
             Missing::StatusDisagrees => {
                 let status = task.detail.as_ref().map(|detail| format!(" {}", detail.status.word()));
                 let status = status.unwrap_or_default();

@@ -97,6 +97,8 @@ pub struct Seen {
 const STATUS_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 /// How long after its copy a full migration is expected to end at any moment.
 const ENDS_SOON: Duration = Duration::from_secs(120);
+/// A status that has been asked for so long ago is late.
+const LONG: Duration = Duration::from_secs(1);
 /// Answers in a row that do not know the task before it is believed to be unknown or gone.
 const ANSWERS_TO_BELIEVE: u32 = 3;
 
@@ -255,9 +257,17 @@ impl Waiter {
         }
     }
 
-    /// The time is up: a status that is still being read is none.
+    /// The time is up: a status that has been read for long, or failed before, is none. One that was just asked for says
+    /// nothing against its endpoint, and its reading is only shown.
     pub fn handle_deadline(&mut self, now: Duration) -> Option<Step> {
-        self.reads_status.then(|| self.handle_status(now, Err(ApiError::transient("no answer before `timeout`"))))
+        let asked = self.unjudged.as_ref().filter(|_| self.reads_status)?.at;
+        if now.saturating_sub(asked) >= LONG || self.status_failures > 0 {
+            return Some(self.handle_status(now, Err(ApiError::transient("no answer before `timeout`"))));
+        }
+        self.reads_status = false;
+        let has_news = |unjudged: &Seen| self.seen.as_ref().is_none_or(|seen| seen.reading != unjudged.reading);
+        self.unjudged = self.unjudged.take().filter(has_news);
+        None
     }
 
     /// A reading counts for nothing without its status, but people may see it.
@@ -616,7 +626,7 @@ impl Waiter {
 
     /// How far the task is on its way to the goal, to find the least advanced of several.
     pub fn advance(&self) -> Advance {
-        self.seen.as_ref().map(|seen| Advance::new(self.stable, seen.phase, &seen.reading)).unwrap_or_default()
+        self.newest().map(|seen| Advance::new(self.stable, seen.phase, &seen.reading)).unwrap_or_default()
     }
 }
 

@@ -502,6 +502,27 @@ fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
 }
 
 #[test]
+fn at_the_deadline_a_status_that_was_just_asked_for_is_no_failure_and_a_late_one_is() {
+    let asked_at = |at: Duration, offset| {
+        let mut waiter = with_a_status(StatusCheck::Auto);
+        waiter.handle_stats(secs(310), secs(310), stats(true, 0, 100.0));
+        waiter.handle_status(secs(310), status("INCRMIGEATING"));
+        assert!(matches!(waiter.handle_stats(at, at, stats(false, offset, 100.0)), Step::StatusNow));
+        let step = waiter.handle_deadline(secs(3600));
+        (step.is_some(), waiter.failing().is_some(), waiter.newest().unwrap().check)
+    };
+    let unread = Check::NotYet(Missing::StatusUnread);
+    assert_eq!(asked_at(secs(3600) - Duration::from_millis(999), 0), (false, false, unread));
+    assert_eq!(asked_at(secs(3599), 0), (true, true, unread));
+    // Where nothing is new, what was seen with its status is worth more.
+    let mut waiter = with_a_status(StatusCheck::Auto);
+    let before = waiter.newest().unwrap().clone();
+    assert!(matches!(waiter.handle_stats(secs(3600), secs(3600), stats(true, 0, 100.0)), Step::StatusNow));
+    assert!(waiter.handle_deadline(secs(3600)).is_none());
+    assert_eq!(waiter.newest().unwrap().at, before.at);
+}
+
+#[test]
 fn one_slow_answer_does_not_take_the_looks_that_are_due_before_the_deadline() {
     let every_second = Pace { initial: secs(1), max: secs(1), multiplier: 1.0 };
     let mut waiter = Waiter::new(Rules { pace: every_second, ..rules(Goal::Completed) }, secs(0));
