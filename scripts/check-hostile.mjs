@@ -73,7 +73,12 @@ function hostileText(draw, number) {
     const text = parts.join(pick(["", " ", ""]));
     // A word of its own keeps two texts apart, and an end that is no space shows that all of it is there.
     const whole = draw(2) === 0 ? `${text} t${number}` : `t${number}${text}.`;
-    return { sent: whole, seen: visible ? squeeze(whole.replaceAll("`", "'")) : undefined };
+    return { sent: whole, seen: visible ? squeeze(harmless(whole)) : undefined };
+}
+
+/** What the program makes of a text that can be seen: nothing in it starts a workflow command. */
+function harmless(text) {
+    return text.trim().replaceAll("`", "'").replace(/^::/, ": :").replaceAll("##[", "## [");
 }
 
 const squeeze = (text) => text.replaceAll("\u2060", "").replaceAll(/\s+/g, " ").trim();
