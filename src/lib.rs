@@ -87,7 +87,7 @@ async fn dispatch(environment: Environment, clock: Clock, lines: &Lines, watchdo
         }
         Invocation::Wait(flags) => {
             let early = config::output(&environment, &flags);
-            watchdog.set_last_words(Some(last_words(&early, &Sinks::new(&early), lines, clock)));
+            watchdog.set_last_words(Some(last_words(&early, None, lines, clock)));
             let (output, config) = config::resolve(&environment, flags, problems);
             wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
         }
@@ -130,7 +130,7 @@ async fn wait_and_report(
     let started_at = clock.wall();
     let sinks = Sinks::new(output);
     report_panics(output, &sinks, lines, clock, watchdog);
-    watchdog.set_last_words(Some(last_words(output, &sinks, lines, clock)));
+    watchdog.set_last_words(Some(last_words(output, Some(&sinks), lines, clock)));
     let mask = mask(output, lines);
     for secret in &output.secrets {
         mask(secret);
@@ -262,8 +262,8 @@ fn report_panics(output: &Output, sinks: &Sinks, lines: &Lines, clock: Clock, wa
 }
 
 /// The answer of a wait that hangs where nothing can be done about it, as behind a terminal that is stopped.
-fn last_words(output: &Output, sinks: &Sinks, lines: &Lines, clock: Clock) -> Box<dyn FnOnce(u8) + Send> {
-    let (output, sinks, lines) = (output.clone(), sinks.clone(), lines.clone());
+fn last_words(output: &Output, sinks: Option<&Sinks>, lines: &Lines, clock: Clock) -> Box<dyn FnOnce(u8) + Send> {
+    let (output, sinks, lines) = (output.clone(), sinks.cloned(), lines.clone());
     Box::new(move |exit_code| {
         let outcome = match exit_code {
             exit_code::TIMEOUT => Outcome::TimedOut,
@@ -274,6 +274,7 @@ fn last_words(output: &Output, sinks: &Sinks, lines: &Lines, clock: Clock) -> Bo
             _ => Outcome::InternalError("the wait did not end in time".to_owned()),
         };
         let report = in_short(&output, outcome, clock);
+        let sinks = sinks.unwrap_or_else(|| Sinks::new(&output));
         // Nobody is left to be told what could not be written.
         let _ = sinks.write_answer(&report, LAST_ANSWER / 2);
         lines.err(format!("{}: {}", report.result(), report::words::reason(&report)));
