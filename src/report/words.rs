@@ -98,9 +98,8 @@ fn how_many(tasks: &[TaskReport]) -> String {
 
 /// The same for one task.
 pub fn task_reason(report: &Report, task: &TaskReport) -> String {
-    match (&task.outcome, &report.outcome) {
+    match (report.outcome_of(task), &report.outcome) {
         (Some(outcome), _) => why(outcome, report, Some(task)),
-        (None, Some(outcome)) if outcome.ends_all() => why(outcome, report, Some(task)),
         (None, Some(_)) => "the end of another task's wait ended this one".to_owned(),
         (None, None) => "the wait has not ended".to_owned(),
     }

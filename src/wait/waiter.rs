@@ -231,14 +231,13 @@ impl Waiter {
         self.status_failures = self.status_failures.saturating_add(1);
         match (error.class, self.rules.status_check) {
             // Whether the credential is still good is no matter of this endpoint alone.
-            (Class::Unauthenticated | Class::Denied, _) | (Class::UnknownTask, StatusCheck::Require) => {
-                self.fail_status(now, unjudged, error)
-            }
+            (Class::Unauthenticated | Class::Denied, _)
+            | (
+                Class::UnknownTask | Class::Forbidden | Class::Transient { .. } | Class::Throttled { .. },
+                StatusCheck::Require,
+            ) => self.fail_status(now, unjudged, error),
             // The stats of the same task answer, so neither endpoint, region nor project can be wrong.
             (Class::Rejected, StatusCheck::Require) => self.fail_status(now, unjudged, error.into_transient()),
-            (Class::Forbidden | Class::Transient { .. } | Class::Throttled { .. }, StatusCheck::Require) => {
-                self.fail_status(now, unjudged, error)
-            }
             (Class::Forbidden, StatusCheck::Auto | StatusCheck::Off) => {
                 self.status_forbidden = true;
                 self.go_on_without_status(now, unjudged, error)
