@@ -22,7 +22,7 @@ use dcs_migration_wait::api::{ApiError, Page, SignedIn, Stats};
 use dcs_migration_wait::condition::{Condition, Goal};
 use dcs_migration_wait::config::TaskId;
 use dcs_migration_wait::migration::{Detail, Status};
-use dcs_migration_wait::wait::{Clock, Cloud, Note, Observer, Pace, Plan, Rules, StatusCheck, TaskWait, Tasks, wait};
+use dcs_migration_wait::wait::{Clock, Cloud, Pace, Plan, Rules, StatusCheck, Tasks, wait};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -110,17 +110,6 @@ impl Cloud for Wave {
     }
 }
 
-struct Nobody;
-
-impl Observer for Nobody {
-    fn looked(&mut self, _: Duration, _: &TaskWait, _: &[Note], _: Option<Duration>) {}
-    fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
-    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {}
-    fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
-    fn renewal_failed(&mut self, _: Duration, _: &ApiError) {}
-    fn ended(&mut self, _: Duration, _: &TaskWait) {}
-}
-
 /// Migrations with one goal, as a night's wave has it: those that get in sync, of every shape.
 fn in_sync(random: &mut Random) -> impl Iterator<Item = World> + '_ {
     SHAPES.iter().cycle().map(|(_, _, shape)| shape(random)).filter(|world| world.goal == Goal::InSync)
@@ -153,7 +142,7 @@ fn play(setting: &Setting, worlds: Vec<World>) -> Vec<Asked> {
         let clock = Clock::start();
         let wave = Arc::new(Wave { clock, tasks });
         let (_keep, mut interrupts) = mpsc::unbounded_channel();
-        let (outcome, _) = wait(Arc::clone(&wave), plan, clock, &mut interrupts, &mut Nobody).await;
+        let (outcome, _) = wait(Arc::clone(&wave), plan, clock, &mut interrupts, &mut ()).await;
         assert!(outcome.is_ready(), "{outcome:?}");
         wave.tasks.values().map(|task| task.asked().clone()).collect()
     })

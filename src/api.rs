@@ -8,7 +8,7 @@ mod exchange;
 pub mod retry_after;
 pub mod wire;
 
-pub use error::{ApiError, Class};
+pub use error::{ApiError, CHECK_IAM, Class};
 
 use crate::auth::{
     self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, Session, oidc, password, sign, token,
@@ -195,7 +195,7 @@ impl Client {
     /// A server that answers, but not as this API does.
     fn malformed(&self, error: &wire::Malformed) -> ApiError {
         let advice = "check that `endpoint` is that of DCS; if it is, look at the task in the console, and report this";
-        self.redact_error(ApiError { advice: Some(advice.to_owned()), ..ApiError::transient(error.to_string()) })
+        self.redact_error(ApiError::transient(error.to_string()).or_advise(advice))
     }
 
     /// Reads something below the project.
@@ -270,7 +270,7 @@ impl Client {
         let broke = |broken: Broken| match broken {
             Broken::Http(error) => error::from_transport(&error, &server, has_answered),
             Broken::TooLarge => ApiError::transient(format!("{server} sends a body over 1 MiB")),
-            Broken::Late => ApiError::transient(format!("no answer from {server} within `request-timeout`")),
+            Broken::Late => error::no_answer(&server),
         };
         let Reply { status, headers, body } = self.exchanges.send(request).await.map_err(broke)?;
         if !has_answered {
@@ -329,7 +329,9 @@ impl Client {
             request.headers_mut().insert(oidc::IDP_HEADER, secret_header(&SecretString::from(id))?);
         }
         *request.body_mut() = Some(body.expose_secret().to_owned().into());
-        self.send(request, url, StatusCode::CREATED, sign_in, Asked::Session).await.map_err(of_sign_in)
+        self.send(request, url, StatusCode::CREATED, sign_in, Asked::Session)
+            .await
+            .map_err(|error| error.or_advise(CHECK_IAM))
     }
 
     fn iam(&self) -> Result<&Url, ApiError> {
@@ -408,13 +410,13 @@ impl Client {
         let answer = answer.map_err(|error| {
             if error.is_transient() {
                 let advice = "GitHub gives the job its OIDC token: check the network, or try again later";
-                return ApiError { advice: error.advice.or(Some(advice.to_owned())), ..error };
+                return error.or_advise(advice);
             }
             let message = format!("GitHub gives no OIDC token: {}", error.message.trim_start_matches("GitHub: "));
             ApiError { class: Class::Denied, message, advice: Some(advice.to_owned()) }
         })?;
         let token = oidc::github_token(&answer.body)
-            .map_err(|error| ApiError { advice: Some(advice.to_owned()), ..ApiError::transient(error.to_string()) })?;
+            .map_err(|error| ApiError::transient(error.to_string()).or_advise(advice))?;
         self.keep_secret(&token);
         Ok(token)
     }
@@ -423,7 +425,7 @@ impl Client {
         let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
         let date = header("date").and_then(|date| httpdate::parse_http_date(date).ok());
         let issued = token::issued(header(token::SUBJECT_HEADER), date, &answer.body)
-            .map_err(|error| of_sign_in(ApiError::transient(error.to_string())))?;
+            .map_err(|error| ApiError::transient(error.to_string()).or_advise(CHECK_IAM))?;
         self.keep_secret(&issued.token);
         let now = self.clock.elapsed();
         let renew_at = issued.lifetime.map(|lifetime| now + auth::renew_after(lifetime));
@@ -458,11 +460,6 @@ impl Client {
         let is_over = |session: &Session| end(session).is_some_and(|at| at <= now);
         self.credentials.is_renewable() && self.with_state(|state| state.session.as_ref().is_none_or(is_over))
     }
-}
-
-/// Of IAM's troubles, where nothing better is known.
-fn of_sign_in(error: ApiError) -> ApiError {
-    ApiError { advice: error.advice.or(Some("check the network and `iam-endpoint`".to_owned())), ..error }
 }
 
 impl Cloud for Client {

@@ -19,7 +19,7 @@ pub use schedule::{Pace, Schedule};
 pub use verdict::{Interrupt, Outcome};
 pub use waiter::{Note, Rules, Seen, StatusCheck, Step, Waiter};
 
-use crate::api::{ApiError, Class, Page, SignedIn, Stats};
+use crate::api::{ApiError, CHECK_IAM, Class, Page, SignedIn, Stats};
 use crate::config::TaskId;
 use crate::migration::Detail;
 use std::collections::BTreeSet;
@@ -67,6 +67,16 @@ pub trait Observer {
     fn renewal_failed(&mut self, now: Duration, error: &ApiError);
     /// The wait for one task of several is over.
     fn ended(&mut self, now: Duration, task: &TaskWait);
+}
+
+/// Nobody is told.
+impl Observer for () {
+    fn looked(&mut self, _: Duration, _: &TaskWait, _: &[Note], _: Option<Duration>) {}
+    fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
+    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {}
+    fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
+    fn renewal_failed(&mut self, _: Duration, _: &ApiError) {}
+    fn ended(&mut self, _: Duration, _: &TaskWait) {}
 }
 
 /// Two observers, told one after the other.
@@ -569,8 +579,7 @@ impl<C: Cloud> Fleet<C> {
         let now = self.clock.elapsed();
         if self.sign_in.is_under_way && self.cloud.needs_sign_in() {
             let error = ApiError::transient("the sign-in was not answered before `timeout`");
-            let advice = Some("check the network and `iam-endpoint`".to_owned());
-            self.sign_in_failed(now, now, ApiError { advice, ..error }, observer);
+            self.sign_in_failed(now, now, error.or_advise(CHECK_IAM), observer);
         }
         for task in 0..self.tasks.len() {
             let unfinished = self.tasks.get_mut(task).filter(|wait| wait.outcome.is_none());

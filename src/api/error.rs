@@ -53,6 +53,11 @@ impl ApiError {
         Self { class: Class::Transient { retry_after: None }, message: message.into(), advice: None }
     }
 
+    /// The same trouble with this advice, where it has none of its own.
+    pub fn or_advise(self, advice: &str) -> Self {
+        Self { advice: self.advice.or_else(|| Some(advice.to_owned())), ..self }
+    }
+
     /// The same trouble, as one worth a new try.
     pub fn into_transient(self) -> Self {
         Self { class: Class::Transient { retry_after: None }, ..self }
@@ -80,6 +85,9 @@ impl ApiError {
             && self.message.split(REQUEST_ID).next() == other.message.split(REQUEST_ID).next()
     }
 }
+
+/// What to check about IAM's troubles, where nothing better is known.
+pub const CHECK_IAM: &str = "check the network and `iam-endpoint`";
 
 /// Begins the part of a message that differs from answer to answer.
 const REQUEST_ID: &str = " (request id ";
@@ -433,13 +441,19 @@ pub fn from_transport(error: &reqwest::Error, server: &str, has_answered: bool) 
         let message = format!("cannot reach {server} through the proxy of `HTTPS_PROXY`: {what}");
         return refusal(class, message, "check `HTTPS_PROXY` and `NO_PROXY`");
     }
-    ApiError::transient(if error.is_timeout() {
-        format!("no answer from {server} within `request-timeout`")
-    } else if error.is_connect() {
+    if error.is_timeout() {
+        return no_answer(server);
+    }
+    ApiError::transient(if error.is_connect() {
         format!("cannot reach {server}: {what}")
     } else {
         format!("the connection to {server} broke: {what}")
     })
+}
+
+/// A server that is silent for too long.
+pub fn no_answer(server: &str) -> ApiError {
+    ApiError::transient(format!("no answer from {server} within `request-timeout`"))
 }
 
 /// How the HTTP client's words about the way through a proxy begin.

@@ -99,17 +99,6 @@ impl Cloud for Script {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-struct Silent;
-
-impl Observer for Silent {
-    fn looked(&mut self, _: Duration, _: &TaskWait, _: &[Note], _: Option<Duration>) {}
-    fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
-    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {}
-    fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
-    fn renewal_failed(&mut self, _: Duration, _: &ApiError) {}
-    fn ended(&mut self, _: Duration, _: &TaskWait) {}
-}
-
 fn task(n: u32) -> TaskId {
     TaskId::parse(&format!("{n:032x}")).unwrap()
 }
@@ -150,7 +139,7 @@ async fn run(script: Script, plan: Plan) -> (Outcome, Duration, Arc<Script>, Vec
     let (_keep, mut interrupts) = mpsc::unbounded_channel();
     let clock = script.clock;
     let script = Arc::new(script);
-    let (outcome, tasks) = wait(Arc::clone(&script), plan, clock, &mut interrupts, &mut Silent).await;
+    let (outcome, tasks) = wait(Arc::clone(&script), plan, clock, &mut interrupts, &mut ()).await;
     (outcome, clock.elapsed(), script, tasks)
 }
 
@@ -187,7 +176,7 @@ async fn a_signal_is_heard_while_a_request_hangs() {
     let (sender, mut interrupts) = mpsc::unbounded_channel();
     sender.send(Interrupt::Term).unwrap();
     let clock = script.clock;
-    let (outcome, _) = wait(Arc::new(script), plan(1), clock, &mut interrupts, &mut Silent).await;
+    let (outcome, _) = wait(Arc::new(script), plan(1), clock, &mut interrupts, &mut ()).await;
     assert!(matches!(outcome, Outcome::Cancelled(Interrupt::Term)));
 }
 
