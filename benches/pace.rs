@@ -48,7 +48,7 @@ fn within(outlook: Outlook) -> Option<Range> {
 fn stable_polls(goal: Goal) -> u32 {
     match goal {
         Goal::InSync => 3,
-        Goal::Completed | Goal::FullSync => 1,
+        Goal::Completed | Goal::FullSync | Goal::Switched => 1,
     }
 }
 
@@ -82,7 +82,7 @@ fn seconds(seconds: f64) -> Duration {
 /// The crate's own waiter.
 fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
     let rules = Rules {
-        condition: Condition { goal: world.goal, max_offset: 0 },
+        condition: Condition { goal: world.goal, max_offset: 0, max_missing_keys: Default::default() },
         stable_polls: stable_polls(world.goal),
         status_check: StatusCheck::Auto,
         pace,

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# What a wait costs, beside what else people would use for it, and what a whole wave costs. All in one run, over real HTTP,
-# against this program's own simulator: a shell loop with curl and jq, the vendor's Python SDK, and `wait-on` from npm, which
-# waits for an address and cannot read what it says.
+# What a wait costs, beside what else people would use for it, and what many tasks in one process cost. All in one run, over
+# real HTTP, against this program's own simulator: a shell loop with curl and jq, the vendor's Python SDK, and `wait-on` from
+# npm, which waits for an address and cannot read what it says. Each is compared with ours under the same sign-in: a token, and
+# for the SDK, which knows none, a signature.
 #
 # usage: benches/peers.sh [--quick] [--write] [BINARY]
-#   --quick   a few looks of everything, in less than a minute: whether it still works. Its numbers mean nothing.
+#   --quick   a few polls of everything, in less than a minute: whether it still works. Its numbers mean nothing, and any
+#             build of BINARY will do. `.ci/run` does this.
 #   --write   puts the tables between README.md's markers
 #   BINARY    a release build of dcs-migration-wait; without it, cargo makes one
 #
@@ -72,9 +74,11 @@ install_peers() {
 
 # ------------------------------------------------------------------------------------------------- simulator and world
 
-# simulate SCENARIO SPEED: a simulator whose tasks all play that scenario; sets DCS_ENDPOINT and the credentials.
+# simulate ARGUMENT...: a simulator; sets DCS_ENDPOINT.
 simulate() {
-    "$binary" simulate --listen 127.0.0.1:0 --scenario "$1" --speed "$2" >"$work/simulator" 2>&1 &
+    # Emptied here and not in the background, or the words of the one before are read once more.
+    : >"$work/simulator"
+    "$binary" simulate --listen 127.0.0.1:0 "$@" >>"$work/simulator" 2>&1 &
     simulator=$!
     until grep --quiet "Every other task id" "$work/simulator"; do
         kill -0 "$simulator"
@@ -99,15 +103,21 @@ set_task() {
 }
 
 # How many requests for progress the simulator has answered.
-n_looks() {
+n_polls() {
     grep --count "/stats " "$work/simulator" || true
 }
 
-# measured COMMAND...: runs it, whatever its end; sets `cpu` (seconds, of its children too) and `memory` (KiB, of the
-# largest of its processes). The shell counts milliseconds, GNU time knows about memory.
+# measured EXIT-CODE COMMAND...: runs it, and it has to end so; sets `cpu` (seconds, of its children too) and `memory` (KiB,
+# of the largest of its processes). The shell counts milliseconds, GNU time knows about memory.
 measured() {
-    local TIMEFORMAT='%3U %3S'
-    { time "$gnu_time" --quiet --output="$work/memory" --format=%M "$@" >"$work/said" 2>&1 || true; } 2>"$work/cpu"
+    local TIMEFORMAT='%3U %3S' wanted=$1 status=0
+    shift
+    { time "$gnu_time" --quiet --output="$work/memory" --format=%M "$@" >"$work/said" 2>&1 || status=$?; } 2>"$work/cpu"
+    if [[ $status -ne $wanted ]]; then
+        cat "$work/said" >&2
+        note "ended with $status instead of $wanted: $*"
+        exit 1
+    fi
     memory=$(cat "$work/memory")
     cpu=$(awk '{ print $1 + $2 }' "$work/cpu")
 }
@@ -118,9 +128,9 @@ mib() {
 megabytes() {
     awk -v bytes="$1" 'BEGIN { printf "%.1f MB", bytes / 1e6 }'
 }
-# per_thousand SECONDS LOOKS
+# per_thousand SECONDS POLLS
 per_thousand() {
-    awk -v seconds="$1" -v looks="$2" 'BEGIN { print seconds * 1000 / looks }'
+    awk -v seconds="$1" -v polls="$2" 'BEGIN { print seconds * 1000 / polls }'
 }
 # times A B: how many times B is in A.
 times() {
@@ -137,8 +147,9 @@ for name in $(compgen -e); do
     esac
 done
 export DCS_PROJECT_ID=666486c2d9b948c1bbea57e714d744fa
-# For ours and curl; the SDK has no sign-in by token, it signs.
+# A token for all but the SDK, which signs, and for ours once more: what signs is compared with what signs.
 export DCS_AUTH_TOKEN=simulated-token
+signs=(env --unset=DCS_AUTH_TOKEN DCS_ACCESS_KEY=access-key DCS_SECRET_KEY=secret-key)
 task=aaaaaaaa-0000-4000-8000-000000000001
 
 if [[ -z $binary ]]; then
@@ -149,90 +160,105 @@ fi
 install_peers
 
 ours=("$binary")
+ours_signed=("${signs[@]}" "$binary")
 curl_jq=(bash benches/peers/curl-jq.sh)
-sdk=(env DCS_ACCESS_KEY=access-key DCS_SECRET_KEY=secret-key "$cache/venv/bin/python" benches/peers/sdk.py)
+sdk=("${signs[@]}" "$cache/venv/bin/python" benches/peers/sdk.py)
 wait_on=(node "$cache/node/node_modules/.bin/wait-on" --config "$work/wait-on.json" --interval 1)
 
 if [[ -n $is_quick ]]; then
-    runs=2 looks=20 wait_on_for=500
+    runs=2 polls=20 wait_on_for=1500
 else
-    runs=30 looks=1000 wait_on_for=2000
+    runs=30 polls=1000 wait_on_for=2000
 fi
 
 # ------------------------------------------------------------------------------------------- start to exit, ready task
 
 note "start to exit"
-simulate incremental 100000
-export LOOKS=1 PAUSE=0
+simulate --scenario incremental --speed 100000
+export POLLS=1 PAUSE=0
 # Its clock starts when it is first asked for; one second later it is over.
 curl --silent --output /dev/null --header "X-Auth-Token: $DCS_AUTH_TOKEN" "$STATS_URL"
 sleep 1
 hyperfine --shell=none --warmup 2 --runs "$runs" --style basic --export-json "$work/start.json" \
-    "${ours[*]}" "${curl_jq[*]}" "${sdk[*]}" "${wait_on[*]} http-get://${STATS_URL#http://}" >&2
-readarray -t start < <(jq --raw-output '.results[].median * 1000' "$work/start.json")
+    "${ours[*]}" "${ours_signed[*]}" "${curl_jq[*]}" "${sdk[*]}" "${wait_on[*]} http-get://${STATS_URL#http://}" >&2
+jq --raw-output '.results[].median * 1000' "$work/start.json" >"$work/start"
+readarray -t start <"$work/start"
 stop_simulator
 
-# -------------------------------------------------------------------------------------------------- a thousand looks
+# -------------------------------------------------------------------------------------------------- a thousand polls
 
-note "$looks looks of each"
+note "$polls polls of each"
 # It stays in sync: never `completed`, and in sync as often as asked for.
-simulate in-sync 100000
+simulate --scenario in-sync --speed 100000
 curl --silent --output /dev/null --header "X-Auth-Token: $DCS_AUTH_TOKEN" "$STATS_URL"
 sleep 1
-export LOOKS=$looks
+export POLLS=$polls
 cpus=() memories=()
-# looked COMMAND...: notes what it took, for a thousand looks.
-looked() {
-    local before
-    before=$(n_looks)
+# polled EXIT-CODE COMMAND...: notes what it took, for a thousand polls.
+polled() {
+    local before n_done least=$polls
+    # `wait-on`, which ends with 1, is given a time instead of a number.
+    if [[ $1 -eq 1 ]]; then
+        least=$((polls / 2))
+    fi
+    before=$(n_polls)
     measured "$@"
     memories+=("$memory")
-    n_done=$(($(n_looks) - before))
-    if [[ $n_done -lt $((looks / 2)) ]]; then
+    n_done=$(($(n_polls) - before))
+    if [[ $n_done -lt $least ]]; then
         cat "$work/said" >&2
-        note "only $n_done looks: $*"
+        note "$n_done polls instead of $least: $*"
         exit 1
     fi
     cpus+=("$(per_thousand "$cpu" "$n_done")")
-    note "$n_done looks, $cpu s, $memory KiB: ${*: -3}"
+    note "$n_done polls, $cpu s, $memory KiB: ${*: -3}"
 }
-fast=(--initial-interval 1ms --max-interval 1ms --max-requests-per-second 10000)
-looked "${ours[@]}" --until in-sync --stable-polls "$looks" --status-check off "${fast[@]}"
-looked "${curl_jq[@]}"
-looked "${sdk[@]}"
-# It ends with the first good answer, so it is given a task that there is not.
+for command in ours ours_signed; do
+    declare -n wait=$command
+    polled 0 "${wait[@]}" --until in-sync --stable-polls "$polls" --status-check off \
+        --initial-interval 1ms --max-interval 1ms --max-requests-per-second 10000
+done
+# They are told to stop after so many, and say that they timed out.
+polled 124 "${curl_jq[@]}"
+polled 124 "${sdk[@]}"
+# It ends with the first answer that succeeds, so it is given a task that there is not, and times out.
 stop_simulator
-"$binary" simulate --listen 127.0.0.1:0 >"$work/simulator" 2>&1 &
-simulator=$!
-until grep --quiet "Every other task id" "$work/simulator"; do sleep 0.1; done
-endpoint=$(sed -n "s/^  export DCS_ENDPOINT='http:\/\/\(.*\)'/\1/p" "$work/simulator")
-looked "${wait_on[@]}" --timeout "$wait_on_for" "http-get://$endpoint/v2/$DCS_PROJECT_ID/migration-task/$task/stats"
+simulate
+polled 1 "${wait_on[@]}" --timeout "$wait_on_for" "http-get://${STATS_URL#http://}"
 stop_simulator
 
 # ------------------------------------------------------------------------------------------------------------- sizes
 
-libraries() {
-    ldd "$(type -P curl)" "$(type -P jq)" | grep --only-matching '/[^ ]*' | grep --invert-match ':$' | sort --unique
+# size_with_libraries PROGRAM...: in bytes, with the shared libraries that they load, each counted once.
+size_with_libraries() {
+    local files
+    # Of a static program `ldd` says so, and fails.
+    files=$({ ldd "$@" || true; } 2>/dev/null | sed -nE 's|^\t(.* => )?(/[^ ]*) \(0x.*|\2|p')
+    # shellcheck disable=SC2086 # a path of a library has no blanks
+    readlink --canonicalize-existing "$@" $files | sort --unique | xargs --delimiter='\n' stat --dereference --format=%s |
+        awk '{ sum += $1 } END { print sum }'
 }
-readarray -t curl_jq_files < <(libraries && type -P curl jq)
 # pip and what it brings are how it was installed, not what was.
-readarray -t sdk_files < <(find "$cache/venv"/lib/python3*/site-packages -mindepth 1 -maxdepth 1 \
-    ! -name 'pip*' ! -name 'setuptools*' ! -name '_distutils_hack' ! -name 'distutils-precedence.pth')
+find "$cache/venv"/lib/python3*/site-packages -mindepth 1 -maxdepth 1 \
+    ! -name 'pip*' ! -name 'setuptools*' ! -name '_distutils_hack' ! -name 'distutils-precedence.pth' >"$work/sdk-files"
+readarray -t sdk_files <"$work/sdk-files"
+our_size=$(size_with_libraries "$binary")
 sizes=(
-    "$(stat --format=%s "$binary")"
-    "$(readlink --canonicalize "${curl_jq_files[@]}" | sort --unique | xargs stat --format=%s | awk '{ sum += $1 } END { print sum }')"
+    "$our_size"
+    "$our_size"
+    "$(size_with_libraries "$(type -P curl)" "$(type -P jq)")"
     "$(bytes_of "${sdk_files[@]}")"
     "$(bytes_of "$cache/node/node_modules")"
 )
 
-# -------------------------------------------------------------------------------------------------------------- a wave
+# ----------------------------------------------------------------------------------------------------------- many tasks
 
-wave_rows=()
-# wave NAME N SECONDS: so many tasks in one process, all of them due more often than the budget of 200 requests a second
+many_rows=()
+# many NAME N SECONDS: so many tasks in one process, all of them due more often than the budget of 200 requests a second
 # allows for.
-wave() {
+many() {
     local name=$1 n=$2 seconds=$3 rate=200 n_before n_done fewest median most
-    simulate incremental 0.1
+    simulate --scenario incremental --speed 0.1
     if [[ $n -le 3000 ]]; then
         DCS_TASK_ID=$(seq --format='aaaaaaaa-0000-4000-8000-%012.0f' 1 "$n" | paste --serial --delimiters=,)
     else
@@ -242,50 +268,71 @@ wave() {
             "$tasks_url/aaaaaaaa-0000-4000-8000-00000000[0001-$n]/stats"
     fi
     n_before=$(wc --lines <"$work/simulator")
-    measured "${ours[@]}" --timeout "${seconds}s" --fail-fast=false --status-check off --max-requests-per-second "$rate" \
+    # None of them ends in this time.
+    measured 124 "${ours[@]}" --timeout "${seconds}s" --fail-fast=false --status-check off --max-requests-per-second "$rate" \
         --initial-interval 100ms --max-interval 100ms
-    tail --lines="+$((n_before + 1))" "$work/simulator" | grep "/stats " >"$work/looks"
+    tail --lines="+$((n_before + 1))" "$work/simulator" | grep "/stats " >"$work/polls"
     stop_simulator
-    n_done=$(wc --lines <"$work/looks")
-    read -r fewest median most < <(grep --only-matching 'aaaaaaaa-[^/]*' "$work/looks" | sort | uniq --count |
+    n_done=$(wc --lines <"$work/polls")
+    read -r fewest median most < <(grep --only-matching 'aaaaaaaa-[^/]*' "$work/polls" | sort | uniq --count |
         awk '{ print $1 }' | sort --numeric-sort | awk '{ n[NR] = $1 } END { print n[1], n[int((NR + 1) / 2)], n[NR] }')
-    note "$name: $n_done looks, $cpu s, $memory KiB"
-    wave_rows+=("$(printf '| %s | %s | %s | %.2f ms | %.0f of %s | %s, %s, %s |' "$name" "$(mib "$memory")" \
+    note "$name: $n_done polls, $cpu s, $memory KiB"
+    many_rows+=("$(printf '| %s | %s | %s | %.2f ms | %.0f of %s | %s, %s, %s |' "$name" "$(mib "$memory")" \
         "$(awk -v kib="$memory" -v n="$n" 'BEGIN { printf "%.0f KiB", kib / n }')" \
         "$(per_thousand "$cpu" "$n_done")" "$(awk -v n="$n_done" -v s="$seconds" 'BEGIN { print n / s }')" "$rate" \
         "$fewest" "$median" "$most")")
 }
 if [[ -n $is_quick ]]; then
-    wave 100 100 2
+    many 100 100 2
 else
-    wave 100 100 60
-    wave 1,000 1000 60
+    many 100 100 60
+    many 1,000 1000 60
     # As many as the simulator remembers, but for its own.
-    wave 9,990 9990 150
-    # What 4 requests a second make of a thousand tasks in a night of eight hours: 60 looks at each.
-    wave "1,000, a night" 1000 300
+    many 9,990 9990 150
+    # What 4 requests a second make of a thousand tasks in a night of eight hours: 60 polls at each.
+    many "1,000, a night" 1000 300
 fi
 
 # -------------------------------------------------------------------------------------------------------------- tables
 
-names=("**ours**" "a loop with \`curl\` and \`jq\`" "the vendor's Python SDK" "\`wait-on\` from npm")
+names=("**ours**" "**ours**, signed" "a loop with \`curl\` and \`jq\`" "the vendor's Python SDK, signed" "\`wait-on\` from npm")
+# Which row each is compared with: the one of ours that signs in as it does.
+same_sign_in=(- - 0 1 0)
 {
-    echo "| For one task | Start to exit, ready | Peak memory | CPU for 1,000 looks | Installed |"
+    echo "| For one task | Start to exit, ready | Peak memory | CPU for 1,000 polls | Installed |"
     echo "| --- | ---: | ---: | ---: | ---: |"
-    printf '| %s | %.1f ms | %s | %.2f s | %s |\n' "${names[0]}" \
-        "${start[0]}" "$(mib "${memories[0]}")" "${cpus[0]}" "$(megabytes "${sizes[0]}")"
-    for peer in 1 2 3; do
+    for peer in 0 1; do
+        printf '| %s | %.1f ms | %s | %.2f s | %s |\n' "${names[peer]}" \
+            "${start[peer]}" "$(mib "${memories[peer]}")" "${cpus[peer]}" "$(megabytes "${sizes[peer]}")"
+    done
+    for peer in 2 3 4; do
+        us=${same_sign_in[peer]}
         printf '| %s | %.0f ms (%s) | %s (%s) | %.1f s (%s) | %s |\n' "${names[peer]}" \
-            "${start[peer]}" "$(times "${start[peer]}" "${start[0]}")" \
-            "$(mib "${memories[peer]}")" "$(times "${memories[peer]}" "${memories[0]}")" \
-            "${cpus[peer]}" "$(times "${cpus[peer]}" "${cpus[0]}")" "$(megabytes "${sizes[peer]}")"
+            "${start[peer]}" "$(times "${start[peer]}" "${start[us]}")" \
+            "$(mib "${memories[peer]}")" "$(times "${memories[peer]}" "${memories[us]}")" \
+            "${cpus[peer]}" "$(times "${cpus[peer]}" "${cpus[us]}")" "$(megabytes "${sizes[peer]}")"
     done
     echo
-    echo "| Tasks in one process | Peak memory | for each | CPU for a look | Requests a second | Looks at a task: fewest, median, most |"
+    echo "| Tasks in one process | Peak memory | for each | CPU for a poll | Requests a second | Polls at a task: fewest, median, most |"
     echo "| ---: | ---: | ---: | ---: | ---: | ---: |"
-    printf '%s\n' "${wave_rows[@]}"
+    printf '%s\n' "${many_rows[@]}"
 } >"$work/tables"
 cat "$work/tables"
+
+# A number that is missing would be an empty place in a table, and nothing else would say so.
+number='[0-9]+(\.[0-9]+)?'
+compared="$number (ms|MiB|s) \\($number×\\)"
+awk -v ours="^\\| \\*\\*ours\\*\\*(, signed)? \\| $number ms \\| $number MiB \\| $number s \\| $number MB \\|$" \
+    -v peer="^\\| [^|*]+ \\| $compared \\| $compared \\| $compared \\| $number MB \\|$" \
+    -v many="^\\| [0-9,a-z ]+ \\| $number MiB \\| $number KiB \\| $number ms \\| [1-9][0-9]* of $number \\| [1-9][0-9]*, [1-9][0-9]*, [1-9][0-9]* \\|$" \
+    -v n_many="${#many_rows[@]}" '
+    /^$/ || /^\| (---|Tasks|For one)/ { next }
+    $0 ~ ours { n["ours"]++; next }
+    $0 ~ peer { n["peer"]++; next }
+    $0 ~ many { n["many"]++; next }
+    { print "not a row of the tables: " $0 > "/dev/stderr"; n["wrong"]++ }
+    END { exit !(n["ours"] == 2 && n["peer"] == 3 && n["many"] == n_many && !n["wrong"]) }
+' "$work/tables" || { note "the tables are not complete" && exit 1; }
 
 if [[ -n $writes ]]; then
     awk -v tables="$work/tables" '

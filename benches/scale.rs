@@ -22,7 +22,7 @@ use dcs_migration_wait::api::{ApiError, Page, SignedIn, Stats};
 use dcs_migration_wait::condition::{Condition, Goal};
 use dcs_migration_wait::config::TaskId;
 use dcs_migration_wait::migration::{Detail, Status};
-use dcs_migration_wait::wait::{Clock, Cloud, Pace, Plan, Rules, StatusCheck, Tasks, wait};
+use dcs_migration_wait::wait::{Clock, Cloud, Note, Observer, Pace, Plan, Rules, StatusCheck, TaskWait, Tasks, wait};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -70,6 +70,8 @@ struct Asked {
     late: Option<f64>,
     /// The longest time without a look, in seconds.
     longest_gap: f64,
+    /// It got there: what is asked at the very end, once more, belongs to no pace.
+    is_there: bool,
 }
 
 impl Task {
@@ -89,10 +91,12 @@ impl Cloud for Wave {
         let task = &self.tasks[task];
         let at = self.clock.elapsed().as_secs_f64();
         let mut asked = task.asked();
-        asked.looks += 1;
-        asked.requests += 1;
-        asked.longest_gap = asked.longest_gap.max(at - asked.last);
-        asked.last = at;
+        if !asked.is_there {
+            asked.looks += 1;
+            asked.requests += 1;
+            asked.longest_gap = asked.longest_gap.max(at - asked.last);
+            asked.last = at;
+        }
         if task.world.goal_at() <= at {
             asked.late.get_or_insert(at - task.world.goal_at());
         }
@@ -100,7 +104,9 @@ impl Cloud for Wave {
     }
     async fn detail(&self, task: &TaskId) -> Result<Detail, ApiError> {
         let task = &self.tasks[task];
-        task.asked().requests += 1;
+        let mut asked = task.asked();
+        asked.requests += u64::from(!asked.is_there);
+        drop(asked);
         let (_, status) = task.world.look(self.clock.elapsed().as_secs_f64());
         let migration_method = Some(task.world.method.to_owned());
         Ok(Detail { status: Status::parse(status), task_status: None, migration_method })
@@ -108,6 +114,20 @@ impl Cloud for Wave {
     async fn list(&self, _: usize) -> Result<Page, ApiError> {
         unreachable!("the tasks are named")
     }
+}
+
+/// Sees who gets there.
+struct Arrivals(Arc<Wave>);
+
+impl Observer for Arrivals {
+    fn looked(&mut self, _: Duration, task: &TaskWait, _: &[Note], next: Option<Duration>) {
+        self.0.tasks[&task.id].asked().is_there |= next.is_none();
+    }
+    fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
+    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {}
+    fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
+    fn renewal_failed(&mut self, _: Duration, _: &ApiError) {}
+    fn ended(&mut self, _: Duration, _: &TaskWait) {}
 }
 
 /// Migrations with one goal, as a night's wave has it: those that get in sync, of every shape.
@@ -120,7 +140,7 @@ fn play(setting: &Setting, worlds: Vec<World>) -> Vec<Asked> {
     let plan = Plan {
         tasks: Tasks::Named(ids.clone()),
         rules: Rules {
-            condition: Condition { goal: Goal::InSync, max_offset: 0 },
+            condition: Condition { goal: Goal::InSync, max_offset: 0, max_missing_keys: Default::default() },
             stable_polls: 3,
             status_check: setting.status_check,
             pace: Pace {
@@ -142,7 +162,8 @@ fn play(setting: &Setting, worlds: Vec<World>) -> Vec<Asked> {
         let clock = Clock::start();
         let wave = Arc::new(Wave { clock, tasks });
         let (_keep, mut interrupts) = mpsc::unbounded_channel();
-        let (outcome, _) = wait(Arc::clone(&wave), plan, clock, &mut interrupts, &mut ()).await;
+        let (outcome, _) =
+            wait(Arc::clone(&wave), plan, clock, &mut interrupts, &mut Arrivals(Arc::clone(&wave))).await;
         assert!(outcome.is_ready(), "{outcome:?}");
         wave.tasks.values().map(|task| task.asked().clone()).collect()
     })

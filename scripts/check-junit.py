@@ -39,6 +39,8 @@ def problems(path: pathlib.Path) -> list[str]:
     return found
 
 
+if len(sys.argv) < 2:
+    sys.exit("usage: check-junit.py REPORT.json...")
 wrong = 0
 for name in sys.argv[1:]:
     for problem in problems(pathlib.Path(name)):

@@ -11,22 +11,25 @@ pub mod wire;
 pub use error::{ApiError, CHECK_IAM, Class};
 
 use crate::auth::{
-    self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, Session, oidc, password, sign, token,
+    self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, Redactor, Session, oidc, password, sign,
+    token,
 };
 use crate::config::TaskId;
 use crate::escape;
-use crate::migration::{Detail, Reading, Status};
+use crate::migration::{Detail, IpSwitch, Reading, Status};
 use crate::wait::{Clock, Cloud};
 use error::{Asked, Refusal, SignIn};
 use exchange::{Broken, Exchanges, Reply};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    AGE, CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WARNING,
+};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tracing::{debug, trace};
+use tracing::{debug, trace, warn};
 use url::Url;
 
 /// A good answer to a request for the stats.
@@ -43,8 +46,19 @@ pub struct Stats {
 pub struct Page {
     /// How many tasks there are over all pages, where the answer tells.
     pub total: Option<usize>,
-    /// Tasks and their status.
-    pub tasks: Vec<(TaskId, Status)>,
+    /// Its tasks.
+    pub tasks: Vec<ListedTask>,
+}
+
+/// A task, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedTask {
+    /// Which task.
+    pub id: TaskId,
+    /// Its status.
+    pub status: Status,
+    /// Why it failed, in the cloud's own words; one visible line.
+    pub error_message: Option<String>,
 }
 
 /// A session was obtained.
@@ -71,6 +85,27 @@ pub struct Connection {
     pub extra_roots: Vec<reqwest::Certificate>,
     /// Whether `HTTPS_PROXY` and its kin are honoured.
     pub use_proxies: bool,
+    /// Which variables name the proxies in force.
+    pub proxies: Proxies,
+}
+
+/// The variables that name the proxies in force.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// For https.
+    pub https: Option<&'static str>,
+    /// For http.
+    pub http: Option<&'static str>,
+}
+
+impl Proxies {
+    /// The variable of the proxy on the way to a URL, as errors name it.
+    fn of(self, url: &Url) -> &'static str {
+        match url.scheme() {
+            "http" => self.http.unwrap_or("HTTP_PROXY"),
+            _ => self.https.unwrap_or("HTTPS_PROXY"),
+        }
+    }
 }
 
 /// Called with each secret that is obtained on the way, before it is used for the first time.
@@ -97,7 +132,11 @@ struct State {
     /// Servers that have answered: from then on, a certificate that is not trusted is an interference.
     answered: BTreeSet<String>,
     /// What must never be shown, should a server send it back.
-    secrets: Vec<SecretString>,
+    redactor: Redactor,
+    /// An answer came from a cache, which was said.
+    has_warned_of_cache: bool,
+    /// A page of the largest size was larger than any body may be.
+    asks_for_small_pages: bool,
     /// Counts the sessions, so that a late refusal of an old one does not end its successor.
     sessions: u64,
     project_id: Option<String>,
@@ -157,14 +196,14 @@ impl Client {
             ProjectScope::Id(id) => Some(id.clone()),
             ProjectScope::Name(_) => None,
         };
-        let secrets = credentials.secrets().into_iter().cloned().collect();
+        let redactor = Redactor::new(credentials.secrets());
         Ok(Self {
             exchanges,
             connection,
             credentials,
             clock,
             mask,
-            state: Mutex::new(State { project_id, secrets, ..State::default() }),
+            state: Mutex::new(State { project_id, redactor, ..State::default() }),
         })
     }
 
@@ -176,12 +215,12 @@ impl Client {
     /// Registers a secret that came up on the way, before its first use.
     fn keep_secret(&self, secret: &SecretString) {
         (self.mask)(secret);
-        self.with_state(|state| state.secrets.push(secret.clone()));
+        self.with_state(|state| state.redactor.add([secret]));
     }
 
     /// The text without our secrets in it: a server, or a proxy on the way, may send back what it was sent.
     fn redact(&self, text: &str) -> String {
-        self.with_state(|state| auth::redact(text, &state.secrets))
+        self.with_state(|state| state.redactor.redact(text))
     }
 
     fn redact_error(&self, error: ApiError) -> ApiError {
@@ -194,6 +233,9 @@ impl Client {
 
     /// A server that answers, but not as this API does.
     fn malformed(&self, error: &wire::Malformed) -> ApiError {
+        if let wire::Malformed::Refused(text) = error {
+            return self.redact_error(ApiError::transient(text.clone()));
+        }
         let advice = "check that `endpoint` is that of DCS; if it is, look at the task in the console, and report this";
         self.redact_error(ApiError::transient(error.to_string()).or_advise(advice))
     }
@@ -219,6 +261,8 @@ impl Client {
     /// A GET with the credential of this moment.
     fn authorized(&self, url: &Url) -> Result<reqwest::Request, ApiError> {
         let mut request = reqwest::Request::new(Method::GET, url.clone());
+        // A cache on the way would answer with what was.
+        request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let token = match &self.credentials {
             Credentials::AccessKey(keys) => {
                 self.sign(request.headers_mut(), url, keys)?;
@@ -267,9 +311,13 @@ impl Client {
         debug!(method = %request.method(), path = url.path(), %server, "request");
         let session = self.with_state(|state| state.sessions);
         let has_answered = self.with_state(|state| state.answered.contains(&server));
+        let proxy = self.connection.proxies.of(url);
         let broke = |broken: Broken| match broken {
-            Broken::Http(error) => error::from_transport(&error, &server, has_answered),
-            Broken::TooLarge => ApiError::transient(format!("{server} sends a body over 1 MiB")),
+            Broken::Http(error) => error::from_transport(
+                &error,
+                &error::Server { name: &server, input: error::input(sign_in, asked), proxy, has_answered },
+            ),
+            Broken::TooLarge => ApiError::transient(format!("{server} {TOO_LARGE}")),
             Broken::Late => error::no_answer(&server),
         };
         let Reply { status, headers, body } = self.exchanges.send(request).await.map_err(broke)?;
@@ -278,13 +326,11 @@ impl Client {
         }
         let shown_id = request_id(&headers).map(|id| escape::line(&self.redact(id)));
         debug!(status = status.as_u16(), request_id = shown_id, "answer");
-        let body = body.map_err(broke).map(|body| match std::str::from_utf8(&body) {
-            Ok(text) => self.redact(text).into_bytes(),
-            Err(_) => body,
-        });
+        let body = body.map_err(broke);
         // A server that answers a sign-in with 200 has created the token just as well.
         let is_wanted = status == wanted || (wanted == StatusCode::CREATED && status == StatusCode::OK);
         if is_wanted {
+            self.warn_of_cache(&server, &headers);
             return Ok(Answer { headers, body: body? });
         }
         let wall = self.clock.wall();
@@ -313,7 +359,26 @@ impl Client {
                 }
             });
         }
+        let error = if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            error::proxy_wants_credentials(error, proxy, has_answered)
+        } else {
+            error
+        };
         Err(self.redact_error(error))
+    }
+
+    /// Says once that somebody on the way answers with what was, although asked not to.
+    fn warn_of_cache(&self, server: &str, headers: &HeaderMap) {
+        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+        let age = text(&AGE).and_then(|age| age.parse::<u64>().ok()).filter(|&age| age > 0);
+        let is_stale = text(&WARNING).is_some_and(|warning| warning.starts_with("110") || warning.starts_with("111"));
+        if (age.is_none() && !is_stale)
+            || self.with_state(|state| std::mem::replace(&mut state.has_warned_of_cache, true))
+        {
+            return;
+        }
+        let age = age.map_or("of an age that it does not tell".to_owned(), |age| format!("{age} s old"));
+        warn!("the answer of {server} comes from a cache on the way and is {age} (`Age`, `Warning`): bypass the cache");
     }
 
     async fn post(
@@ -507,11 +572,10 @@ impl Cloud for Client {
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
         let answer = self.get(Asked::Task, &["migration-task", task.as_str(), "stats"], &[]).await?;
         let reading = wire::reading(&answer.body).map_err(|error| self.malformed(&error))?;
-        let raw = wire::compact(&answer.body);
-        // JSON may write a slash as `\/`, and so a secret as something else.
-        let plain = raw.replace("\\/", "/");
-        let redacted = self.redact(&plain);
-        let raw = if redacted == plain { raw } else { redacted };
+        // Before and after it is made compact, since both write some characters in ways of their own.
+        let raw = self.redact(&wire::compact(self.redact(&String::from_utf8_lossy(&answer.body)).as_bytes()));
+        // A secret may have stood where it leaves no JSON.
+        let raw = wire::compact(raw.as_bytes());
         trace!(stats = %escape::line(&raw), "stats");
         Ok(Stats { reading, raw })
     }
@@ -519,24 +583,56 @@ impl Cloud for Client {
     async fn detail(&self, task: &TaskId) -> Result<Detail, ApiError> {
         // Never log this body: it holds the Redis passwords of both sides.
         let answer = self.get(Asked::Task, &["migration-task", task.as_str()], &[]).await?;
-        let Detail { status, task_status, migration_method } =
-            wire::detail(&answer.body).map_err(|error| self.malformed(&error))?;
+        let (id, detail) = wire::detail(&answer.body).map_err(|error| self.malformed(&error))?;
+        if let Some(other) = id.filter(|id| !TaskId::parse(id).is_some_and(|id| id.is_same(task))) {
+            let text = format!("the detail of task {} was asked for, and that of `{other}` came", task.as_str());
+            return Err(self.redact_error(ApiError::transient(text)));
+        }
+        let Detail { status, task_status, migration_method } = detail;
+        let shown = self.redact(status.word());
         Ok(Detail {
-            status: Status::parse(&self.redact(status.word())),
-            task_status: task_status.map(|word| self.redact(&word)),
+            status: status.shown_as(shown),
+            task_status: task_status.map(|word| match IpSwitch::parse(&word) {
+                IpSwitch::Unknown => self.redact(&word),
+                // What it means is decided by this word, which gives nobody's secret away.
+                IpSwitch::None | IpSwitch::Switching | IpSwitch::Switched | IpSwitch::RolledBack => word,
+            }),
             migration_method,
         })
     }
 
     async fn list(&self, offset: usize) -> Result<Page, ApiError> {
         let offset = offset.to_string();
-        let answer = self.get(Asked::List, &["migration-tasks"], &[("offset", &offset), ("limit", PAGE)]).await?;
-        wire::page(&answer.body).map_err(|error| self.malformed(&error))
+        let limit = if self.with_state(|state| state.asks_for_small_pages) { SMALL_PAGE } else { LARGEST_PAGE };
+        let answer = self.get(Asked::List, &["migration-tasks"], &[("offset", &offset), ("limit", limit)]).await;
+        if matches!(&answer, Err(error) if error.message.ends_with(TOO_LARGE)) {
+            self.with_state(|state| state.asks_for_small_pages = true);
+        }
+        let page = wire::page(&answer?.body).map_err(|error| self.malformed(&error))?;
+        let shown = |listed: ListedTask| {
+            let word = self.redact(listed.status.word());
+            ListedTask {
+                status: listed.status.shown_as(word),
+                error_message: listed.error_message.map(|text| self.redact(&text)),
+                ..listed
+            }
+        };
+        Ok(Page { tasks: page.tasks.into_iter().map(shown).collect(), ..page })
+    }
+
+    async fn newest_error(&self, task: &TaskId) -> Result<Option<String>, ApiError> {
+        let query = [("offset", "0"), ("limit", "10"), ("log_level", "ERROR")];
+        let answer = self.get(Asked::Task, &["migration-task", task.as_str(), "logs"], &query).await?;
+        Ok(wire::newest_error(&answer.body).map(|text| self.redact(&text)))
     }
 }
 
-/// Tasks on one page of a list.
-const PAGE: &str = "100";
+/// Tasks on one page of a list: as many as the API gives at once, so that none moves from one page to another while they
+/// are read; and so many where the body would be too large.
+const LARGEST_PAGE: &str = "1000";
+const SMALL_PAGE: &str = "100";
+/// How the error about a body ends that is too large.
+const TOO_LARGE: &str = "sends a body over 1 MiB";
 
 /// Host and port, as people name a server.
 fn server(url: &Url) -> String {

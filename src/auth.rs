@@ -12,6 +12,8 @@ pub mod token;
 pub use password::Password;
 pub use scope::ProjectScope;
 
+use crate::escape;
+use aho_corasick::{AhoCorasick, MatchKind};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -117,23 +119,91 @@ pub fn renew_after(lifetime: Duration) -> Duration {
     lifetime.saturating_sub((lifetime / 10).min(Duration::from_secs(600)))
 }
 
-/// The text without the secrets in it: somebody may have set one in the wrong place, and a server, or a proxy on the
-/// way, may send back what it was sent.
-pub fn redact(text: &str, secrets: &[SecretString]) -> String {
-    // Shorter ones would be found in numbers and words that have nothing to do with them; of longer ones, this much is
-    // enough to know them by where the text was cut.
+/// Removes secrets from what is shown: somebody may have set one in the wrong place, and a server, or a proxy on the way,
+/// may send back what it was sent. It takes one pass over a text, however often a secret stands in it.
+#[derive(Debug, Default)]
+pub struct Redactor {
+    secrets: Vec<SecretString>,
+    /// Finds the beginnings of `secrets`, in the same order; `None` where there are none.
+    beginnings: Option<AhoCorasick>,
+}
+
+impl Redactor {
+    /// Shorter ones would be found in numbers and words that have nothing to do with them.
     const SHORTEST: usize = 8;
+    /// Of longer ones, so many bytes are enough to know them by where the text was cut.
     const KNOWN_BY: usize = 32;
-    let mut text = text.to_owned();
-    for secret in secrets.iter().map(|secret| secret.expose_secret()) {
-        let Some(beginning) = secret.get(..secret.len().min(KNOWN_BY)).filter(|_| secret.len() >= SHORTEST) else {
-            continue;
-        };
-        while let Some(found) = text.find(beginning) {
-            let rest = text.get(found..).unwrap_or_default();
-            let same = rest.bytes().zip(secret.bytes()).take_while(|(a, b)| a == b).count();
-            text.replace_range(found..found + same, "***");
-        }
+
+    /// A redactor of these secrets, in each form in which this program shows text.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
+        let mut redactor = Self::default();
+        redactor.add(secrets);
+        redactor
     }
-    text
+
+    /// Removes these secrets, too.
+    pub fn add<'a>(&mut self, secrets: impl IntoIterator<Item = &'a SecretString>) {
+        for secret in secrets {
+            for form in forms(secret.expose_secret()) {
+                if form.len() >= Self::SHORTEST && !self.secrets.iter().any(|known| known.expose_secret() == form) {
+                    self.secrets.push(SecretString::from(form));
+                }
+            }
+        }
+        let beginnings = self.secrets.iter().map(|secret| beginning(secret.expose_secret()));
+        let build = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(beginnings);
+        // It fails for gigabytes of secrets only. Then nothing can be shown.
+        self.beginnings = build.ok();
+    }
+
+    /// The text without the secrets in it.
+    pub fn redact(&self, text: &str) -> String {
+        if self.secrets.is_empty() {
+            return text.to_owned();
+        }
+        let Some(beginnings) = &self.beginnings else { return REDACTED.to_owned() };
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(found) = beginnings.find(rest) {
+            let (before, from) = rest.split_at(found.start());
+            out.push_str(before);
+            out.push_str(REDACTED);
+            // Several secrets can begin alike: the longest that stands there goes.
+            let same = |secret: &SecretString| {
+                let pairs = from.char_indices().zip(secret.expose_secret().chars());
+                pairs.take_while(|((_, a), b)| a == b).last().map_or(0, |((at, c), _)| at + c.len_utf8())
+            };
+            let known = rest.get(found.range()).unwrap_or_default();
+            let alike = self.secrets.iter().filter(|secret| beginning(secret.expose_secret()) == known);
+            rest = from.split_at(alike.map(same).max().unwrap_or(known.len())).1;
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+const REDACTED: &str = "***";
+
+/// What a secret is known by where the rest of it is cut off.
+fn beginning(secret: &str) -> &str {
+    let end = (0..=Redactor::KNOWN_BY.min(secret.len())).rev().find(|&end| secret.is_char_boundary(end));
+    secret.split_at(end.unwrap_or_default()).0
+}
+
+/// A secret as it is, as [`escape::line`] shows it, and as it stands in JSON.
+fn forms(secret: &str) -> Vec<String> {
+    let json = serde_json::to_string(secret).unwrap_or_default();
+    let inner = |json: &str| json.get(1..json.len().saturating_sub(1)).unwrap_or_default().to_owned();
+    vec![
+        secret.to_owned(),
+        escape::visible(secret),
+        inner(&json),
+        inner(&json).replace('/', "\\/"),
+        inner(&escape::compact_json(&json)),
+    ]
+}
+
+/// The text without these secrets in it.
+pub fn redact(text: &str, secrets: &[SecretString]) -> String {
+    Redactor::new(secrets).redact(text)
 }

@@ -1,10 +1,16 @@
-//! What is waited for, and the contract's verdict table.
+//! What is waited for, and the contract's verdict tables.
 //!
-//! [`Condition::check`] is a pure function of the readings so far, reduced to what the table asks of the past: was
-//! the task seen migrating, and how many readings in a row looked the same way bad. It is the only place where
-//! "ready" can come from.
+//! [`Condition::check`] is a pure function of the readings so far, reduced to what the tables ask of the past
+//! ([`Past`]). It is the only place where "ready" can come from. Three kinds of evidence meet here: the numbers of a
+//! reading, the task's `status` with its IP switch, and the key counts of both sides. Each can only take away from what
+//! the others show.
 
-use crate::migration::{Detail, FullCopy, Gap, Reading, StatusClass};
+mod keys;
+
+pub use keys::{KeyHistory, KeyLimit, Restart, Row, Side, missing};
+
+use crate::migration::{Detail, FullCopy, Gap, IpSwitch, Reading, StatusClass};
+use keys::Objection;
 use std::fmt;
 
 /// The goal of a wait.
@@ -17,11 +23,13 @@ pub enum Goal {
     InSync,
     /// The full copy is done.
     FullSync,
+    /// The IP addresses of source and target are switched.
+    Switched,
 }
 
 impl Goal {
     /// Every goal, in the order in which a migration passes them.
-    pub const ALL: [Self; 3] = [Self::FullSync, Self::InSync, Self::Completed];
+    pub const ALL: [Self; 4] = [Self::FullSync, Self::InSync, Self::Completed, Self::Switched];
 
     /// The contract's word.
     pub fn as_str(self) -> &'static str {
@@ -29,6 +37,7 @@ impl Goal {
             Self::Completed => "completed",
             Self::InSync => "in-sync",
             Self::FullSync => "full-sync",
+            Self::Switched => "switched",
         }
     }
 }
@@ -46,10 +55,12 @@ pub struct Condition {
     pub goal: Goal,
     /// The largest offset that still counts as in sync, zero or more.
     pub max_offset: i64,
+    /// How many of the source's keys the target may lack.
+    pub max_missing_keys: KeyLimit,
 }
 
 /// What the past adds to a reading.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Past {
     /// An earlier reading showed the task migrating.
     pub seen_migrating: bool,
@@ -57,9 +68,13 @@ pub struct Past {
     pub agreeing: u32,
     /// The suspicion of the reading before.
     pub suspicion: Option<Suspicion>,
+    /// Percentage of the full copy, as it was last known.
+    pub progress: Option<f64>,
+    /// Key counts so far.
+    pub keys: KeyHistory,
 }
 
-/// A reading that looks like a bad end, while no status confirms it.
+/// A reading that looks like a bad end, while nothing else confirms it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suspicion {
     /// Not migrating with the full copy under 100 percent.
@@ -68,6 +83,8 @@ pub enum Suspicion {
     OutOfSync,
     /// Not migrating and in sync, which is too late for the goal `in-sync`.
     StoppedInSync,
+    /// Not migrating, and the target lacks too many keys.
+    KeysMissing,
 }
 
 /// Readings that must agree before an unconfirmed bad end is believed.
@@ -107,6 +124,18 @@ pub enum Missing {
     StatusDisagrees,
     /// The reading looks like a bad end that the status has not confirmed.
     Unconfirmed(Suspicion),
+    /// No IP switch has been seen.
+    NotSwitched,
+    /// IP addresses are being switched: neither side is the one that serves.
+    Switching,
+    /// `task_status` is a word that is not known.
+    SwitchUnknown,
+    /// An IP switch was rolled back, and the task migrates again.
+    RolledBack,
+    /// The target lacks too many keys.
+    KeysMissing,
+    /// This side held keys earlier in the wait, and holds none.
+    Emptied(Side),
 }
 
 /// Why the goal can never show any more.
@@ -122,10 +151,23 @@ pub enum Failure {
     StoppedOutOfSync,
     /// The task ended, in sync or not, before `in-sync` was seen; an IP switch needs a running task.
     StoppedBeforeInSync,
+    /// IP addresses are switched already, before `in-sync` was seen.
+    AlreadySwitched,
+    /// The IP switch was rolled back: the source serves.
+    RolledBack,
+    /// The task ended, and the target lacks too many keys.
+    KeysMissing,
+}
+
+/// What the task detail says, as far as it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    status: Option<StatusClass>,
+    is_full_only: bool,
 }
 
 impl Condition {
-    /// Judges one reading together with the status that belongs to it (`None`: not known) and the past.
+    /// Judges one reading together with the detail that belongs to it (`None`: not known) and the past.
     ///
     /// ```text
     /// completed, is_migrating false:
@@ -142,28 +184,92 @@ impl Condition {
     /// unknown  any             succeeded, full migration only     met
     /// unknown  any             otherwise                          wait
     /// ```
+    ///
+    /// A progress that is unknown now counts as it was last known. What the IP switch says comes first
+    /// ([`Self::check_switch`]), and what is met then still has to agree with the key counts.
     pub fn check(&self, reading: &Reading, detail: Option<&Detail>, past: Past) -> Check {
-        // A task that failed or is gone reaches no goal, whatever its last numbers were.
-        match detail.map(|detail| detail.status.class()) {
-            Some(StatusClass::Failed) => return Check::Failed(Failure::TaskFailed),
-            Some(StatusClass::Deleted) => return Check::Failed(Failure::TaskDeleted),
+        let completed =
+            Reading { full_migration_progress: reading.full_migration_progress.or(past.progress), ..reading.clone() };
+        match self.check_switch(&completed, detail, past) {
+            Check::Met => self.check_keys(reading, past),
+            other @ (Check::NotYet(_) | Check::Failed(_)) => other,
+        }
+    }
+
+    /// The contract's table of IP switches; `wait` is a [`Check::Met`] that becomes a [`Check::NotYet`].
+    ///
+    /// ```text
+    /// task_status                     completed       in-sync    full-sync     switched
+    /// none                            as above        as above   as above      wait
+    /// switching                       wait            wait       wait          wait
+    /// switched                        status stopped  failed     stat. stopped met
+    /// rolled back, migrating again    wait            as above   as above      wait
+    /// rolled back, any other status   failed          failed     failed        failed
+    /// unknown                         wait            wait       wait          wait
+    /// ```
+    ///
+    /// A task that failed or was deleted has failed in every cell: no goal can follow.
+    fn check_switch(&self, reading: &Reading, detail: Option<&Detail>, past: Past) -> Check {
+        use StatusClass as S;
+        let status = detail.map(|detail| detail.status.class());
+        let known = Known { status, is_full_only: detail.is_some_and(Detail::is_full_only) };
+        match status {
+            Some(S::Failed) => return Check::Failed(Failure::TaskFailed),
+            Some(S::Deleted) => return Check::Failed(Failure::TaskDeleted),
             _ => {}
         }
+        let migrates_again = matches!(status, Some(S::Migrating | S::Incremental));
+        match (detail.map_or(IpSwitch::None, Detail::ip_switch), self.goal) {
+            (IpSwitch::None, _) => self.check_status(reading, known, past),
+            (IpSwitch::Switching, _) => self.check_status(reading, known, past).or_wait(Missing::Switching),
+            (IpSwitch::Unknown, _) => self.check_status(reading, known, past).or_wait(Missing::SwitchUnknown),
+            (IpSwitch::Switched, Goal::InSync) => Check::Failed(Failure::AlreadySwitched),
+            (IpSwitch::Switched, Goal::Switched) if reading.is_migrating.is_some() => Check::Met,
+            (IpSwitch::Switched, Goal::Switched) => Check::NotYet(Missing::MigratingUnknown),
+            // The switch ends the task. What `status` says then is documented nowhere.
+            (IpSwitch::Switched, Goal::Completed | Goal::FullSync) => {
+                self.check_status(reading, Known { status: Some(S::Stopped), ..known }, past)
+            }
+            (IpSwitch::RolledBack, _) if !migrates_again => Check::Failed(Failure::RolledBack),
+            (IpSwitch::RolledBack, Goal::InSync | Goal::FullSync) => self.check_status(reading, known, past),
+            (IpSwitch::RolledBack, Goal::Completed | Goal::Switched) => {
+                self.check_status(reading, known, past).or_wait(Missing::RolledBack)
+            }
+        }
+    }
+
+    /// The tables of the goals, for a task whose status is neither failed nor deleted.
+    fn check_status(&self, reading: &Reading, known: Known, past: Past) -> Check {
         match (self.goal, reading.is_migrating) {
             (_, None) => Check::NotYet(Missing::MigratingUnknown),
             (Goal::Completed, Some(true)) => Check::NotYet(Missing::StillMigrating),
-            (Goal::Completed, Some(false)) => self.check_ended(reading, detail, past),
-            (Goal::InSync, Some(true)) => self.check_in_sync(reading, detail),
-            (Goal::InSync, Some(false)) => self.check_ended_before_in_sync(reading, detail, past),
-            (Goal::FullSync, Some(is_migrating)) => self.check_full_sync(reading, detail, past, is_migrating),
+            (Goal::Completed, Some(false)) => self.check_ended(reading, known, past),
+            (Goal::InSync, Some(true)) => self.check_in_sync(reading, known),
+            (Goal::InSync, Some(false)) => self.check_ended_before_in_sync(reading, known, past),
+            (Goal::FullSync, Some(is_migrating)) => self.check_full_sync(reading, known, past, is_migrating),
+            (Goal::Switched, Some(_)) => Check::NotYet(Missing::NotSwitched),
+        }
+    }
+
+    /// What the key counts say against a reading that meets the goal otherwise.
+    fn check_keys(&self, reading: &Reading, past: Past) -> Check {
+        match past.keys.after(reading).objection(reading, self.max_missing_keys) {
+            None => Check::Met,
+            Some(Objection::Emptied(side)) => Check::NotYet(Missing::Emptied(side)),
+            Some(Objection::TooManyMissing) if reading.is_migrating == Some(true) => {
+                Check::NotYet(Missing::KeysMissing)
+            }
+            Some(Objection::TooManyMissing) => {
+                // Nothing follows that could bring the keys. The task need not have been seen migrating for that.
+                believe(Suspicion::KeysMissing, Past { seen_migrating: true, ..past })
+            }
         }
     }
 
     /// `completed`, for a reading that has `is_migrating` false: the contract's table, row by row.
-    fn check_ended(&self, reading: &Reading, detail: Option<&Detail>, past: Past) -> Check {
+    fn check_ended(&self, reading: &Reading, known: Known, past: Past) -> Check {
         use StatusClass as S;
-        let status = detail.map(|detail| detail.status.class());
-        match (reading.gap(self.max_offset), reading.full_copy(), status) {
+        match (reading.gap(self.max_offset), reading.full_copy(), known.status) {
             (_, _, Some(S::Failed)) => Check::Failed(Failure::TaskFailed),
             (_, _, Some(S::Deleted)) => Check::Failed(Failure::TaskDeleted),
             (_, _, Some(S::NotStarted)) => Check::NotYet(Missing::NotStarted),
@@ -180,7 +286,7 @@ impl Condition {
             (Gap::Closed, FullCopy::Short, None) => believe(Suspicion::Short, past),
             (Gap::Open, _, Some(S::Succeeded | S::Stopped | S::Released)) => Check::Failed(Failure::StoppedOutOfSync),
             (Gap::Open, _, None) => believe(Suspicion::OutOfSync, past),
-            (Gap::Unknown, _, Some(S::Succeeded)) if detail.is_some_and(Detail::is_full_only) => Check::Met,
+            (Gap::Unknown, _, Some(S::Succeeded)) if known.is_full_only => Check::Met,
             (Gap::Unknown, _, Some(S::Succeeded | S::Stopped | S::Released) | None) => {
                 Check::NotYet(Missing::OffsetUnknown)
             }
@@ -188,10 +294,9 @@ impl Condition {
     }
 
     /// `in-sync`, for a reading that has `is_migrating` true.
-    fn check_in_sync(&self, reading: &Reading, detail: Option<&Detail>) -> Check {
+    fn check_in_sync(&self, reading: &Reading, known: Known) -> Check {
         use StatusClass as S;
-        let status = detail.map(|detail| detail.status.class());
-        match status {
+        match known.status {
             None | Some(S::Migrating | S::Incremental) => {}
             Some(S::NotStarted) => return Check::NotYet(Missing::NotStarted),
             Some(S::FullSync | S::Stopping | S::Stopped | S::Succeeded | S::Released | S::Unknown) => {
@@ -204,7 +309,7 @@ impl Condition {
             FullCopy::Done => {}
             FullCopy::Short => return Check::NotYet(Missing::FullCopyShort),
             // The incremental phase begins where the full copy ends.
-            FullCopy::Unknown if status == Some(S::Incremental) => {}
+            FullCopy::Unknown if known.status == Some(S::Incremental) => {}
             FullCopy::Unknown => return Check::NotYet(Missing::FullCopyUnknown),
         }
         match reading.gap(self.max_offset) {
@@ -216,15 +321,15 @@ impl Condition {
 
     /// `in-sync`, for a task that does not migrate: it fails where `completed` would fail, and where it would be
     /// met, too.
-    fn check_ended_before_in_sync(&self, reading: &Reading, detail: Option<&Detail>, past: Past) -> Check {
+    fn check_ended_before_in_sync(&self, reading: &Reading, known: Known, past: Past) -> Check {
         use StatusClass as S;
-        if let Some(S::Succeeded | S::Stopped | S::Released) = detail.map(|detail| detail.status.class()) {
-            return Check::Failed(match self.check_ended(reading, detail, past) {
+        if let Some(S::Succeeded | S::Stopped | S::Released) = known.status {
+            return Check::Failed(match self.check_ended(reading, known, past) {
                 Check::Failed(failure) => failure,
                 Check::Met | Check::NotYet(_) => Failure::StoppedBeforeInSync,
             });
         }
-        match self.check_ended(reading, detail, past) {
+        match self.check_ended(reading, known, past) {
             // Without a status, only a finished full copy shows that the task has been running at all.
             Check::Met if reading.full_copy() == FullCopy::Done => Check::Failed(Failure::StoppedBeforeInSync),
             Check::Met => believe(Suspicion::StoppedInSync, past),
@@ -233,17 +338,16 @@ impl Condition {
     }
 
     /// `full-sync`: the percentage decides. The offset of an ended task plays no part in it.
-    fn check_full_sync(&self, reading: &Reading, detail: Option<&Detail>, past: Past, is_migrating: bool) -> Check {
+    fn check_full_sync(&self, reading: &Reading, known: Known, past: Past, is_migrating: bool) -> Check {
         use StatusClass as S;
-        let status = detail.map(|detail| detail.status.class());
-        if status == Some(S::NotStarted) {
+        if known.status == Some(S::NotStarted) {
             return Check::NotYet(Missing::NotStarted);
         }
         match (reading.full_copy(), is_migrating) {
             (FullCopy::Done, _) => Check::Met,
             (FullCopy::Unknown, true) => Check::NotYet(Missing::FullCopyUnknown),
             (FullCopy::Short, true) => Check::NotYet(Missing::FullCopyShort),
-            (FullCopy::Short, false) => match status {
+            (FullCopy::Short, false) => match known.status {
                 Some(S::Succeeded | S::Stopped | S::Released) => Check::Failed(Failure::StoppedShort),
                 None => believe(Suspicion::Short, past),
                 Some(
@@ -257,13 +361,35 @@ impl Condition {
                     | S::Unknown,
                 ) => Check::NotYet(Missing::StatusDisagrees),
             },
-            (FullCopy::Unknown, false) => match self.check_ended(reading, detail, past) {
+            (FullCopy::Unknown, false) => match self.check_ended(reading, known, past) {
                 // A migration that ended well has copied everything, but only the percentage is evidence.
                 Check::Met => Check::NotYet(Missing::FullCopyUnknown),
                 // Kept as it is, so that readings that agree are counted.
                 bad @ (Check::NotYet(Missing::Unconfirmed(_)) | Check::Failed(_)) => bad,
                 Check::NotYet(_) => Check::NotYet(Missing::FullCopyUnknown),
             },
+        }
+    }
+}
+
+impl Failure {
+    /// Whether the cloud may know a reason that the readings do not show. Of a task that is gone it knows nothing.
+    pub fn has_reason(self) -> bool {
+        match self {
+            Self::TaskFailed | Self::StoppedShort | Self::StoppedOutOfSync | Self::RolledBack | Self::KeysMissing => {
+                true
+            }
+            Self::TaskDeleted | Self::StoppedBeforeInSync | Self::AlreadySwitched => false,
+        }
+    }
+}
+
+impl Check {
+    /// The same, but that what is met has to wait.
+    fn or_wait(self, missing: Missing) -> Self {
+        match self {
+            Self::Met => Self::NotYet(missing),
+            other @ (Self::NotYet(_) | Self::Failed(_)) => other,
         }
     }
 }
@@ -276,6 +402,7 @@ fn believe(suspicion: Suspicion, past: Past) -> Check {
             Suspicion::Short => Failure::StoppedShort,
             Suspicion::OutOfSync => Failure::StoppedOutOfSync,
             Suspicion::StoppedInSync => Failure::StoppedBeforeInSync,
+            Suspicion::KeysMissing => Failure::KeysMissing,
         })
     } else {
         Check::NotYet(Missing::Unconfirmed(suspicion))
@@ -294,7 +421,17 @@ impl Past {
             Some(_) if suspicion == self.suspicion => self.agreeing.saturating_add(1),
             Some(_) => 1,
         };
-        Self { seen_migrating: self.seen_migrating || reading.is_migrating == Some(true), agreeing, suspicion }
+        Self { agreeing, suspicion, ..self.with(reading) }
+    }
+
+    /// The same past with a reading that was not judged, since its status is missing: it was seen all the same.
+    pub fn with(self, reading: &Reading) -> Self {
+        Self {
+            seen_migrating: self.seen_migrating || reading.is_migrating == Some(true),
+            progress: reading.full_migration_progress.or(self.progress),
+            keys: self.keys.after(reading),
+            ..self
+        }
     }
 }
 

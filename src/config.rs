@@ -9,9 +9,9 @@ pub mod inputs;
 
 pub use error::{Problem, Problems};
 
-use crate::api::{Connection, endpoint};
-use crate::auth::{self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, clouds};
-use crate::condition::{Condition, Goal};
+use crate::api::{Connection, Proxies, endpoint};
+use crate::auth::{self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, clouds, oidc};
+use crate::condition::{Condition, Goal, KeyLimit};
 use crate::escape;
 use crate::wait::{Pace, Plan, Rules, StatusCheck, Tasks};
 use cli::Flags;
@@ -162,6 +162,12 @@ impl TaskId {
         let lengths: Vec<usize> = text.split('-').map(str::len).collect();
         let well_formed = text.split('-').all(is_hex) && matches!(lengths.as_slice(), [32] | [8, 4, 4, 4, 12]);
         well_formed.then(|| Self(text.to_owned()))
+    }
+
+    /// Whether both name the same task: the API writes ids with and without hyphens.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let digits = |id: &Self| id.0.replace('-', "").to_ascii_lowercase();
+        digits(self) == digits(other)
     }
 
     /// As it was given.
@@ -465,7 +471,7 @@ impl Reader<'_> {
             step_summary: step_summary.filter(|_| wants_summary),
             dotenv,
             reports: self.parse("report", Vec::new(), parse_reports),
-            log_format: self.parse("log-format", LogFormat::Auto, |text| match text {
+            log_format: self.parse("log-format", LogFormat::Auto, |text| match text.to_ascii_lowercase().as_str() {
                 "auto" => Ok(LogFormat::Auto),
                 "text" => Ok(LogFormat::Text),
                 "json" => Ok(LogFormat::Json),
@@ -514,12 +520,44 @@ impl Reader<'_> {
         let fail_fast = self.switch("fail-fast", true);
         let request_timeout = rules.request_timeout;
         let use_proxies = !self.would_leave_in_clear([dcs.as_ref(), iam.as_ref()]);
+        let proxies = if use_proxies { self.proxies([dcs.as_ref(), iam.as_ref()]) } else { Proxies::default() };
         Some(Config {
             plan: Plan { tasks: tasks?, rules, requests_per_second, fail_fast },
             credentials: credentials?,
-            connection: Connection { dcs: dcs?, iam, project: project?, request_timeout, extra_roots, use_proxies },
+            connection: Connection {
+                dcs: dcs?,
+                iam,
+                project: project?,
+                request_timeout,
+                extra_roots,
+                use_proxies,
+                proxies,
+            },
             remarks: self.remarks(),
         })
+    }
+
+    /// The proxies in force. One that cannot be used would be passed by in silence.
+    fn proxies(&mut self, endpoints: [Option<&Url>; 2]) -> Proxies {
+        let mut of = |scheme: &str, names: [&'static str; 4]| {
+            if !endpoints.iter().flatten().any(|url| url.scheme() == scheme) {
+                return None;
+            }
+            let name = names.into_iter().find(|name| self.environment.get(name).is_some())?;
+            let text = self.environment.get(name).unwrap_or_default();
+            if let Err(problem) = check_proxy(&text) {
+                self.problems.0.push(Problem {
+                    input: name.to_owned(),
+                    source: None,
+                    text: format!("names a proxy that cannot be used: {problem}; accepted: `http://HOST:PORT`"),
+                });
+            }
+            Some(name)
+        };
+        Proxies {
+            https: of("https", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            http: of("http", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]),
+        }
     }
 
     /// Whether what is meant for this machine alone would go in clear to a proxy on another.
@@ -552,7 +590,7 @@ impl Reader<'_> {
             let (mut tasks, mut bad) = (Vec::new(), Vec::new());
             let mut known = BTreeSet::new();
             for piece in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|piece| !piece.is_empty()) {
-                if piece == "all-running" {
+                if piece.eq_ignore_ascii_case("all-running") {
                     let alone = text == piece;
                     return alone.then_some(Some(Tasks::AllRunning)).ok_or("`all-running` stands alone".to_owned());
                 }
@@ -607,18 +645,26 @@ impl Reader<'_> {
         });
         let default_stable = match goal {
             Goal::InSync => 3,
-            Goal::Completed | Goal::FullSync => 1,
+            Goal::Completed | Goal::FullSync | Goal::Switched => 1,
         };
         let stable_polls = self.parse("stable-polls", default_stable, |text| {
             let accepted = || "accepted: a whole number from 1 to 1000".to_owned();
             text.parse().ok().filter(|polls| (1..=1000).contains(polls)).ok_or_else(accepted)
         });
-        let status_check = self.parse("status-check", StatusCheck::Auto, |text| match text {
-            "auto" => Ok(StatusCheck::Auto),
-            "require" => Ok(StatusCheck::Require),
-            "off" => Ok(StatusCheck::Off),
-            _ => Err("accepted: `auto`, `require` or `off`".to_owned()),
-        });
+        let max_missing_keys = self.parse("max-missing-keys", KeyLimit::default(), parse_key_limit);
+        let status_check =
+            self.parse("status-check", StatusCheck::Auto, |text| match (text.to_ascii_lowercase().as_str(), goal) {
+                // The task's detail is all that tells of a switch.
+                ("off", Goal::Switched) => {
+                    Err("`until: switched` is told by the task's status; accepted: `require`".to_owned())
+                }
+                ("auto" | "require", Goal::Switched) => Ok(StatusCheck::Require),
+                ("auto", _) => Ok(StatusCheck::Auto),
+                ("require", _) => Ok(StatusCheck::Require),
+                ("off", _) => Ok(StatusCheck::Off),
+                _ => Err("accepted: `auto`, `require` or `off`".to_owned()),
+            });
+        let status_check = if goal == Goal::Switched { StatusCheck::Require } else { status_check };
         const MILLI: Duration = Duration::from_millis(1);
         let deadline = self.duration("timeout", Duration::from_secs(3600), MILLI);
         let stall = self.duration("stall-timeout", Duration::ZERO, Duration::ZERO);
@@ -643,7 +689,7 @@ impl Reader<'_> {
             in_range(text, 1.0, 10.0).map_err(|()| "accepted: a number from 1 to 10".to_owned())
         });
         Rules {
-            condition: Condition { goal, max_offset },
+            condition: Condition { goal, max_offset, max_missing_keys },
             stable_polls,
             status_check,
             pace: Pace { initial, max: max.max(initial), multiplier },
@@ -734,6 +780,14 @@ impl Reader<'_> {
         } else {
             let request = (self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"), self.environment.get(JOB_TOKEN));
             match (request, self.environment.forge()) {
+                ((Some(request_url), Some(_)), _) if !oidc::is_safe(&request_url, self.switch("allow-http", false)) => {
+                    self.problems.add(
+                        "ACTIONS_ID_TOKEN_REQUEST_URL",
+                        "would send the job's token in clear; accepted: https, or http to a loopback address (`allow-http` \
+                         lifts this)",
+                    );
+                    return None;
+                }
                 ((Some(request_url), Some(request_token)), _) => IdTokenSource::GitHub {
                     request_url,
                     request_token: SecretString::from(request_token),
@@ -809,8 +863,40 @@ fn parse_log_level(text: &str) -> Result<Targets, String> {
 }
 
 fn parse_goal(text: &str) -> Result<Goal, String> {
-    let found = Goal::ALL.into_iter().find(|goal| goal.as_str() == text);
-    found.ok_or_else(|| "accepted: `completed`, `in-sync` or `full-sync`".to_owned())
+    let found = Goal::ALL.into_iter().find(|goal| goal.as_str().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| "accepted: `completed`, `in-sync`, `full-sync` or `switched`".to_owned())
+}
+
+/// Whether a proxy's URL can be used. Nothing of it is quoted: it may hold a password.
+fn check_proxy(text: &str) -> Result<(), String> {
+    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&text).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        _ if url.host().is_none() => Err("it has no host".to_owned()),
+        "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h" => Ok(()),
+        _ => Err("its scheme is none of http, https, socks5 and socks5h".to_owned()),
+    }
+}
+
+/// A number of keys, a percentage of the source's keys, or `off`.
+fn parse_key_limit(text: &str) -> Result<KeyLimit, String> {
+    let accepted = || "accepted: a number of keys, a percentage from `0%` to `100%`, or `off`".to_owned();
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(KeyLimit::Off);
+    }
+    let is_number = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
+    match text.strip_suffix('%').map(str::trim_end) {
+        Some(percent) => {
+            let percent = Some(percent).filter(|percent| is_number(percent)).and_then(|percent| percent.parse().ok());
+            let percent: f64 = percent.filter(|percent| (0.0..=100.0).contains(percent)).ok_or_else(accepted)?;
+            Ok(KeyLimit::Share((percent * 10_000.0).round() as u32))
+        }
+        None => Some(text)
+            .filter(|text| is_number(text))
+            .and_then(|text| text.parse().ok())
+            .map(KeyLimit::Keys)
+            .ok_or_else(accepted),
+    }
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

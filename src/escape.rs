@@ -11,19 +11,25 @@ const LONGEST: usize = 300;
 /// as `\u{...}`, white space becomes a space, and the end is cut off behind 300 characters. A backtick becomes an
 /// apostrophe: in our own words it marks a name, and foreign text marks nothing.
 pub fn line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(LONGEST));
-    for (n, c) in text.trim().chars().enumerate() {
-        if n == LONGEST {
-            out.push('…');
-            break;
-        }
-        push_visible(&mut out, if c == '`' { '\'' } else { c });
-    }
+    let text = text.trim();
+    let mut out = match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => visible(text.split_at(end).0) + "…",
+        None => visible(text),
+    };
     // Values of outputs are echoed by later steps: there, too, they must not be commands.
     if out.starts_with("::") {
         out.insert(1, ' ');
     }
     if out.contains("##[") { out.replace("##[", "## [") } else { out }
+}
+
+/// The characters of [`line()`], of the whole text.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        push_visible(&mut out, if c == '`' { '\'' } else { c });
+    }
+    out
 }
 
 fn push_visible(out: &mut String, c: char) {

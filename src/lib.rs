@@ -87,6 +87,7 @@ async fn dispatch(environment: Environment, clock: Clock, lines: &Lines, watchdo
         }
         Invocation::Wait(flags) => {
             let early = config::output(&environment, &flags);
+            report_panics(&early, None, lines, clock, watchdog);
             watchdog.set_last_words(Some(last_words(&early, None, lines, clock)));
             let (output, config) = config::resolve(&environment, flags, problems);
             wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
@@ -129,7 +130,7 @@ async fn wait_and_report(
     let mut console = Console::start(lines.clone(), output, clock);
     let started_at = clock.wall();
     let sinks = Sinks::new(output);
-    report_panics(output, &sinks, lines, clock, watchdog);
+    report_panics(output, Some(&sinks), lines, clock, watchdog);
     watchdog.set_last_words(Some(last_words(output, Some(&sinks), lines, clock)));
     let mask = mask(output, lines);
     for secret in &output.secrets {
@@ -238,14 +239,15 @@ fn refuse(problems: &Problems, lines: &Lines) -> u8 {
 }
 
 /// A bug must not leave a stale answer behind: the hook writes every sink and ends the process.
-fn report_panics(output: &Output, sinks: &Sinks, lines: &Lines, clock: Clock, watchdog: &Watchdog) {
-    let (output, sinks, lines, watchdog) = (output.clone(), sinks.clone(), lines.clone(), watchdog.clone());
+fn report_panics(output: &Output, sinks: Option<&Sinks>, lines: &Lines, clock: Clock, watchdog: &Watchdog) {
+    let (output, sinks, lines, watchdog) = (output.clone(), sinks.cloned(), lines.clone(), watchdog.clone());
     std::panic::set_hook(Box::new(move |panic| {
         watchdog.set_last_words(None);
         watchdog.end_within(GRACE_AFTER_SIGNAL, exit_code::INTERNAL_ERROR);
         let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
         // The message may hold foreign text, even a secret; the place says enough to find it.
         let report = in_short(&output, Outcome::InternalError(format!("panic{place}")), clock);
+        let sinks = sinks.clone().unwrap_or_else(|| Sinks::new(&output));
         let mut trouble = sinks.write_answer(&report, LAST_ANSWER);
         trouble.extend(sinks.write_story(&report, STORY));
         let reason = escape::command_data(&report::words::reason(&report));
@@ -315,5 +317,40 @@ async fn simulate(
             interrupt.map_or(exit_code::READY, |interrupt| exit_code::of(&Outcome::Cancelled(interrupt)))
         }
         never = simulator.serve(|served| info!("{served}")) => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Set in the process that is to panic.
+    const DOTENV: &str = "TEST_OF_PANICS_DOTENV";
+
+    #[test]
+    fn panic_over_inputs_is_answered() {
+        // A hook ends its process, so that the test runs once more, as a child.
+        #[expect(clippy::disallowed_methods, reason = "tells the two processes of this test apart")]
+        if let Ok(path) = std::env::var(DOTENV) {
+            let variables = [("DCS_DOTENV".to_owned(), path.into())].into();
+            let environment = Environment { variables, ..Environment::default() };
+            let output = config::output(&environment, &Flags::new());
+            report_panics(&output, None, &Lines::start(), Clock::start(), &Watchdog::start());
+            panic!("a secret");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let dotenv = directory.path().join("dcs.env");
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", "tests::panic_over_inputs_is_answered"])
+            .env(DOTENV, &dotenv)
+            .output()
+            .unwrap();
+        assert_eq!(child.status.code(), Some(i32::from(exit_code::INTERNAL_ERROR)));
+        let text = std::fs::read_to_string(&dotenv).unwrap();
+        for line in ["DCS_RESULT=internal-error", "DCS_READY=false", "DCS_EXIT_CODE=1"] {
+            assert!(text.lines().any(|found| found == line), "{text}");
+        }
+        assert!(!String::from_utf8_lossy(&child.stderr).contains("a secret"));
     }
 }

@@ -69,13 +69,13 @@ pub enum Gap {
     Open,
 }
 
-/// What the task detail (`ShowMigrationTask`) says, reduced to the three fields that we may look at: its body also
-/// holds the Redis passwords of both sides.
+/// What the task detail (`ShowMigrationTask`) says, reduced to the three fields that may be read: its body also holds
+/// the Redis passwords of both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detail {
     /// The task's `status`.
     pub status: Status,
-    /// `task_status`: only present while or after IP addresses are switched (`EXCHANGING`, `EXCHANGE_SUCCESS`, ...).
+    /// `task_status`: only present while or after IP addresses are switched; [`Detail::ip_switch`] says what it means.
     pub task_status: Option<String>,
     /// `full_amount_migration` or `incremental_migration`.
     pub migration_method: Option<String>,
@@ -85,6 +85,42 @@ impl Detail {
     /// A full migration has no incremental phase and therefore no meaningful offset.
     pub fn is_full_only(&self) -> bool {
         self.migration_method.as_deref() == Some("full_amount_migration")
+    }
+
+    /// How far an IP switch is.
+    pub fn ip_switch(&self) -> IpSwitch {
+        IpSwitch::parse(self.task_status.as_deref().unwrap_or_default())
+    }
+}
+
+/// What `task_status` says about an IP switch of the task.
+///
+/// No vendor document lists its values: `EXCHANGING` is in the API reference, the other two are what Huawei Cloud's
+/// provider for Terraform waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IpSwitch {
+    /// No switch was asked for.
+    None,
+    /// The addresses are being exchanged.
+    Switching,
+    /// The target has the source's address.
+    Switched,
+    /// The source has its address back. The user guide says that the task's `status` is then the one of success.
+    RolledBack,
+    /// A word that is not in any vendor document known to us.
+    Unknown,
+}
+
+impl IpSwitch {
+    /// Understands a `task_status`; an empty one is none.
+    pub fn parse(word: &str) -> Self {
+        match word.trim() {
+            "" => Self::None,
+            "EXCHANGING" => Self::Switching,
+            "EXCHANGE_SUCCESS" => Self::Switched,
+            "ROLLBACK_SUCCESS" => Self::RolledBack,
+            _ => Self::Unknown,
+        }
     }
 }
 
@@ -142,6 +178,11 @@ impl Status {
             _ => StatusClass::Unknown,
         };
         Self { word: word.to_owned(), class }
+    }
+
+    /// The same status, shown as another word.
+    pub fn shown_as(self, word: String) -> Self {
+        Self { word, ..self }
     }
 
     /// The word as it came. It is the API's text: escape it before it goes anywhere.

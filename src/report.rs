@@ -76,6 +76,8 @@ pub struct TaskReport {
     pub failed_polls: u64,
     /// The newest failure, where the API did not answer at last.
     pub failing: Option<ApiError>,
+    /// Why the task failed, in the cloud's own words.
+    pub cloud_reason: Option<String>,
     /// For how long a request had been under way at the end, where that was long.
     pub unanswered: Option<Duration>,
     /// From the start of the process to the end of this task's wait.
@@ -104,6 +106,7 @@ impl TaskReport {
             polls: waiter.polls(),
             failed_polls: waiter.failed_polls(),
             failing: waiter.failing().cloned(),
+            cloud_reason: task.cloud_reason.clone(),
             unanswered: waiter.unanswered_for(now).filter(|&since| since >= Duration::from_secs(1)),
             elapsed: task.outcome.as_ref().map_or(now, |&(_, at)| at),
             history,
@@ -205,7 +208,7 @@ pub fn result(outcome: &Outcome, goal: Option<Goal>) -> &'static str {
 }
 
 /// Names of the outputs that every sink has, in order.
-pub const OUTPUTS: [&str; 15] = [
+pub const OUTPUTS: [&str; 16] = [
     "result",
     "ready",
     "exit-code",
@@ -217,6 +220,7 @@ pub const OUTPUTS: [&str; 15] = [
     "source-dbsize",
     "target-dbsize",
     "task-status",
+    "ip-switch",
     "elapsed-seconds",
     "polls",
     "started-at",
@@ -248,6 +252,7 @@ pub fn outputs(report: &Report) -> Vec<(&'static str, String)> {
         known(reading.and_then(|reading| reading.source_dbsize)),
         known(reading.and_then(|reading| reading.target_dbsize)),
         task.and_then(|task| task.detail.as_ref()).map(|detail| detail.status.word().to_owned()).unwrap_or_default(),
+        task.and_then(|task| task.detail.as_ref()?.task_status.clone()).unwrap_or_default(),
         report.elapsed.as_secs().to_string(),
         report.polls().to_string(),
         words::instant(report.started_at),

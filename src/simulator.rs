@@ -54,8 +54,8 @@ pub fn banner(address: SocketAddr, options: &Options) -> String {
     let _ = writeln!(
         out,
         "A DCS (and IAM) for rehearsals on {base}; nothing leaves this machine.\n\
-         A second here is {} of a migration. A task's clock starts when it is first asked for; to begin again, start\n\
-         the simulator anew.\n",
+         A second here is {} of a migration. A task's clock starts when it is first asked for; to begin again, restart\n\
+         the simulator.\n",
         humantime::format_duration(Duration::from_millis(options.simulated(Duration::from_secs(1)).as_millis() as u64)),
     );
 
@@ -87,6 +87,15 @@ pub fn banner(address: SocketAddr, options: &Options) -> String {
             scenario.describe(),
         );
     }
+    if matches!(options.auth, Auth::Any | Auth::Token(_)) {
+        let _ = writeln!(
+            out,
+            "\nA task also changes when you act, with POST and stop, sync-stop, exchange-ip or rollback-ip:\n  \
+             curl -X POST -H \"X-Auth-Token: $DCS_AUTH_TOKEN\" \\\n    \
+             \"$DCS_ENDPOINT/v2/$DCS_PROJECT_ID/migration-task/{}/stop\"",
+            Scenario::Live.task_id(),
+        );
+    }
     match options.scenario {
         Some(scenario) => {
             let _ = writeln!(out, "\nEvery other task id plays {}.", scenario.as_str());
@@ -104,7 +113,7 @@ fn target(base: &str, options: &Options) -> Vec<(&'static str, String)> {
     vec![("DCS_ENDPOINT", base.to_owned()), ("DCS_PROJECT_ID", project.to_owned())]
 }
 
-/// What to wait for, how often to look, and for how long.
+/// What to wait for, how often to poll, and for how long.
 fn wait(options: &Options, scenario: Scenario) -> Vec<(&'static str, String)> {
     let mut variables =
         vec![("DCS_TASK_ID", scenario.task_id().to_owned()), ("DCS_UNTIL", scenario.goal().as_str().to_owned())];

@@ -19,10 +19,11 @@ pub use schedule::{Pace, Schedule};
 pub use verdict::{Interrupt, Outcome};
 pub use waiter::{Note, Rules, Seen, StatusCheck, Step, Waiter};
 
-use crate::api::{ApiError, CHECK_IAM, Class, Page, SignedIn, Stats};
+use crate::api::{ApiError, CHECK_IAM, Class, ListedTask, Page, SignedIn, Stats};
+use crate::condition::Goal;
 use crate::config::TaskId;
 use crate::migration::Detail;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -50,6 +51,10 @@ pub trait Cloud: Send + Sync + 'static {
     fn detail(&self, task: &TaskId) -> impl Future<Output = Result<Detail, ApiError>> + Send;
     /// Reads one page of the project's tasks, beginning with the task at `offset`.
     fn list(&self, offset: usize) -> impl Future<Output = Result<Page, ApiError>> + Send;
+    /// Reads the newest error in a task's log, one visible line; `None` where there is none.
+    fn newest_error(&self, _task: &TaskId) -> impl Future<Output = Result<Option<String>, ApiError>> + Send {
+        std::future::ready(Ok(None))
+    }
 }
 
 /// Somebody who is told what happens. It cannot change it.
@@ -116,6 +121,10 @@ pub struct TaskWait {
     pub waiter: Waiter,
     /// How its wait ended, and when.
     pub outcome: Option<(Outcome, Duration)>,
+    /// Why the task failed, in the cloud's own words; one visible line.
+    pub cloud_reason: Option<String>,
+    /// When the reading was asked for with which it got there, where a later one has not taken that back.
+    got_there: Option<Duration>,
     next: Next,
     /// As it stands in the fleet's list.
     give_up_at: Option<Duration>,
@@ -180,6 +189,12 @@ impl Clock {
         Instant::now().saturating_duration_since(self.0)
     }
 
+    /// For how long the machine has been suspended since the start, as far as the wall clock tells: the other one may
+    /// have stood still. Somebody who sets the wall clock forward looks the same.
+    fn suspended(self, wall_at_start: SystemTime) -> Duration {
+        self.wall().duration_since(wall_at_start).unwrap_or_default().saturating_sub(self.elapsed())
+    }
+
     /// Sleeps until so long after the start.
     #[expect(clippy::disallowed_methods, reason = "this is the loop's one sleep")]
     async fn sleep_until(self, at: Duration) {
@@ -223,8 +238,10 @@ pub async fn wait<C: Cloud>(
     let mut fleet = Fleet::new(cloud, plan, clock);
     loop {
         if let Some(outcome) = fleet.outcome() {
+            fleet.ask_for_reasons(interrupts).await;
             return (outcome, fleet.tasks);
         }
+        fleet.note_suspension();
         fleet.send_what_is_due();
         let wake = fleet.wake_at();
         tokio::select! {
@@ -242,6 +259,12 @@ struct Fleet<C> {
     cloud: Arc<C>,
     clock: Clock,
     budget: Budget,
+    /// When a reading that was due could have been sent together with its status.
+    pair_at: Duration,
+    /// Tasks whose reading is under way, or there, and whose status is to be asked for next.
+    half_read: BTreeSet<usize>,
+    wall_at_start: SystemTime,
+    suspended: Duration,
     rules: Rules,
     fail_fast: bool,
     /// Under way as long as it is not known which tasks to wait for.
@@ -286,6 +309,18 @@ struct Listing {
     /// Every task on the pages so far: a server that repeats a page has no more of them.
     known: BTreeSet<TaskId>,
     offset: usize,
+    /// How many tasks there are, as the page before told.
+    total: Option<usize>,
+}
+
+impl Listing {
+    /// From the first page again.
+    fn restart(&mut self) {
+        self.running.clear();
+        self.known.clear();
+        self.offset = 0;
+        self.total = None;
+    }
 }
 
 impl<C: Cloud> Fleet<C> {
@@ -295,6 +330,10 @@ impl<C: Cloud> Fleet<C> {
             cloud,
             clock,
             budget: Budget::new(plan.requests_per_second),
+            pair_at: Duration::ZERO,
+            half_read: BTreeSet::new(),
+            wall_at_start: clock.wall().checked_sub(now).unwrap_or(SystemTime::UNIX_EPOCH),
+            suspended: Duration::ZERO,
             sign_in: SigningIn {
                 is_under_way: false,
                 goes_on: false,
@@ -326,6 +365,7 @@ impl<C: Cloud> Fleet<C> {
                     running: Vec::new(),
                     known: BTreeSet::new(),
                     offset: 0,
+                    total: None,
                 });
             }
         }
@@ -335,7 +375,15 @@ impl<C: Cloud> Fleet<C> {
     fn begin(&mut self, tasks: Vec<TaskId>, now: Duration) {
         for (task, id) in tasks.into_iter().enumerate() {
             let waiter = Waiter::new(self.rules.clone(), now);
-            self.tasks.push(TaskWait { id, waiter, outcome: None, next: Next::StatsAt(now), give_up_at: None });
+            self.tasks.push(TaskWait {
+                id,
+                waiter,
+                outcome: None,
+                cloud_reason: None,
+                got_there: None,
+                next: Next::StatsAt(now),
+                give_up_at: None,
+            });
             self.queue.put(task, now, Rank::Far);
         }
     }
@@ -352,9 +400,24 @@ impl<C: Cloud> Fleet<C> {
         self.bad.clone().filter(|_| self.fail_fast)
     }
 
+    /// Tells every task for how long the machine was suspended, where it was.
+    fn note_suspension(&mut self) {
+        /// Wall clocks are corrected by less than that all the time.
+        const LEAST: Duration = Duration::from_secs(2);
+        let suspended = self.clock.suspended(self.wall_at_start);
+        let more = suspended.saturating_sub(self.suspended);
+        if more >= LEAST {
+            self.suspended = suspended;
+            for wait in &mut self.tasks {
+                wait.waiter.note_suspension(more);
+            }
+        }
+    }
+
     /// Sends requests that are due, as far as the budget goes.
     fn send_what_is_due(&mut self) {
         let now = self.clock.elapsed();
+        self.pair_at = Duration::ZERO;
         while self.due_at().is_some_and(|at| at <= now) && !self.is_held_back(now) && self.budget.free_at() <= now {
             if self.wants_sign_in(now) {
                 self.send_sign_in(now);
@@ -389,6 +452,19 @@ impl<C: Cloud> Fleet<C> {
         }
         let Some(task) = self.queue.pop(now, self.rules.pace.max.saturating_mul(2)) else { return false };
         let Some(wait) = self.tasks.get_mut(task) else { return false };
+        if let Next::StatsAt(at) = wait.next
+            && wait.waiter.expects_status()
+        {
+            let pair_at = self.budget.pair_at();
+            let most = self.budget.within(self.rules.longest_between() / 2).max(1);
+            if now < pair_at || self.half_read.len() >= most {
+                // Its status would be held back by the budget, and perhaps come too late to belong to the reading.
+                self.pair_at = if now < pair_at { pair_at } else { Duration::MAX };
+                self.queue.put(task, at, wait.waiter.rank());
+                return false;
+            }
+            self.half_read.insert(task);
+        }
         let id = wait.id.clone();
         match std::mem::replace(&mut wait.next, Next::InFlight) {
             Next::StatsAt(_) => {
@@ -396,7 +472,10 @@ impl<C: Cloud> Fleet<C> {
                 self.note_outage(task);
                 self.send(now, async move { What::Stats(task, cloud.stats(&id).await) });
             }
-            Next::StatusNow => self.send(now, async move { What::Status(task, cloud.detail(&id).await) }),
+            Next::StatusNow => {
+                self.half_read.remove(&task);
+                self.send(now, async move { What::Status(task, cloud.detail(&id).await) });
+            }
             // Neither is in the queue.
             Next::InFlight | Next::Nothing => return false,
         }
@@ -432,12 +511,12 @@ impl<C: Cloud> Fleet<C> {
     /// When the loop has to look around again, if nothing happens before.
     fn wake_at(&self) -> Duration {
         let due = match self.due_at() {
-            Some(at) if !self.is_held_back_by_answers() => at.max(self.budget.free_at()).max(self.hold_until),
+            Some(at) if !self.is_held_back_by_answers() => {
+                at.max(self.budget.free_at()).max(self.pair_at).max(self.hold_until)
+            }
             _ => Duration::MAX,
         };
-        let task = self.outages.first().map(|&(at, _)| at);
-        let listing = self.listing.as_ref().and_then(|listing| listing.failures.give_up_at());
-        [task, listing].into_iter().flatten().fold(due, Duration::min).min(FAR_AWAY)
+        self.next_give_up().map_or(due, |at| at.min(due)).min(FAR_AWAY)
     }
 
     fn take(&mut self, answer: Result<Answer, JoinError>, observer: &mut impl Observer) {
@@ -471,8 +550,8 @@ impl<C: Cloud> Fleet<C> {
             }
             What::List(Err(error)) => {
                 let error = self.weigh(session, error);
+                self.list_failed(asked, now, error.clone(), observer);
                 self.slow_down(asked, now, &error);
-                self.list_failed(asked, now, error, observer);
             }
             What::Stats(task, Ok(stats)) => {
                 self.answered_well(asked);
@@ -531,12 +610,23 @@ impl<C: Cloud> Fleet<C> {
         }
     }
 
-    /// No request for so long: no longer than an outage may take, and not until it is too late for a last look.
+    /// No request for so long, but not until it is too late for a last poll before the deadline, or before a task is
+    /// given up because of `max-outage`.
     fn hold_back(&mut self, now: Duration, retry_after: Option<Duration>) {
-        let after = retry_after.unwrap_or_default().min(self.rules.max_outage);
-        let deadline = self.rules.deadline;
-        let last_look = deadline.saturating_sub(self.rules.request_timeout.min(deadline / 2));
-        self.hold_until = self.hold_until.max(now.saturating_add(after).min(last_look));
+        let before = |end: Duration, length: Duration| end.saturating_sub(self.rules.request_timeout.min(length / 2));
+        let mut until = now.saturating_add(retry_after.unwrap_or_default());
+        until = until.min(before(self.rules.deadline, self.rules.deadline));
+        if let Some(give_up_at) = self.next_give_up() {
+            until = until.min(before(give_up_at, self.rules.max_outage));
+        }
+        self.hold_until = self.hold_until.max(until);
+    }
+
+    /// When the first task, or the search for tasks, is given up unless it is answered.
+    fn next_give_up(&self) -> Option<Duration> {
+        let task = self.outages.first().map(|&(at, _)| at);
+        let listing = self.listing.as_ref().and_then(|listing| listing.failures.give_up_at());
+        [task, listing].into_iter().flatten().min()
     }
 
     fn sign_in_failed(&mut self, asked: Duration, now: Duration, error: ApiError, observer: &mut impl Observer) {
@@ -605,9 +695,16 @@ impl<C: Cloud> Fleet<C> {
     /// Takes a page of tasks, and begins to wait once it was the last one.
     fn listed(&mut self, asked: Duration, now: Duration, page: Page, observer: &mut impl Observer) {
         let Some(listing) = &mut self.listing else { return };
+        if let Some((before, total)) = listing.total.zip(page.total).filter(|(before, total)| before != total) {
+            // Behind a task that is gone, all others have moved up: one of them would be left out.
+            listing.restart();
+            let text = format!("the number of tasks changed from {before} to {total} while they were listed");
+            return self.list_failed(asked, now, ApiError::transient(text), observer);
+        }
+        listing.total = page.total;
         listing.offset += page.tasks.len();
         let before = listing.known.len();
-        for (id, status) in page.tasks {
+        for ListedTask { id, status, .. } in page.tasks {
             if listing.known.insert(id.clone()) && status.is_running() {
                 listing.running.push(id);
             }
@@ -619,8 +716,8 @@ impl<C: Cloud> Fleet<C> {
         }
         if page.total.is_some_and(|total| listing.known.len() < total) {
             // A task that is left out would never be waited for.
-            listing.offset = 0;
             let (known, total) = (listing.known.len(), page.total.unwrap_or_default());
+            listing.restart();
             let text = format!("the list of tasks ends after {known} of {total}");
             return self.list_failed(asked, now, ApiError::transient(text), observer);
         }
@@ -656,9 +753,11 @@ impl<C: Cloud> Fleet<C> {
         handle: impl FnOnce(&mut Waiter) -> Step,
     ) {
         let several = self.tasks.len() > 1;
+        self.half_read.remove(&task);
         let Some(wait) = self.tasks.get_mut(task).filter(|wait| wait.outcome.is_none()) else { return };
         match handle(&mut wait.waiter) {
             Step::StatusNow => {
+                self.half_read.insert(task);
                 // In the middle of a poll: what there is to tell, comes with its end.
                 wait.next = Next::StatusNow;
                 self.queue.put(task, now, Rank::HalfRead);
@@ -666,6 +765,9 @@ impl<C: Cloud> Fleet<C> {
             Step::StatsAt(at) => {
                 let notes = wait.waiter.take_notes();
                 wait.next = Next::StatsAt(at);
+                if wait.waiter.stable() < self.rules.stable_polls {
+                    wait.got_there = None;
+                }
                 self.queue.put(task, at, wait.waiter.rank());
                 observer.looked(now, wait, &notes, Some(at));
                 if wait.waiter.failing().is_none() {
@@ -684,14 +786,69 @@ impl<C: Cloud> Fleet<C> {
                     self.bad = Some(outcome.clone());
                 }
                 self.ended += 1;
+                let first_time = wait.got_there.is_none();
+                if outcome.is_ready() && first_time {
+                    wait.got_there = wait.waiter.seen().map(|seen| seen.at);
+                }
                 wait.outcome = Some((outcome, now));
                 observer.looked(now, wait, &notes, None);
-                if several {
+                if several && first_time {
                     observer.ended(now, wait);
                 }
+                self.read_early_ones_again(now);
             }
         }
         self.note_outage(task);
+    }
+
+    /// Once every task has been in sync: who was there long before the last one is read once more, since a task in sync
+    /// can fall behind again, or fail, at any time. An ended task stays as it is.
+    fn read_early_ones_again(&mut self, now: Duration) {
+        if self.rules.condition.goal != Goal::InSync || self.ended < self.tasks.len() || self.bad.is_some() {
+            return;
+        }
+        let Some(last) = self.tasks.iter().filter_map(|wait| wait.got_there).max() else { return };
+        let longest = self.rules.pace.max.saturating_mul(3);
+        for (task, wait) in self.tasks.iter_mut().enumerate() {
+            let read_at = wait.waiter.seen().map_or(Duration::ZERO, |seen| seen.at);
+            if read_at.saturating_add(longest) < last {
+                wait.waiter.read_again();
+                wait.outcome = None;
+                wait.next = Next::StatsAt(now);
+                self.ended -= 1;
+                self.queue.put(task, now, wait.waiter.rank());
+            }
+        }
+    }
+
+    /// Asks the cloud why tasks failed, which its list or their logs may tell. One try each, and never for long: how the
+    /// wait ended is known already.
+    async fn ask_for_reasons(&mut self, interrupts: &mut mpsc::UnboundedReceiver<Interrupt>) {
+        let now = self.clock.elapsed();
+        // The answer has to be written before the deadline, too.
+        let left = self.rules.deadline.saturating_sub(now) / 2;
+        let until = now + left.min(LONGEST_FOR_REASONS).min(self.rules.request_timeout.saturating_mul(2));
+        self.in_flight.abort_all();
+        let failed =
+            |wait: &TaskWait| matches!(&wait.outcome, Some((Outcome::Failed(failure), _)) if failure.has_reason());
+        let mut asked: Vec<TaskId> =
+            self.tasks.iter().filter(|wait| failed(wait)).map(|wait| wait.id.clone()).collect();
+        // Of a batch that fails as a whole, one page and a few logs say enough.
+        asked.truncate(MOST_REASONS);
+        if asked.is_empty() {
+            return;
+        }
+        let mut reasons = BTreeMap::new();
+        let gather = gather_reasons(&*self.cloud, self.clock, &mut self.budget, self.hold_until, &asked, &mut reasons);
+        tokio::select! {
+            biased;
+            _ = interrupts.recv() => {}
+            () = self.clock.sleep_until(until) => {}
+            () = gather => {}
+        }
+        for wait in self.tasks.iter_mut().filter(|wait| failed(wait)) {
+            wait.cloud_reason = reasons.remove(&wait.id);
+        }
     }
 
     /// Keeps the list of outages in step with what a waiter says.
@@ -710,6 +867,42 @@ impl<C: Cloud> Fleet<C> {
     }
 }
 
+/// What the cloud says about why these tasks failed: the list in one page, then the log of who is not told there.
+async fn gather_reasons<C: Cloud>(
+    cloud: &C,
+    clock: Clock,
+    budget: &mut Budget,
+    hold_until: Duration,
+    asked: &[TaskId],
+    reasons: &mut BTreeMap<TaskId, String>,
+) {
+    let mut turn = async || {
+        clock.sleep_until(budget.free_at().max(hold_until)).await;
+        budget.take(clock.elapsed());
+    };
+    turn().await;
+    if let Ok(page) = cloud.list(0).await {
+        for listed in page.tasks {
+            let task = asked.iter().find(|task| task.is_same(&listed.id));
+            if let Some((task, message)) = task.zip(listed.error_message) {
+                reasons.insert(task.clone(), message);
+            }
+        }
+    }
+    for task in asked {
+        if !reasons.contains_key(task) {
+            turn().await;
+            if let Ok(Some(message)) = cloud.newest_error(task).await {
+                reasons.insert(task.clone(), message);
+            }
+        }
+    }
+}
+
+/// How long the cloud may take to say why tasks failed.
+const LONGEST_FOR_REASONS: Duration = Duration::from_secs(5);
+/// How many tasks it is asked about.
+const MOST_REASONS: usize = 20;
 /// Far enough to mean never, near enough for every clock.
 const FAR_AWAY: Duration = Duration::from_secs(366 * 24 * 3600);
 

@@ -99,6 +99,11 @@ fn ended_rightly(report: &Report, rules: &Rules) {
                         assert_ne!(reading.full_copy(), FullCopy::Short);
                         assert_eq!(gap, Gap::Closed);
                     }
+                    Goal::Switched => {
+                        assert!(reading.is_migrating.is_some());
+                        let switch = task.detail.as_ref().and_then(|detail| detail.task_status.as_deref());
+                        assert_eq!(switch, Some("EXCHANGE_SUCCESS"));
+                    }
                     Goal::FullSync => {
                         assert!(reading.is_migrating.is_some());
                         assert_eq!(reading.full_copy(), FullCopy::Done);
@@ -115,7 +120,8 @@ fn ended_rightly(report: &Report, rules: &Rules) {
         Outcome::Denied(error) => {
             assert!(matches!(error.class, Class::Denied | Class::Forbidden | Class::Unauthenticated))
         }
-        Outcome::Unreachable(after, _) => assert!(*after == rules.max_outage && report.elapsed >= *after),
+        Outcome::Unreachable(None, _) => assert!(report.tasks.iter().any(|task| task.reading.is_some())),
+        Outcome::Unreachable(Some(after), _) => assert!(*after == rules.max_outage && report.elapsed >= *after),
         Outcome::Stalled(after) => assert!(rules.stall_timeout == Some(*after) && report.elapsed >= *after),
         Outcome::TimedOut => assert!(report.elapsed >= rules.deadline),
         Outcome::InvalidInput(_) => {
@@ -151,6 +157,7 @@ impl Settings {
             condition: Condition {
                 goal: goal.unwrap_or(Goal::Completed),
                 max_offset: i64::try_from(number("max-offset", 0, u64::MAX)).unwrap_or(i64::MAX),
+                max_missing_keys: Default::default(),
             },
             stable_polls: u32::try_from(number("stable-polls", 1, 20)).unwrap_or(1).max(1),
             status_check: match word("status-check") {
@@ -231,6 +238,7 @@ impl Script {
                     let planted = with_secret(&String::from_utf8_lossy(message.body));
                     let answer = match status {
                         200 => wire::detail(planted.as_bytes())
+                            .map(|(_, detail)| detail)
                             .map_err(|error| ApiError::transient(format!("the task's status: {error}"))),
                         // What a refusal says is shown: no place for passwords.
                         _ => Err(refused(&message, status, sign_in)),

@@ -2,7 +2,7 @@
 
 use super::text::{Message, SECRET, assert_line, assert_log_line, assert_no_secret, read, with_secret};
 use dcs_migration_wait::api::error::{Asked, ErrorBody, Refusal, SignIn, classify};
-use dcs_migration_wait::api::{Class, retry_after as header, wire};
+use dcs_migration_wait::api::{Class, ListedTask, retry_after as header, wire};
 use dcs_migration_wait::auth::{self, oidc, token};
 use dcs_migration_wait::escape;
 use dcs_migration_wait::migration::{FullCopy, Reading};
@@ -161,7 +161,7 @@ pub fn task_detail(data: &[u8]) {
     };
     let words = (word("status"), word("task_status"), word("migration_method"));
     match (wire::detail(body), words) {
-        (Ok(detail), (Some(status), Some(switch), Some(method))) => {
+        (Ok((_, detail)), (Some(status), Some(switch), Some(method))) => {
             assert!(!status.is_empty());
             assert_eq!(detail.status.word(), status);
             assert_eq!(detail.task_status.as_deref().unwrap_or_default(), switch);
@@ -209,10 +209,13 @@ pub fn task_list(body: &[u8]) {
             let written = written.as_ref().and_then(Value::as_array).map(Vec::len);
             // Of depth and the like in unread fields the reader here knows less.
             assert!(written.is_none_or(|n_tasks| n_tasks == page.tasks.len()));
-            for (id, status) in &page.tasks {
+            for ListedTask { id, status, error_message } in &page.tasks {
                 assert!(id.as_str().bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'));
                 assert!(matches!(id.as_str().len(), 32 | 36));
                 assert_line(status.word());
+                if let Some(text) = error_message {
+                    assert_line(text);
+                }
             }
         }
         Err(error) => {
@@ -291,6 +294,7 @@ pub fn error_body(data: &[u8]) {
         }
         Class::UnknownTask => assert_eq!(status, 400),
         Class::Denied | Class::Forbidden => assert!(matches!(status, 400 | 401 | 403 | 407)),
+        Class::NotFound => assert!(matches!(status, 404 | 405)),
         Class::Rejected => assert!((300..500).contains(&status)),
     }
     if !matches!(error.class, Class::Transient { .. } | Class::Throttled { .. } | Class::Unauthenticated) {

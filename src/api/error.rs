@@ -4,7 +4,7 @@
 //! those are silent.
 
 use crate::escape;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write as _;
@@ -43,6 +43,8 @@ pub enum Class {
     Forbidden,
     /// The API does not know the task.
     UnknownTask,
+    /// 404 or 405: the address is wrong, or the server has lost its way for a moment.
+    NotFound,
     /// The request as such is wrong: endpoint, region or project.
     Rejected,
 }
@@ -63,11 +65,21 @@ impl ApiError {
         Self { class: Class::Transient { retry_after: None }, ..self }
     }
 
+    /// The same trouble, but never an end: `Retry-After` stays.
+    pub fn or_retried(self) -> Self {
+        if self.is_transient() { self } else { self.into_transient() }
+    }
+
     /// Whether asking again may help.
     pub fn is_transient(&self) -> bool {
         match self.class {
             Class::Transient { .. } | Class::Throttled { .. } => true,
-            Class::Unauthenticated | Class::Denied | Class::Forbidden | Class::UnknownTask | Class::Rejected => false,
+            Class::Unauthenticated
+            | Class::Denied
+            | Class::Forbidden
+            | Class::UnknownTask
+            | Class::NotFound
+            | Class::Rejected => false,
         }
     }
 
@@ -75,7 +87,12 @@ impl ApiError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self.class {
             Class::Transient { retry_after } | Class::Throttled { retry_after } => retry_after,
-            Class::Unauthenticated | Class::Denied | Class::Forbidden | Class::UnknownTask | Class::Rejected => None,
+            Class::Unauthenticated
+            | Class::Denied
+            | Class::Forbidden
+            | Class::UnknownTask
+            | Class::NotFound
+            | Class::Rejected => None,
         }
     }
 
@@ -168,7 +185,11 @@ impl ErrorBody {
     /// else has neither code nor message.
     pub fn parse(body: &[u8]) -> Self {
         let Ok(Value::Object(body)) = serde_json::from_slice(body) else { return Self::default() };
-        let body = body.get("error").and_then(Value::as_object).unwrap_or(&body);
+        Self::of(&body)
+    }
+
+    fn of(body: &Map<String, Value>) -> Self {
+        let body = body.get("error").and_then(Value::as_object).unwrap_or(body);
         let text = |names: [&str; 3]| {
             names.iter().find_map(|&name| match body.get(name)? {
                 Value::String(text) if !text.trim().is_empty() => Some(escape::line(text)),
@@ -193,10 +214,10 @@ pub fn classify(refusal: &Refusal<'_>) -> ApiError {
         400 => bad_request(known, refusal),
         401 => unauthorized(known, text, refusal),
         403 => forbidden(known, refusal),
-        407 => (Class::Denied, "the proxy asks for credentials: put them into `HTTPS_PROXY`".to_owned()),
+        407 => (Class::Rejected, "the proxy asks for credentials".to_owned()),
         429 => (Class::Throttled { retry_after: refusal.retry_after }, String::new()),
         408 | 500..=599 => (Class::Transient { retry_after: refusal.retry_after }, String::new()),
-        404 | 405 => (Class::Rejected, not_found_advice(known, refusal)),
+        404 | 405 => (Class::NotFound, not_found_advice(known, refusal)),
         402 | 406 | 409..=428 | 430..=499 => (Class::Rejected, "check `endpoint` and `region`".to_owned()),
         // Neither success nor failure: not an answer that this API gives.
         _ => (Class::Transient { retry_after: None }, String::new()),
@@ -228,15 +249,20 @@ fn of_today(code: &str) -> Cow<'_, str> {
     }
 }
 
-fn redirect_advice(refusal: &Refusal<'_>) -> String {
-    let to = refusal.location.map(|location| format!(" (to `{}`)", escape::line(location))).unwrap_or_default();
-    let input = match (refusal.sign_in, refusal.asked) {
+/// Which input names the server that was asked.
+pub fn input(sign_in: SignIn, asked: Asked) -> &'static str {
+    match (sign_in, asked) {
         (SignIn::AskingGitHub, _) => "the job's network",
         (SignIn::ByPassword | SignIn::ByOidc, _) | (_, Asked::Project) => "`iam-endpoint`",
         (SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, Asked::Task | Asked::List | Asked::Session) => {
             "`endpoint`"
         }
-    };
+    }
+}
+
+fn redirect_advice(refusal: &Refusal<'_>) -> String {
+    let to = refusal.location.map(|location| format!(" (to `{}`)", escape::line(location))).unwrap_or_default();
+    let input = input(refusal.sign_in, refusal.asked);
     format!("redirects are not followed{to}, since the credential would go along: check {input}")
 }
 
@@ -412,34 +438,42 @@ fn forbidden(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
 
 /// An attempt that brought no answer at all.
 ///
-/// A certificate that is not trusted ends the wait, and so does a proxy that wants credentials, unless this server
-/// `has_answered` before: then something was changed on the way, and may be changed back.
-pub fn from_transport(error: &reqwest::Error, server: &str, has_answered: bool) -> ApiError {
+/// What cannot get better by itself ends the wait: a certificate that is not trusted, TLS without common ground, a proxy
+/// that wants credentials. Unless this server has answered before: then something was changed on the way, and may be
+/// changed back.
+pub fn from_transport(error: &reqwest::Error, server: &Server<'_>) -> ApiError {
+    let &Server { name: server, input, proxy, has_answered } = server;
     let causes = causes(error);
     let what = words(error);
     let refusal = |class: Class, message: String, advice: &str| {
         let class = if has_answered { Class::Transient { retry_after: None } } else { class };
         ApiError { class, message, advice: Some(advice.to_owned()) }
     };
+    if causes.iter().any(|cause| has_no_common_ground(cause)) {
+        let advice = format!("TLS 1.2 or 1.3 with a modern cipher is needed: check {input}, and what answers there");
+        return refusal(Class::Rejected, format!("no TLS version or cipher in common with {server}: {what}"), &advice);
+    }
     if causes.iter().any(|cause| is_certificate_problem(cause)) {
         let advice = if what.contains("CaUsedAsEndEntity") {
             "its certificate is that of an authority (CA:TRUE), which no server may show: give the server one that is \
              not, and set `ca-file` to the authority that issued it"
         } else {
-            "check `endpoint`; where a proxy or a private cloud has its own authority, set `ca-file`"
+            &format!("check {input}; where a proxy or a private cloud has its own authority, set `ca-file`")
         };
         let any_more = if has_answered { " any more" } else { "" };
         return refusal(Class::Rejected, format!("cannot trust {server}{any_more}: {what}"), advice);
     }
     if causes.iter().any(|cause| cause.starts_with(TUNNEL)) {
         let (class, what) = match what.strip_prefix(TUNNEL) {
-            Some("proxy authorization required") => (Class::Denied, "it asks for credentials"),
+            Some("proxy authorization required") => {
+                (Class::Rejected, "it asks for credentials, or refuses those it got")
+            }
             Some("unsuccessful") => (Class::Transient { retry_after: None }, "it refuses to connect there"),
             Some(other) => (Class::Transient { retry_after: None }, other),
             None => (Class::Transient { retry_after: None }, what.as_str()),
         };
-        let message = format!("cannot reach {server} through the proxy of `HTTPS_PROXY`: {what}");
-        return refusal(class, message, "check `HTTPS_PROXY` and `NO_PROXY`");
+        let message = format!("cannot reach {server} through the proxy of `{proxy}`: {what}");
+        return refusal(class, message, &format!("check `{proxy}` and `NO_PROXY`"));
     }
     if error.is_timeout() {
         return no_answer(server);
@@ -449,6 +483,26 @@ pub fn from_transport(error: &reqwest::Error, server: &str, has_answered: bool) 
     } else {
         format!("the connection to {server} broke: {what}")
     })
+}
+
+/// A server, as far as errors about the way to it need to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Server<'a> {
+    /// Host and port.
+    pub name: &'a str,
+    /// The input that names it.
+    pub input: &'a str,
+    /// The variable of the proxy on the way.
+    pub proxy: &'a str,
+    /// It has answered before.
+    pub has_answered: bool,
+}
+
+/// The refusal of a proxy that http goes through.
+pub fn proxy_wants_credentials(error: ApiError, proxy: &str, has_answered: bool) -> ApiError {
+    let advice = format!("the proxy of `{proxy}` asks for credentials, or refuses those it got: check `{proxy}`");
+    let class = if has_answered { Class::Transient { retry_after: None } } else { error.class };
+    ApiError { class, advice: Some(advice), ..error }
 }
 
 /// A server that is silent for too long.
@@ -483,6 +537,13 @@ fn causes(error: &reqwest::Error) -> Vec<String> {
 /// A bad certificate does not heal by itself. The words are those of rustls.
 fn is_certificate_problem(cause: &str) -> bool {
     cause.contains("invalid peer certificate")
+}
+
+/// Neither do two sides that have no version or cipher in common. The words are those of rustls.
+fn has_no_common_ground(cause: &str) -> bool {
+    const ALERTS: [&str; 3] = ["HandshakeFailure", "ProtocolVersion", "InsufficientSecurity"];
+    let is_alert = cause.contains("received fatal alert") && ALERTS.iter().any(|alert| cause.contains(alert));
+    is_alert || cause.contains("peer is incompatible")
 }
 
 #[cfg(test)]

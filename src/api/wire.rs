@@ -3,18 +3,50 @@
 //! The vendor's table says strings where its example shows numbers, so both are accepted. Absent, null and empty are
 //! unknown. Any other shape is an error that names the field, never a guess.
 
-use super::Page;
+use super::error::ErrorBody;
+use super::{ListedTask, Page};
 use crate::config::TaskId;
 use crate::escape;
 use crate::migration::{Detail, Reading, Status};
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-/// A body that is not what it should be: which field, and what is wrong with it.
+/// A body that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("malformed reading: {0}")]
-pub struct Malformed(String);
+pub enum Malformed {
+    /// Which field, and what is wrong with it.
+    #[error("malformed reading: {0}")]
+    Shape(String),
+    /// An error in the clothes of a success: its code and message.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Fields that only an error has.
+#[derive(Deserialize)]
+struct ErrorFields {
+    #[serde(alias = "errorCode")]
+    error_code: Option<Value>,
+    error: Option<Map<String, Value>>,
+}
+
+/// A success that holds an error is none.
+fn refuse_error(body: &[u8]) -> Result<(), Malformed> {
+    let Ok(ErrorFields { error_code, error }) = serde_json::from_slice(body) else { return Ok(()) };
+    let is_error = match error_code {
+        None | Some(Value::Null) => error.is_some(),
+        Some(Value::String(code)) => !code.trim().is_empty(),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => true,
+    };
+    if !is_error {
+        return Ok(());
+    }
+    let ErrorBody { code, message } = ErrorBody::parse(body);
+    let code = code.map(|code| format!(" {code}")).unwrap_or_default();
+    let message = message.map(|message| format!(" \"{message}\"")).unwrap_or_default();
+    Err(Malformed::Refused(format!("HTTP 200 with an error{code}{message}")))
+}
 
 /// `ShowMigrationTaskStats`. A field that stands twice is an error: nobody can know which one is meant.
 ///
@@ -67,29 +99,31 @@ pub fn compact(body: &[u8]) -> String {
 /// `ShowMigrationTask`, reduced to what may be looked at: the rest of the body holds passwords.
 #[derive(Deserialize)]
 struct DetailBody {
+    task_id: Option<Value>,
     status: Option<Value>,
     task_status: Option<Value>,
     migration_method: Option<Value>,
 }
 
-/// Reads a body of the task detail.
+/// Reads a body of the task detail: the id of its task, where it tells, and the detail.
 ///
 /// # Errors
-/// Where it is no JSON object or has no status. The error holds nothing of the body.
-pub fn detail(body: &[u8]) -> Result<Detail, Malformed> {
+/// Where it is no JSON object or has no status. The error holds nothing of the body but the words of an error.
+pub fn detail(body: &[u8]) -> Result<(Option<String>, Detail), Malformed> {
     let body: DetailBody = object(body)?;
     let word = |name: &str, value: Option<Value>| match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(escape::line(&text)).filter(|text| !text.is_empty())),
-        Some(_) => Err(Malformed(format!("`{name}` is no text"))),
+        Some(_) => Err(Malformed::Shape(format!("`{name}` is no text"))),
     };
-    Ok(Detail {
+    let detail = Detail {
         status: Status::parse(
-            &word("status", body.status)?.ok_or_else(|| Malformed("`status` is missing".to_owned()))?,
+            &word("status", body.status)?.ok_or_else(|| Malformed::Shape("`status` is missing".to_owned()))?,
         ),
         task_status: word("task_status", body.task_status)?,
         migration_method: word("migration_method", body.migration_method)?,
-    })
+    };
+    Ok((word("task_id", body.task_id)?, detail))
 }
 
 /// `ListMigrationTasks`.
@@ -105,6 +139,7 @@ struct ListBody<'a> {
 struct ListEntry {
     task_id: Option<String>,
     status: Option<String>,
+    error_message: Option<Value>,
 }
 
 /// Reads one page of the project's tasks.
@@ -112,32 +147,67 @@ struct ListEntry {
 /// # Errors
 /// Where it is no list, or an entry lacks its id or status: a task that is left out would never be waited for.
 pub fn page(body: &[u8]) -> Result<Page, Malformed> {
+    refuse_error(body)?;
     let body: ListBody<'_> = serde_json::from_slice(body).map_err(|error| {
-        Malformed(format!("the list of tasks is not one, at line {} column {}", error.line(), error.column()))
+        Malformed::Shape(format!("the list of tasks is not one, at line {} column {}", error.line(), error.column()))
     })?;
     let total = integer("count", body.count)?.map(|count| usize::try_from(count).unwrap_or_default());
     let entries = match body.migration_tasks {
         None if total == Some(0) => Vec::new(),
-        entries => entries.ok_or_else(|| Malformed("`migration_tasks` is missing".to_owned()))?,
+        entries => entries.ok_or_else(|| Malformed::Shape("`migration_tasks` is missing".to_owned()))?,
     };
     let tasks = entries.into_iter().map(|entry| {
         let id = entry.task_id.as_deref().and_then(TaskId::parse);
         let status = entry.status.map(|status| Status::parse(&escape::line(&status)));
-        id.zip(status).ok_or_else(|| Malformed("a task in the list has no status, or no id that is one".to_owned()))
+        let (id, status) = id
+            .zip(status)
+            .ok_or_else(|| Malformed::Shape("a task in the list has no status, or no id that is one".to_owned()))?;
+        Ok(ListedTask { id, status, error_message: text(entry.error_message.as_ref()) })
     });
     Ok(Page { total, tasks: tasks.collect::<Result<_, _>>()? })
+}
+
+/// `ListMigrationTaskLogs`, as far as it matters.
+#[derive(Deserialize)]
+struct LogBody {
+    migration_logs: Option<Vec<LogEntry>>,
+}
+
+#[derive(Deserialize)]
+struct LogEntry {
+    created_at: Option<Value>,
+    log_level: Option<Value>,
+    message: Option<Value>,
+}
+
+/// The newest error in a task's log; `None` where the body holds none, or is no log.
+pub fn newest_error(body: &[u8]) -> Option<String> {
+    let body: LogBody = serde_json::from_slice(body).ok()?;
+    let errors = body.migration_logs?.into_iter().filter_map(|entry| {
+        let is_error = text(entry.log_level.as_ref()).is_none_or(|level| level.eq_ignore_ascii_case("ERROR"));
+        // RFC 3339 in UTC: the later is the greater text.
+        Some((text(entry.created_at.as_ref()), text(entry.message.as_ref()).filter(|_| is_error)?))
+    });
+    // Of entries without a time, the first one is the newest.
+    errors.reduce(|newest, other| if newest.0 < other.0 { other } else { newest }).map(|(_, message)| message)
+}
+
+/// A text that is only shown: one visible line, `None` where it is empty or of another kind.
+fn text(value: Option<&Value>) -> Option<String> {
+    Some(escape::line(value?.as_str()?)).filter(|text| !text.is_empty())
 }
 
 /// The parser's own words are not passed on where they could quote the body.
 fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
     // `from_slice` would take an array of the right length for a struct.
     if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Malformed("the body is no JSON object".to_owned()));
+        return Err(Malformed::Shape("the body is no JSON object".to_owned()));
     }
+    refuse_error(body)?;
     serde_json::from_slice(body).map_err(|error| {
         let words = error.to_string();
         // The name of a field is one of ours.
-        Malformed(match words.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`')) {
+        Malformed::Shape(match words.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`')) {
             Some((field, _)) => format!("`{field}` stands twice"),
             None => format!("the body is no valid JSON at line {} column {}", error.line(), error.column()),
         })
@@ -152,10 +222,10 @@ fn boolean(field: &str, value: Option<&Value>) -> Result<Option<bool>, Malformed
             "" => Ok(None),
             "true" => Ok(Some(true)),
             "false" => Ok(Some(false)),
-            other => Err(Malformed(format!("`{field}` is `{}`, not true or false", escape::line(other)))),
+            other => Err(Malformed::Shape(format!("`{field}` is `{}`, not true or false", escape::line(other)))),
         },
         Some(Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Err(Malformed(format!("`{field}` is not true or false")))
+            Err(Malformed::Shape(format!("`{field}` is not true or false")))
         }
     }
 }
@@ -163,7 +233,7 @@ fn boolean(field: &str, value: Option<&Value>) -> Result<Option<bool>, Malformed
 fn integer(field: &str, written: Written<'_>) -> Result<Option<i64>, Malformed> {
     let Some(text) = characters(field, written, "a whole number")? else { return Ok(None) };
     let digits = text.strip_prefix('-').unwrap_or(&text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !is_plain(digits) {
         return Err(not(field, &text, "a whole number"));
     }
     // What does not fit is larger than any number of keys or bytes.
@@ -180,14 +250,27 @@ fn decimal(field: &str, written: Written<'_>) -> Result<Option<f64>, Malformed> 
     number.map(Some).ok_or_else(|| not(field, &text, "a number"))
 }
 
+/// Digits as people write them: no sign, no leading zeros. What is odd may mean something else.
+fn is_plain(digits: &str) -> bool {
+    let has_leading_zero = digits.len() > 1 && digits.starts_with('0');
+    !digits.is_empty() && !has_leading_zero && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A percentage. One so near to 100 that it is rounded to it is not 100: the copy is done when the server says so.
 fn percentage(field: &str, written: Written<'_>) -> Result<Option<f64>, Malformed> {
-    let Some(percent) = decimal(field, written)? else { return Ok(None) };
-    if !(0.0..=100.0).contains(&percent) {
-        return Err(Malformed(format!("`{field}` is {percent}, which is no percentage")));
+    let Some(text) = characters(field, written, "a percentage")? else { return Ok(None) };
+    let digits = text.strip_suffix('%').map_or(text.as_str(), str::trim_end);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = is_plain(whole) && !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(percent) = Some(digits).filter(|_| is_number).and_then(|digits| digits.parse::<f64>().ok()) else {
+        return Err(not(field, &text, "a percentage, written in plain digits"));
+    };
+    // Decided on the digits: a number may be rounded where it is read.
+    match whole.parse() {
+        Ok(0..=99_u32) => Ok(Some(percent.min(100.0_f64.next_down()))),
+        Ok(100) if fraction.bytes().all(|byte| byte == b'0') => Ok(Some(100.0)),
+        Ok(_) | Err(_) => Err(not(field, &text, "a percentage, which is 100 at most")),
     }
-    let is_under = characters(field, written, "a number")?.is_some_and(|text| text.starts_with("99."));
-    Ok(Some(if percent >= 100.0 && is_under { 100.0_f64.next_down() } else { percent }))
 }
 
 /// A number as it is written, in quotation marks or without; `None` where it is unknown.
@@ -200,13 +283,13 @@ fn characters(field: &str, written: Written<'_>, wanted: &str) -> Result<Option<
         Ok(Value::Null) => Ok(None),
         Ok(Value::String(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
         Ok(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) | Err(_) => {
-            Err(Malformed(format!("`{field}` is not {wanted}")))
+            Err(Malformed::Shape(format!("`{field}` is not {wanted}")))
         }
     }
 }
 
 fn not(field: &str, text: &str, wanted: &str) -> Malformed {
-    Malformed(format!("`{field}` is `{}`, not {wanted}", escape::line(text)))
+    Malformed::Shape(format!("`{field}` is `{}`, not {wanted}", escape::line(text)))
 }
 
 #[cfg(test)]
@@ -275,7 +358,7 @@ mod tests {
             let reading = read(&format!(r#"{{"full_migration_progress":{text}}}"#)).unwrap();
             assert!(reading.full_migration_progress.is_some_and(|percent| percent < 100.0), "{text}");
         }
-        for text in ["100", "100.0", "\"100.00%\"", "1e2"] {
+        for text in ["100", "100.0", "\"100.00%\""] {
             let reading = read(&format!(r#"{{"full_migration_progress":{text}}}"#)).unwrap();
             assert_eq!(reading.full_migration_progress, Some(100.0), "{text}");
         }
@@ -312,7 +395,8 @@ mod tests {
     fn a_detail_is_three_words_and_its_errors_hold_nothing_of_the_body() {
         let body = r#"{"status":"INCRMIGEATING","task_status":"EXCHANGING","migration_method":"incremental_migration",
             "source_instance":{"password":"DCStest123"}}"#;
-        let seen = detail(body.as_bytes()).unwrap();
+        let (id, seen) = detail(body.as_bytes()).unwrap();
+        assert_eq!(id, None);
         assert_eq!(seen.status.word(), "INCRMIGEATING");
         assert_eq!(seen.task_status.as_deref(), Some("EXCHANGING"));
         for bad in [

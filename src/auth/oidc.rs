@@ -61,6 +61,13 @@ pub fn github_url(request_url: &str, audience: Option<&str>) -> Result<Url, Oidc
     Ok(url)
 }
 
+/// Whether the job's own token may go to that address: over https, or within this machine, or where plain http is allowed.
+/// What is no address is refused later.
+pub fn is_safe(request_url: &str, allow_http: bool) -> bool {
+    Url::parse(request_url.trim())
+        .map_or(true, |url| url.scheme() != "http" || allow_http || endpoint::is_loopback(&url))
+}
+
 /// The OIDC token in GitHub's answer.
 pub fn github_token(body: &[u8]) -> Result<SecretString, OidcError> {
     #[derive(Deserialize)]

@@ -2,11 +2,13 @@ use super::*;
 use crate::migration::Status;
 use Check::{Failed, Met, NotYet};
 
-const FRESH: Past = Past { seen_migrating: false, agreeing: 0, suspicion: None };
+fn fresh() -> Past {
+    Past::default()
+}
 
 /// The task was seen migrating, and two readings before this one looked the same.
 fn third(suspicion: Suspicion) -> Past {
-    Past { seen_migrating: true, agreeing: 2, suspicion: Some(suspicion) }
+    Past { seen_migrating: true, agreeing: 2, suspicion: Some(suspicion), ..Past::default() }
 }
 
 fn reading(is_migrating: Option<bool>, offset: Option<i64>, progress: Option<f64>) -> Reading {
@@ -26,7 +28,7 @@ fn full_only(status: &str) -> Option<Detail> {
 }
 
 fn check(goal: Goal, reading: &Reading, detail: Option<Detail>, past: Past) -> Check {
-    Condition { goal, max_offset: 0 }.check(reading, detail.as_ref(), past)
+    Condition { goal, max_offset: 0, max_missing_keys: Default::default() }.check(reading, detail.as_ref(), past)
 }
 
 const SUCCEEDED: [&str; 2] = ["SUCCESS", "MIGRATION_SUCCESS"];
@@ -49,7 +51,7 @@ const OFFSETS: [Option<i64>; 5] = [None, Some(0), Some(1), Some(-1), Some(i64::M
 #[test]
 fn completed_row_by_row() {
     let ended = |offset, progress| reading(Some(false), offset, progress);
-    let is = |reading: &Reading, status: &str| check(Goal::Completed, reading, detail(status), FRESH);
+    let is = |reading: &Reading, status: &str| check(Goal::Completed, reading, detail(status), fresh());
 
     for progress in [None, Some(100.0)] {
         for status in ["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED", ""] {
@@ -85,7 +87,7 @@ fn completed_without_a_status_believes_a_bad_end_only_after_three_readings_of_a_
     ] {
         let wait = NotYet(Missing::Unconfirmed(suspicion));
         assert_eq!(check(Goal::Completed, &bad, None, third(suspicion)), Failed(failure));
-        assert_eq!(check(Goal::Completed, &bad, None, FRESH), wait);
+        assert_eq!(check(Goal::Completed, &bad, None, fresh()), wait);
         assert_eq!(check(Goal::Completed, &bad, None, Past { agreeing: 1, ..third(suspicion) }), wait);
         assert_eq!(check(Goal::Completed, &bad, None, Past { seen_migrating: false, ..third(suspicion) }), wait);
         assert_eq!(check(Goal::Completed, &bad, None, Past { suspicion: None, ..third(suspicion) }), wait);
@@ -97,11 +99,11 @@ fn only_a_full_migration_that_succeeded_is_ready_without_an_offset() {
     for progress in PROGRESS {
         let unknown = reading(Some(false), None, progress);
         for status in SUCCEEDED {
-            assert_eq!(check(Goal::Completed, &unknown, full_only(status), FRESH), Met);
-            assert_eq!(check(Goal::Completed, &unknown, detail(status), FRESH), NotYet(Missing::OffsetUnknown));
+            assert_eq!(check(Goal::Completed, &unknown, full_only(status), fresh()), Met);
+            assert_eq!(check(Goal::Completed, &unknown, detail(status), fresh()), NotYet(Missing::OffsetUnknown));
         }
         for status in ["TERMINATED", "RELEASED", ""] {
-            assert_eq!(check(Goal::Completed, &unknown, full_only(status), FRESH), NotYet(Missing::OffsetUnknown));
+            assert_eq!(check(Goal::Completed, &unknown, full_only(status), fresh()), NotYet(Missing::OffsetUnknown));
         }
     }
 }
@@ -113,7 +115,7 @@ fn no_goal_shows_while_is_migrating_is_unknown() {
             for status in ENDED.into_iter().chain(ON_ITS_WAY) {
                 for detail in [detail(status), full_only(status)] {
                     let unknown = reading(None, offset, progress);
-                    assert_eq!(check(goal, &unknown, detail, FRESH), NotYet(Missing::MigratingUnknown));
+                    assert_eq!(check(goal, &unknown, detail, fresh()), NotYet(Missing::MigratingUnknown));
                 }
             }
         }
@@ -124,13 +126,13 @@ fn no_goal_shows_while_is_migrating_is_unknown() {
 fn completed_never_shows_while_the_task_migrates() {
     for status in ENDED.into_iter().chain(ON_ITS_WAY) {
         let migrating = reading(Some(true), Some(0), Some(100.0));
-        assert_eq!(check(Goal::Completed, &migrating, detail(status), FRESH), NotYet(Missing::StillMigrating));
+        assert_eq!(check(Goal::Completed, &migrating, detail(status), fresh()), NotYet(Missing::StillMigrating));
     }
 }
 
 #[test]
 fn in_sync_needs_a_running_task_a_finished_full_copy_and_a_closed_offset() {
-    let is = |reading: Reading, status: &str| check(Goal::InSync, &reading, detail(status), FRESH);
+    let is = |reading: Reading, status: &str| check(Goal::InSync, &reading, detail(status), fresh());
     let running = |offset, progress| reading(Some(true), offset, progress);
     for status in ["", "MIGRATING", "INCRMIGEATING", "INCRMIGRATING"] {
         assert_eq!(is(running(Some(0), Some(100.0)), status), Met, "{status}");
@@ -153,22 +155,25 @@ fn in_sync_fails_for_a_task_that_was_stopped_in_sync_or_not() {
     for (offset, progress) in OFFSETS.into_iter().flat_map(|offset| PROGRESS.map(|progress| (offset, progress))) {
         for status in ENDED {
             let stopped = reading(Some(false), offset, progress);
-            assert!(matches!(check(Goal::InSync, &stopped, detail(status), FRESH), Failed(_)), "{stopped:?} {status}");
+            assert!(
+                matches!(check(Goal::InSync, &stopped, detail(status), fresh()), Failed(_)),
+                "{stopped:?} {status}"
+            );
         }
     }
     let in_sync = reading(Some(false), Some(0), Some(100.0));
-    assert_eq!(check(Goal::InSync, &in_sync, None, FRESH), Failed(Failure::StoppedBeforeInSync));
+    assert_eq!(check(Goal::InSync, &in_sync, None, fresh()), Failed(Failure::StoppedBeforeInSync));
     // Zeros without a full copy may as well be a task that has not begun.
     let zeros = reading(Some(false), Some(0), None);
     let suspicion = Suspicion::StoppedInSync;
-    assert_eq!(check(Goal::InSync, &zeros, None, FRESH), NotYet(Missing::Unconfirmed(suspicion)));
+    assert_eq!(check(Goal::InSync, &zeros, None, fresh()), NotYet(Missing::Unconfirmed(suspicion)));
     assert_eq!(check(Goal::InSync, &zeros, None, third(suspicion)), Failed(Failure::StoppedBeforeInSync));
     assert_eq!(check(Goal::InSync, &zeros, detail("RUNNING"), third(suspicion)), NotYet(Missing::NotStarted));
 }
 
 #[test]
 fn full_sync_is_the_percentage_of_a_task_that_runs_or_has_run() {
-    let is = |reading: Reading, status: &str| check(Goal::FullSync, &reading, detail(status), FRESH);
+    let is = |reading: Reading, status: &str| check(Goal::FullSync, &reading, detail(status), fresh());
     for is_migrating in [true, false] {
         for status in ["", "SUCCESS", "TERMINATED", "RELEASED", "MIGRATING", "INCRMIGEATING", "FULLMIGRATING"] {
             for offset in OFFSETS {
@@ -189,7 +194,7 @@ fn full_sync_is_the_percentage_of_a_task_that_runs_or_has_run() {
 
 #[test]
 fn full_sync_believes_an_unconfirmed_bad_end_like_every_goal() {
-    let condition = Condition { goal: Goal::FullSync, max_offset: 0 };
+    let condition = Condition { goal: Goal::FullSync, max_offset: 0, max_missing_keys: Default::default() };
     for (bad, failure) in [
         (reading(Some(false), Some(11), None), Failure::StoppedOutOfSync),
         (reading(Some(false), None, Some(40.0)), Failure::StoppedShort),
@@ -209,15 +214,15 @@ fn full_sync_believes_an_unconfirmed_bad_end_like_every_goal() {
 
 #[test]
 fn max_offset_moves_the_limit_and_nothing_else() {
-    let condition = Condition { goal: Goal::InSync, max_offset: 10 };
-    let is = |offset| condition.check(&reading(Some(true), Some(offset), Some(100.0)), None, FRESH);
+    let condition = Condition { goal: Goal::InSync, max_offset: 10, max_missing_keys: Default::default() };
+    let is = |offset| condition.check(&reading(Some(true), Some(offset), Some(100.0)), None, fresh());
     assert_eq!([is(0), is(10)], [Met, Met]);
     assert_eq!([is(11), is(-1)], [NotYet(Missing::OffsetOpen); 2]);
 }
 
 #[test]
 fn readings_agree_only_in_an_unbroken_row() {
-    let condition = Condition { goal: Goal::Completed, max_offset: 0 };
+    let condition = Condition { goal: Goal::Completed, max_offset: 0, max_missing_keys: Default::default() };
     let migrating = reading(Some(true), Some(5), Some(100.0));
     let open = reading(Some(false), Some(5), Some(100.0));
     let short = reading(Some(false), Some(0), Some(50.0));

@@ -85,8 +85,10 @@ inputs! {
         "Region, such as `eu-de`; gives both endpoints";
     "fail-fast" Kind::Switch, Task, [], "true", "With several tasks: the first failure ends the wait for all";
 
-    "until" Kind::Text("GOAL"), Goal, [], "completed", "What to wait for: `completed`, `in-sync` or `full-sync`";
+    "until" Kind::Text("GOAL"), Goal, [], "completed", "What to wait for: `completed`, `in-sync`, `full-sync` or `switched`";
     "max-offset" Kind::Text("N"), Goal, [], "0", "Largest offset that still counts as in sync";
+    "max-missing-keys" Kind::Text("N|N%|off"), Goal, [], "10%",
+        "How many keys the target may lack: a number, a percentage of the source's keys, or `off`";
     "stable-polls" Kind::Text("N"), Goal, [], "1, for `in-sync` 3",
         "Consecutive readings that must show the goal";
     "status-check" Kind::Text("MODE"), Goal, [], "auto",

@@ -17,7 +17,10 @@ fn resolve_with(variables: &[(&str, &str)]) -> Result<Config, String> {
 fn the_defaults_are_the_contract_s() {
     let config = resolve_with(&[]).unwrap();
     let rules = &config.plan.rules;
-    assert_eq!(rules.condition, Condition { goal: Goal::Completed, max_offset: 0 });
+    assert_eq!(
+        rules.condition,
+        Condition { goal: Goal::Completed, max_offset: 0, max_missing_keys: Default::default() }
+    );
     assert_eq!((rules.stable_polls, rules.status_check), (1, StatusCheck::Auto));
     let seconds = [rules.deadline, rules.max_outage, rules.pace.initial, rules.pace.max, rules.request_timeout];
     assert_eq!(seconds.map(|duration| duration.as_secs()), [3600, 600, 5, 30, 10]);

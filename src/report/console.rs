@@ -5,6 +5,7 @@
 use super::terminal::Live;
 use super::{Report, json, words};
 use crate::api::{ApiError, SignedIn};
+use crate::condition::Restart;
 use crate::config::{Forge, LogFormat, Output, TaskId};
 use crate::escape;
 use crate::wait::{Clock, Note, Observer, Rules, TaskWait, Tasks};
@@ -383,10 +384,17 @@ enum Weight {
 
 fn weight(note: &Note) -> Weight {
     match note {
-        Note::Regressed(..) | Note::NegativeOffset(_) | Note::StatusUnavailable(_) | Note::Failing(_) => {
-            Weight::Warning
-        }
-        Note::Phase(_) | Note::Status(_) | Note::Recovered(..) => Weight::Line,
+        Note::Regressed(..)
+        | Note::NegativeOffset(_)
+        | Note::StatusUnavailable(_)
+        | Note::Failing(_)
+        | Note::Restarted(Restart::Halved(..) | Restart::MissingGrows(..)) => Weight::Warning,
+        Note::Phase(_)
+        | Note::Status(_)
+        | Note::Recovered(..)
+        | Note::Restarted(Restart::Gap)
+        | Note::ReadAgain
+        | Note::TooOld => Weight::Line,
         Note::GoalShows(_) | Note::GoalLost => Weight::Minor,
     }
 }
@@ -528,7 +536,7 @@ mod tests {
         let clock = Clock::start();
         let output = config::resolve(&Environment::default(), Flags::new(), Problems::default()).0;
         let rules = Rules {
-            condition: Condition { goal: Goal::InSync, max_offset: 0 },
+            condition: Condition { goal: Goal::InSync, max_offset: 0, max_missing_keys: Default::default() },
             stable_polls: 3,
             status_check: StatusCheck::Auto,
             pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(30), multiplier: 1.5 },

@@ -83,7 +83,7 @@ impl Observer for Recorder {
     fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], _: Option<Duration>) {
         let n_tasks = self.tasks.len();
         let history = self.tasks.entry(task.id.clone()).or_default();
-        if let Some(seen) = task.waiter.seen().filter(|seen| seen.at == now) {
+        if let Some(seen) = task.waiter.seen().filter(|seen| seen.judged_at == now) {
             history.add_reading_of(n_tasks, now, &seen.reading);
         }
         for note in notes {

@@ -44,6 +44,7 @@ struct Whole<'a> {
 #[serde(rename_all = "kebab-case")]
 struct Asked {
     max_offset: i64,
+    max_missing_keys: String,
     stable_polls: u32,
     status_check: &'static str,
     timeout_seconds: f64,
@@ -66,6 +67,7 @@ struct Task<'a> {
     source_dbsize: Option<i64>,
     target_dbsize: Option<i64>,
     task_status: Option<&'a str>,
+    ip_switch: Option<&'a str>,
     elapsed_seconds: u64,
     polls: u64,
     started_at: String,
@@ -88,6 +90,7 @@ struct Verdict<'a> {
     readings_in_a_row: u32,
     status_confirmed: bool,
     last_error: Option<&'a str>,
+    cloud_reason: Option<&'a str>,
     missing: Option<String>,
     conditions: Vec<Condition>,
 }
@@ -152,6 +155,7 @@ impl Asked {
     fn of(rules: &Rules) -> Self {
         Self {
             max_offset: rules.condition.max_offset,
+            max_missing_keys: words::key_limit(rules.condition.max_missing_keys).replace(',', ""),
             stable_polls: rules.stable_polls,
             status_check: match rules.status_check {
                 StatusCheck::Auto => "auto",
@@ -189,6 +193,7 @@ impl<'a> Verdict<'a> {
             readings_in_a_row: task.stable,
             status_confirmed: task.detail.is_some(),
             last_error: task.failing.as_ref().map(|error| error.message.as_str()),
+            cloud_reason: task.cloud_reason.as_deref(),
             missing: words::missing(report, task).filter(|_| !is_ready),
             conditions: conditions.collect(),
         }
@@ -274,6 +279,7 @@ fn task<'a>(report: &'a Report, task: &'a TaskReport, depth: Depth) -> Task<'a> 
         source_dbsize: reading.and_then(|reading| reading.source_dbsize),
         target_dbsize: reading.and_then(|reading| reading.target_dbsize),
         task_status: task.detail.as_ref().map(|detail| detail.status.word()),
+        ip_switch: task.detail.as_ref().and_then(|detail| detail.task_status.as_deref()),
         elapsed_seconds: task.elapsed.as_secs(),
         polls: task.polls,
         started_at: words::instant(report.started_at),

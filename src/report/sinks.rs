@@ -4,7 +4,7 @@
 use super::{Report, github, gitlab, html, json, junit, markdown};
 use crate::config::{Output, ReportFormat};
 use crate::escape;
-use std::fs::OpenOptions;
+use std::fs::{Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -197,17 +197,13 @@ fn append(path: &Path, text: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Replaces a file as a whole: whoever reads it, at whatever moment, finds the old or the new text. Where there can be
-/// no file beside it, it is written in place.
+/// Replaces a file as a whole: a reader finds the old or the new text, at any moment. Where there can be no file beside
+/// it, it is written in place.
 #[expect(clippy::disallowed_methods, reason = "this is the one writer of files")]
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let is_plain = std::fs::symlink_metadata(path).map_or(true, |metadata| metadata.is_file());
-    if is_plain {
-        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-        let Err(error) = written else { return Ok(()) };
-        let _ = std::fs::remove_file(&beside);
+    let before = std::fs::symlink_metadata(path).ok();
+    if before.as_ref().is_none_or(Metadata::is_file) {
+        let Err(error) = write_beside(path, before.as_ref(), text) else { return Ok(()) };
         let no_room = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
         if no_room.contains(&error.kind()) {
             // In place there is no more room, and what stands there would be lost.
@@ -217,7 +213,29 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     std::fs::write(path, text)
 }
 
+/// Writes a file of a name that nobody can guess, and gives it the other one's place and mode.
+fn write_beside(path: &Path, before: Option<&Metadata>, text: &[u8]) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".dcs-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As for every new file: the umask decides.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    // Errors without the name, which differs each time: the same trouble is told once.
+    let mut beside = builder.tempfile_in(directory).map_err(|error| error.kind())?;
+    if let Some(before) = before {
+        beside.as_file().set_permissions(before.permissions())?;
+    }
+    beside.as_file_mut().write_all(text)?;
+    beside.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "compares with what others write")]
 mod tests {
     use super::*;
 
@@ -233,6 +251,12 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "x");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(replace(dir.path(), b"x").is_err());
+        // A file of ours can be read by those who could read any other new file.
+        let (new, other) = (dir.path().join("new"), dir.path().join("other"));
+        replace(&new, b"x").unwrap();
+        std::fs::write(&other, b"x").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions();
+        assert_eq!(mode(&new), mode(&other));
         assert!(append(&dir.path().join("no/such"), b"x").is_err());
     }
 }

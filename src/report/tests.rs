@@ -13,7 +13,7 @@ fn report(goal: Goal, outcome: Outcome, task: TaskReport) -> Report {
         outcome: Some(outcome.clone()),
         goal: Some(goal),
         rules: Some(Rules {
-            condition: Condition { goal, max_offset: 0 },
+            condition: Condition { goal, max_offset: 0, max_missing_keys: Default::default() },
             stable_polls: if goal == Goal::InSync { 3 } else { 1 },
             status_check: StatusCheck::Auto,
             pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(30), multiplier: 1.5 },
@@ -49,6 +49,7 @@ fn task(reading: Reading, status: Option<&str>, check: Check) -> TaskReport {
         polls: 41,
         failed_polls: 2,
         failing: None,
+        cloud_reason: None,
         unanswered: None,
         elapsed: Duration::from_secs(754),
         history: History::default(),
@@ -115,7 +116,10 @@ pub(crate) fn samples() -> Vec<(Report, &'static str)> {
             "timeout of a task that nobody stopped",
         ),
         (report(Goal::InSync, Outcome::Stalled(Duration::from_secs(300)), running()), "stalled"),
-        (report(Goal::InSync, Outcome::Unreachable(Duration::from_secs(600), outage()), running()), "unreachable"),
+        (
+            report(Goal::InSync, Outcome::Unreachable(Some(Duration::from_secs(600)), outage()), running()),
+            "unreachable",
+        ),
         (
             report(Goal::Completed, Outcome::Denied(error(Class::Denied, "HTTP 403 DCS.2003", "grant it")), nothing()),
             "denied",
@@ -280,8 +284,15 @@ fn machine_readable_outputs() {
 fn an_unknown_value_is_the_empty_string_and_never_zero() {
     let (report, _) = samples().into_iter().find(|&(_, sample)| sample == "deleted").unwrap();
     for (name, value) in outputs(&report) {
-        let unknown =
-            ["is-migrating", "offset", "full-migration-progress", "source-dbsize", "target-dbsize", "task-status"];
+        let unknown = [
+            "is-migrating",
+            "offset",
+            "full-migration-progress",
+            "source-dbsize",
+            "target-dbsize",
+            "task-status",
+            "ip-switch",
+        ];
         assert_eq!(value.is_empty(), unknown.contains(&name), "{name}={value}");
     }
 }

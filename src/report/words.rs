@@ -12,7 +12,7 @@ use super::chart::Course;
 use super::history::MOST_EVENTS;
 use super::{Report, TaskReport, result};
 use crate::api::{ApiError, Class, SignedIn};
-use crate::condition::{Check, Failure, Goal, Missing, Suspicion};
+use crate::condition::{Check, Failure, Goal, KeyLimit, Missing, Restart, Suspicion};
 use crate::migration::{Detail, FullCopy, Gap, Phase, Reading, StatusClass};
 use crate::wait::{Note, Outcome, Outlook, Range, Rules, TaskWait};
 use std::time::{Duration, SystemTime};
@@ -64,31 +64,30 @@ pub fn known(number: Option<i64>) -> String {
     number.map_or_else(|| "unknown".to_owned(), count)
 }
 
-/// Why the wait ended as it did, with what was seen last, what was missing and what to change.
+/// Why the wait ended as it did, with what was seen last, what was missing and what to change. Of several tasks it speaks
+/// of one, by name; the others are counted.
 pub fn reason(report: &Report) -> String {
     let Some(outcome) = &report.outcome else { return "the wait has not ended".to_owned() };
     let tasks = match report.tasks.as_slice() {
-        [] | [_] => return why(outcome, report, report.least_advanced()),
+        [] | [_] => return why(outcome, report, report.least_advanced(), ""),
         tasks => tasks,
     };
     let text = how_many(tasks);
     if outcome.is_ready() {
-        return format!("{text}: {}", why(outcome, report, report.least_advanced()));
+        return format!("{text}: {}", why(outcome, report, report.least_advanced(), ""));
     }
-    if let Some(task) = report.deciding() {
-        let late = tasks.iter().filter(|task| matches!(task.outcome, Some(Outcome::TimedOut))).count() as u64;
-        let late = match (late, &report.rules) {
-            (1.., Some(rules)) => format!("; {} had no end within {}", plural(late, "other"), duration(rules.deadline)),
-            _ => String::new(),
-        };
-        return format!("{text}; task {}: {}{late}", task.id.as_str(), task_reason(report, task));
+    match report.deciding() {
+        Some(task) => {
+            let others = others(report, task).map(|others| format!("; {others}")).unwrap_or_default();
+            let (reason, cloud) = split_cloud_reason(task_reason(report, task), task);
+            format!("{text}; task {}: {reason}{others}{cloud}", task.id.as_str())
+        }
+        None => {
+            let task = report.least_advanced();
+            let name = task.map(|task| format!("task {} ", task.id.as_str())).unwrap_or_default();
+            format!("{text}: {}", why(outcome, report, task, &name))
+        }
     }
-    let of_task = match (tasks.iter().find_map(|task| Some((task, task.bad_end()?))), report.least_advanced()) {
-        (Some((task, end)), _) => format!("; task {}: {}", task.id.as_str(), headline(end, report, Some(task))),
-        (None, Some(task)) => format!("; least advanced is task {}", task.id.as_str()),
-        (None, None) => String::new(),
-    };
-    format!("{text}: {}{of_task}", why(outcome, report, report.least_advanced()))
 }
 
 fn how_many(tasks: &[TaskReport]) -> String {
@@ -96,16 +95,70 @@ fn how_many(tasks: &[TaskReport]) -> String {
     format!("{ready} of {} tasks reached the goal", tasks.len())
 }
 
+/// How the other tasks ended that did not reach the goal, counted by reason.
+fn others(report: &Report, but: &TaskReport) -> Option<String> {
+    let mut kinds: Vec<(String, u64)> = Vec::new();
+    for end in report.tasks.iter().filter(|task| task.id != but.id).filter_map(TaskReport::bad_end) {
+        let kind = kind(end, report);
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    kinds.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    let ((first, count), rest) = kinds.split_first()?;
+    let rest: Vec<String> = rest.iter().map(|(kind, count)| format!(", {count} {kind}")).collect();
+    Some(format!("{} {first}{}", plural(*count, "other"), rest.concat()))
+}
+
+/// The kind of a bad end, for a count of them.
+fn kind(end: &Outcome, report: &Report) -> String {
+    let kind = match end {
+        Outcome::TimedOut => {
+            let timeout = report.rules.as_ref().map_or(report.elapsed, |rules| rules.deadline);
+            return format!("had no end within {}", duration(timeout));
+        }
+        Outcome::Failed(failure) => match failure {
+            Failure::TaskFailed => "failed",
+            Failure::TaskDeleted => "deleted",
+            Failure::StoppedShort => "stopped short",
+            Failure::StoppedOutOfSync => "stopped out of sync",
+            Failure::StoppedBeforeInSync => "stopped before `in-sync`",
+            Failure::AlreadySwitched => "switched before `in-sync`",
+            Failure::RolledBack => "rolled back",
+            Failure::KeysMissing => "ended with keys missing",
+        },
+        Outcome::Stalled(_) => "stalled",
+        Outcome::Unreachable(..) => "not served by the API",
+        Outcome::UnknownTask(_) => "not known to the API",
+        Outcome::Rejected(_) | Outcome::InvalidInput(_) => "refused by the API",
+        Outcome::Denied(_) => "denied",
+        Outcome::Ready | Outcome::Cancelled(_) | Outcome::InternalError(_) => "without a result",
+    };
+    kind.to_owned()
+}
+
+/// What the cloud itself says about a failed task comes at the very end.
+fn cloud_reason(task: &TaskReport) -> Option<String> {
+    Some(format!("; the cloud's own reason: {}", task.cloud_reason.as_ref()?))
+}
+
+fn split_cloud_reason(reason: String, task: &TaskReport) -> (String, String) {
+    let cloud = cloud_reason(task).unwrap_or_default();
+    (reason.strip_suffix(&cloud).unwrap_or(&reason).to_owned(), cloud)
+}
+
 /// The same for one task.
 pub fn task_reason(report: &Report, task: &TaskReport) -> String {
     match (report.outcome_of(task), &report.outcome) {
-        (Some(outcome), _) => why(outcome, report, Some(task)),
+        (Some(outcome), _) => why(outcome, report, Some(task), ""),
         (None, Some(_)) => "the end of another task's wait ended this one".to_owned(),
         (None, None) => "the wait has not ended".to_owned(),
     }
 }
 
-fn why(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String {
+/// `name` names the task in front of what was seen of it, where that is not clear.
+fn why(outcome: &Outcome, report: &Report, task: Option<&TaskReport>, name: &str) -> String {
     let what = headline(outcome, report, task);
     if outcome.is_ready() {
         return what;
@@ -113,7 +166,7 @@ fn why(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String 
     let mut parts = vec![what];
     if let Some(task) = task {
         if let Some(seen) = seen(task) {
-            parts.push(format!("seen last: {seen}"));
+            parts.push(format!("{name}seen last: {seen}"));
         }
         if let Some(missing) = missing(report, task)
             && matches!(
@@ -135,20 +188,24 @@ fn why(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String 
     if let Some(change) = advice::change(outcome, report, task) {
         parts.push(change);
     }
-    parts.join("; ")
+    let cloud = task.and_then(cloud_reason).unwrap_or_default();
+    format!("{}{cloud}", parts.join("; "))
 }
 
 /// The end in one clause.
 pub fn headline(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String {
     match outcome {
         Outcome::Ready => ready(report, task),
-        Outcome::Failed(failure) => failed(*failure, task),
+        Outcome::Failed(failure) => failed(*failure, report, task),
         Outcome::UnknownTask(error) => format!("the API does not know the task: {}", error.message),
         Outcome::Rejected(error) => format!("the API cannot be used this way: {}", error.message),
         Outcome::Denied(error) => format!("access denied: {}", error.message),
         Outcome::Stalled(timeout) => format!("nothing has improved for {} (`stall-timeout`)", duration(*timeout)),
-        Outcome::Unreachable(outage, error) => {
+        Outcome::Unreachable(Some(outage), error) => {
             format!("no good answer from the API for {} (`max-outage`): {}", duration(*outage), error.message)
+        }
+        Outcome::Unreachable(None, error) => {
+            format!("the API no longer serves the task, three times in a row: {}", error.message)
         }
         Outcome::TimedOut => {
             let goal = report.goal.unwrap_or(Goal::Completed);
@@ -165,12 +222,23 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
     let reading = task.and_then(|task| task.reading.clone()).unwrap_or_default();
     let offset = known(reading.offset);
     let copied = reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), percent);
+    let outstanding = reading.offset.filter(|&offset| offset > 0).is_some();
     let polls = report.rules.as_ref().map_or(1, |rules| rules.stable_polls);
     let times = if polls > 1 { format!(" in {polls} consecutive readings") } else { String::new() };
     let mut text = match report.goal.unwrap_or(Goal::Completed) {
+        Goal::Completed if outstanding => format!(
+            "the migration has ended with an offset of {offset} still outstanding, which `max-offset` {} accepts: not \
+             migrating, full copy {copied}{times}",
+            count(report.max_offset())
+        ),
         Goal::Completed => {
             format!("the migration is complete: not migrating, offset {offset}, full copy {copied}{times}")
         }
+        Goal::InSync if outstanding => format!(
+            "an offset of {offset} is still outstanding, which `max-offset` {} accepts{times}: source and target are not \
+             equal yet, full copy {copied}, still migrating",
+            count(report.max_offset())
+        ),
         Goal::InSync => {
             let full_only = task.and_then(|task| task.detail.as_ref()).is_some_and(Detail::is_full_only);
             let caveat =
@@ -180,16 +248,25 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
             )
         }
         Goal::FullSync => format!("the full copy is done: {copied}{times}"),
+        Goal::Switched => format!("the IP addresses are switched: the target has the source's address{times}"),
     };
     match task.and_then(|task| task.detail.as_ref()) {
-        Some(detail) => text.push_str(&format!(", status {}", detail.status.word())),
+        Some(detail) => {
+            text.push_str(&format!(", status {}", detail.status.word()));
+            if let Some(word) = &detail.task_status {
+                text.push_str(&format!(", IP switch {word}"));
+            }
+        }
         None => text.push_str(", status not confirmed"),
     }
     text
 }
 
-fn failed(failure: Failure, task: Option<&TaskReport>) -> String {
-    let status = task.and_then(|task| task.detail.as_ref()).map(|detail| format!(" (status {})", detail.status.word()));
+fn failed(failure: Failure, report: &Report, task: Option<&TaskReport>) -> String {
+    let status = task.and_then(|task| task.detail.as_ref()).map(|detail| match &detail.task_status {
+        Some(word) => format!(" (status {}, IP switch {word})", detail.status.word()),
+        None => format!(" (status {})", detail.status.word()),
+    });
     let status = status.unwrap_or_default();
     let reading = task.and_then(|task| task.reading.clone()).unwrap_or_default();
     match failure {
@@ -208,6 +285,9 @@ fn failed(failure: Failure, task: Option<&TaskReport>) -> String {
         Failure::StoppedBeforeInSync => {
             format!("the task was stopped before `in-sync` was seen, and an IP switch needs a running task{status}")
         }
+        Failure::AlreadySwitched => format!("the IP addresses are switched already, before `in-sync` was seen{status}"),
+        Failure::RolledBack => format!("the IP switch was rolled back: the source serves{status}"),
+        Failure::KeysMissing => format!("the task ended and {}{status}", missing_keys(report, &reading)),
     }
 }
 
@@ -235,6 +315,9 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
         None if was_never_asked(report, task) => "the budget of requests had no turn for it".to_owned(),
         None if task.polls == 0 => "no request was answered".to_owned(),
         None => "no reading at all".to_owned(),
+        Some(Check::Met) if task.stable >= rules.stable_polls => {
+            "it was in sync, and not read again once all the others were".to_owned()
+        }
         Some(Check::Met) => {
             format!("{} consecutive readings (`stable-polls`), {} so far", rules.stable_polls, task.stable)
         }
@@ -271,8 +354,38 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
                 format!("not migrating, while {}; unconfirmed", open_offset(&reading, max_offset))
             }
             Missing::Unconfirmed(Suspicion::StoppedInSync) => "the task does not migrate".to_owned(),
+            Missing::NotSwitched => "no IP switch has been seen".to_owned(),
+            Missing::Switching => "the IP addresses are being switched".to_owned(),
+            Missing::SwitchUnknown => {
+                let word = task.detail.as_ref().and_then(|detail| detail.task_status.as_deref()).unwrap_or_default();
+                format!("the IP switch is `{word}`, a word that is not known")
+            }
+            Missing::RolledBack => "the IP switch was rolled back, and the task migrates again".to_owned(),
+            Missing::KeysMissing | Missing::Unconfirmed(Suspicion::KeysMissing) => missing_keys(report, &reading),
+            Missing::Emptied(side) => {
+                format!("the {} held keys earlier in this wait and holds none now", side.as_str())
+            }
         },
     })
+}
+
+/// How many keys the target lacks, against what it may lack.
+fn missing_keys(report: &Report, reading: &Reading) -> String {
+    let limit = report.rules.as_ref().map(|rules| key_limit(rules.condition.max_missing_keys)).unwrap_or_default();
+    format!(
+        "the target holds {} of the source's {} keys (`max-missing-keys` is {limit})",
+        known(reading.target_dbsize),
+        known(reading.source_dbsize)
+    )
+}
+
+/// A limit of missing keys, as people write it.
+pub fn key_limit(limit: KeyLimit) -> String {
+    match limit {
+        KeyLimit::Off => "off".to_owned(),
+        KeyLimit::Keys(most) => count(most.try_into().unwrap_or(i64::MAX)),
+        KeyLimit::Share(millionths) => format!("{}%", f64::from(millionths) / 10_000.0),
+    }
 }
 
 /// Whether others were asked, and it was not.
@@ -293,7 +406,7 @@ fn open_offset(reading: &Reading, max_offset: i64) -> String {
 fn is_offset_missing(rules: &Rules, reading: &Reading) -> bool {
     let is_asked = match rules.condition.goal {
         Goal::Completed | Goal::InSync => reading.full_copy() == FullCopy::Done,
-        Goal::FullSync => false,
+        Goal::FullSync | Goal::Switched => false,
     };
     is_asked && reading.gap(rules.condition.max_offset) == Gap::Open
 }
@@ -315,6 +428,7 @@ pub fn wanted(rules: &Rules) -> String {
         Goal::Completed => format!("`completed`: not migrating, offset at most {max_offset}{stable}"),
         Goal::InSync => format!("`in-sync`: still migrating, full copy done, offset at most {max_offset}{stable}"),
         Goal::FullSync => format!("`full-sync`: full copy at 100 %{stable}"),
+        Goal::Switched => format!("`switched`: IP addresses switched{stable}"),
     }
 }
 
@@ -432,6 +546,20 @@ pub fn note(note: &Note) -> String {
         }
         Note::GoalShows(times) => format!("the goal shows ({times} in a row)"),
         Note::GoalLost => "the goal no longer shows".to_owned(),
+        Note::Restarted(Restart::Gap) => {
+            "the readings are too far apart to make a row, counting them from the start again".to_owned()
+        }
+        Note::Restarted(Restart::Halved(side, from, to)) => format!(
+            "the keys of the {} fell from {} to {} between two readings, counting readings from the start again",
+            side.as_str(),
+            count(*from),
+            count(*to)
+        ),
+        Note::Restarted(Restart::MissingGrows(from, to)) => format!(
+            "the target lacks more keys with each reading ({from} to {to}), counting readings from the start again"
+        ),
+        Note::ReadAgain => "not all tasks got there at the same time: reading this one once more".to_owned(),
+        Note::TooOld => "the reading was too old when it could be judged, reading again".to_owned(),
     }
 }
 
@@ -464,7 +592,12 @@ pub fn verdict(report: &Report) -> String {
     let text = how_many(tasks);
     sentence(&match report.deciding() {
         _ if outcome.is_ready() => text,
-        Some(task) => format!("{text}; task {}: {}", task.id.as_str(), headline(outcome, report, Some(task))),
+        Some(task) => {
+            // Its own end: the outcome of the whole may be another failure.
+            let end = task.bad_end().unwrap_or(outcome);
+            let others = others(report, task).map(|others| format!("; {others}")).unwrap_or_default();
+            format!("{text}; task {}: {}{others}", task.id.as_str(), headline(end, report, Some(task)))
+        }
         None => format!("{text}: {}", headline(outcome, report, report.least_advanced())),
     })
 }
@@ -479,6 +612,7 @@ pub fn particulars(report: &Report, task: &TaskReport) -> Vec<(&'static str, Str
     parts.extend(seen(task).map(|seen| ("Seen last", seen)));
     parts.extend(missing(report, task).map(|missing| ("Not met", missing)));
     parts.extend(task.failing.as_ref().map(|error| ("Last answer", error.message.clone())));
+    parts.extend(task.cloud_reason.clone().map(|reason| ("The cloud's own reason", reason)));
     parts
 }
 

@@ -32,6 +32,7 @@ pub(super) struct Reply {
 enum Content {
     Json(String),
     Html(String),
+    Nothing,
     /// Only the first half is sent.
     Cut(String),
     /// The connection is reset instead.
@@ -49,6 +50,11 @@ pub(super) enum Delivery {
 impl Reply {
     pub(super) fn json(status: u16, body: &Value) -> Self {
         Self::of(status, Content::Json(body.to_string()))
+    }
+
+    /// Done, and nothing to say about it.
+    pub(super) fn no_content() -> Self {
+        Self::of(204, Content::Nothing)
     }
 
     /// An error of DCS itself.
@@ -111,7 +117,7 @@ impl Reply {
 
     pub(super) fn delivery(&self) -> Delivery {
         match self.content {
-            Content::Json(_) | Content::Html(_) => Delivery::Whole,
+            Content::Json(_) | Content::Html(_) | Content::Nothing => Delivery::Whole,
             Content::Cut(_) => Delivery::Cut,
             Content::Reset => Delivery::Reset,
         }
@@ -122,6 +128,7 @@ impl Reply {
         let (kind, body) = match self.content {
             Content::Json(text) => ("application/json", ReplyBody::whole(text)),
             Content::Html(text) => ("text/html", ReplyBody::whole(text)),
+            Content::Nothing => ("application/json", ReplyBody::empty()),
             Content::Cut(text) => ("application/json", ReplyBody::cut(text)),
             Content::Reset => return Err(Dropped::Reset),
         };
@@ -160,6 +167,10 @@ impl ReplyBody {
     fn whole(text: String) -> Self {
         let bytes = Bytes::from(text);
         Self { claimed: bytes.len() as u64, next: Some(bytes), then: Then::End }
+    }
+
+    fn empty() -> Self {
+        Self { claimed: 0, next: None, then: Then::End }
     }
 
     fn cut(text: String) -> Self {

@@ -1,16 +1,24 @@
 //! What can become of a migration, as a pure function of the time.
 //!
-//! A scenario is a table of legs; a leg says where percentage and offset begin and end and what the task does in
-//! between. Nothing here was measured on a live cloud: the shapes follow the vendor's documents, and where those are
-//! silent (what is sent while the data set is copied, say) the scenarios differ on purpose.
+//! A scenario is a table of legs (`course`); a leg says where percentage and offset begin and end and what the task
+//! does in between. How many keys the instances hold follows from that (`truth`). Nothing here was measured on a live
+//! cloud: the shapes follow the vendor's documents, and where those are silent (what is sent while the data set is
+//! copied, say) the scenarios differ on purpose.
+
+mod course;
+mod truth;
+
+pub(super) use course::{Action, Course};
 
 use crate::condition::Goal;
+use course::{FAILURE, FOR_EVER};
 use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
+use truth::Moment;
 
 /// The password that both Redis instances have in the task detail. The vendor's API sends it in clear text, so the
-/// simulator does it too: whoever reads the detail has to keep it out of logs.
+/// simulator does it too: a client that reads the detail has to keep it out of logs.
 pub const REDIS_PASSWORD: &str = "DCStest123";
 
 /// One way in which a migration can go.
@@ -32,6 +40,16 @@ pub enum Scenario {
     Flaky,
     /// Loses its link and has to copy everything again.
     Resync,
+    /// In sync, then the IP addresses are switched.
+    Switch,
+    /// In sync, then a switch of the IP addresses that is rolled back.
+    Rollback,
+    /// The target loses its keys, and the task is stopped in sync.
+    LostKeys,
+    /// The source restarts without its data, which empties the target too.
+    EmptyRestart,
+    /// In sync under writes until a user acts.
+    Live,
 }
 
 /// What the API shows at one moment.
@@ -41,6 +59,10 @@ pub struct Frame {
     pub stats: Value,
     /// The body of the detail call, clear-text passwords included.
     pub detail: Value,
+    /// Why the task failed, as the list has it.
+    pub error_message: Option<&'static str>,
+    /// The status of both instances, as the list has it.
+    pub instance_status: &'static str,
     /// What goes wrong at this moment.
     pub fault: Option<Fault>,
 }
@@ -81,120 +103,6 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A stretch of a task's life.
-#[derive(Debug)]
-struct Leg {
-    /// Where it ends, in seconds from the start of the task.
-    until: u64,
-    status: &'static str,
-    is_migrating: bool,
-    /// The full copy in percent, at the leg's start and end.
-    percent: Option<(f64, f64)>,
-    /// The offset at the leg's start and end.
-    offset: Option<(i64, i64)>,
-    traffic: Traffic,
-}
-
-/// What arrives in the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Traffic {
-    /// Nothing.
-    None,
-    /// The data set.
-    Copy,
-    /// The usual writes.
-    Follow,
-    /// Many writes.
-    Burst,
-}
-
-/// The end of a leg that does not end.
-const FOR_EVER: u64 = u64::MAX;
-
-const fn copy(until: u64, from: f64, to: f64, offset: Option<(i64, i64)>) -> Leg {
-    let percent = Some((from, to));
-    Leg { until, status: "FULLMIGRATING", is_migrating: true, percent, offset, traffic: Traffic::Copy }
-}
-
-const fn follow(until: u64, from: i64, to: i64) -> Leg {
-    incremental(until, from, to, Traffic::Follow)
-}
-
-const fn burst(until: u64, from: i64, to: i64) -> Leg {
-    incremental(until, from, to, Traffic::Burst)
-}
-
-const fn link_lost(until: u64, from: i64, to: i64) -> Leg {
-    incremental(until, from, to, Traffic::None)
-}
-
-const fn incremental(until: u64, from: i64, to: i64, traffic: Traffic) -> Leg {
-    // The server's own spelling of the status.
-    let status = "INCRMIGEATING";
-    Leg { until, status, is_migrating: true, percent: Some((100.0, 100.0)), offset: Some((from, to)), traffic }
-}
-
-/// The task is migrating, and nothing moves.
-const fn held(until: u64, status: &'static str, percent: f64, offset: Option<(i64, i64)>) -> Leg {
-    Leg { until, status, is_migrating: true, percent: Some((percent, percent)), offset, traffic: Traffic::None }
-}
-
-const fn ended(status: &'static str, percent: f64, offset: Option<(i64, i64)>) -> Leg {
-    let percent = Some((percent, percent));
-    Leg { until: FOR_EVER, status, is_migrating: false, percent, offset, traffic: Traffic::None }
-}
-
-const ZERO: Option<(i64, i64)> = Some((0, 0));
-
-const INCREMENTAL: &[Leg] = &[
-    copy(420, 0.0, 100.0, None),
-    follow(600, 184_320, 0),
-    follow(640, 0, 0),
-    burst(690, 0, 46_800),
-    follow(790, 46_800, 0),
-    follow(850, 0, 0),
-    held(880, "TERMINATING", 100.0, ZERO),
-    ended("TERMINATED", 100.0, ZERO),
-];
-
-// The offset reads zero while the data set is copied: not in sync. Later it touches zero once and rises again.
-const IN_SYNC: &[Leg] = &[
-    copy(360, 0.0, 100.0, ZERO),
-    follow(520, 96_256, 240),
-    follow(530, 0, 0),
-    burst(580, 0, 9_400),
-    follow(680, 9_400, 0),
-    follow(FOR_EVER, 0, 0),
-];
-
-const FULL: &[Leg] = &[copy(620, 0.0, 100.0, None), held(650, "MIGRATING", 100.0, None), ended("SUCCESS", 100.0, None)];
-
-const FAILED: &[Leg] =
-    &[copy(300, 0.0, 47.0, None), held(345, "FULLMIGRATING", 47.0, None), ended("FAILED", 47.0, None)];
-
-const STOPPED_SHORT: &[Leg] =
-    &[copy(380, 0.0, 62.0, ZERO), held(405, "TERMINATING", 62.0, ZERO), ended("TERMINATED", 62.0, ZERO)];
-
-const NEVER_CONFIGURED: &[Leg] = &[Leg {
-    until: FOR_EVER,
-    // Means "to be configured".
-    status: "RUNNING",
-    is_migrating: false,
-    percent: None,
-    offset: None,
-    traffic: Traffic::None,
-}];
-
-// The second copy shows an offset of zero again: what was in sync before does not count any more.
-const RESYNC: &[Leg] = &[
-    copy(300, 0.0, 100.0, ZERO),
-    follow(400, 131_072, 2_900),
-    link_lost(450, 2_900, 268_800),
-    copy(720, 0.0, 100.0, ZERO),
-    follow(860, 98_304, 0),
-    follow(FOR_EVER, 0, 0),
-];
-
 /// What goes wrong in [`Scenario::Flaky`]: from, to (seconds), what. Each lasts longer than a poll interval and much
 /// shorter than the outage that a waiter forgives.
 const FAULTS: &[(u64, u64, Fault)] = &[
@@ -212,7 +120,7 @@ const FAULTS: &[(u64, u64, Fault)] = &[
     (530, 560, Fault::Slow(Duration::from_secs(20))),
     (655, 690, Fault::Reset),
     (730, 760, error(504, Some("APIGW.0201"), "Backend timeout.", None)),
-    // The first look at the ended task fails.
+    // The first poll of the ended task fails.
     (880, 915, error(502, None, "Bad Gateway", None)),
 ];
 
@@ -224,7 +132,7 @@ const fn error(status: u16, code: Option<&'static str>, message: &'static str, r
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Incremental,
         Self::InSync,
         Self::Full,
@@ -233,6 +141,11 @@ impl Scenario {
         Self::NeverConfigured,
         Self::Flaky,
         Self::Resync,
+        Self::Switch,
+        Self::Rollback,
+        Self::LostKeys,
+        Self::EmptyRestart,
+        Self::Live,
     ];
 
     /// The name.
@@ -246,6 +159,11 @@ impl Scenario {
             Self::NeverConfigured => "never-configured",
             Self::Flaky => "flaky",
             Self::Resync => "resync",
+            Self::Switch => "switch",
+            Self::Rollback => "rollback",
+            Self::LostKeys => "lost-keys",
+            Self::EmptyRestart => "empty-restart",
+            Self::Live => "live",
         }
     }
 
@@ -272,6 +190,24 @@ impl Scenario {
             Self::Resync => {
                 "The link breaks in the incremental phase, everything is copied again, then the task is in sync."
             }
+            Self::Switch => {
+                "In sync, then the IP addresses are switched: the task ends at the start of the switch, the target \
+                 serves at its end."
+            }
+            Self::Rollback => {
+                "In sync, then a switch of the IP addresses that is rolled back: the task says SUCCESS, and the source \
+                 serves."
+            }
+            Self::LostKeys => {
+                "The target loses its keys in the incremental phase, and the operator stops the task at offset 0."
+            }
+            Self::EmptyRestart => {
+                "The source restarts without its data, and the target is emptied with it: 100 percent, offset 0 and no \
+                 keys."
+            }
+            Self::Live => {
+                "In sync under writes until you act: POST stop, sync-stop, exchange-ip and rollback-ip change the task."
+            }
         }
     }
 
@@ -286,6 +222,11 @@ impl Scenario {
             Self::NeverConfigured => "dc500000-0000-4000-8000-000000000006",
             Self::Flaky => "dc500000-0000-4000-8000-000000000007",
             Self::Resync => "dc500000-0000-4000-8000-000000000008",
+            Self::Switch => "dc500000-0000-4000-8000-000000000009",
+            Self::Rollback => "dc500000-0000-4000-8000-000000000010",
+            Self::LostKeys => "dc500000-0000-4000-8000-000000000011",
+            Self::EmptyRestart => "dc500000-0000-4000-8000-000000000012",
+            Self::Live => "dc500000-0000-4000-8000-000000000013",
         }
     }
 
@@ -297,17 +238,20 @@ impl Scenario {
             | Self::Failed
             | Self::StoppedShort
             | Self::NeverConfigured
-            | Self::Flaky => Goal::Completed,
-            Self::InSync | Self::Resync => Goal::InSync,
+            | Self::Flaky
+            | Self::Rollback
+            | Self::LostKeys => Goal::Completed,
+            Self::Switch => Goal::Switched,
+            Self::InSync | Self::Resync | Self::EmptyRestart | Self::Live => Goal::InSync,
         }
     }
 
     /// The exit code with which a wait for [`Scenario::goal`] ends.
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Incremental | Self::InSync | Self::Full | Self::Flaky | Self::Resync => 0,
-            Self::Failed | Self::StoppedShort => 3,
-            Self::NeverConfigured => 124,
+            Self::Incremental | Self::InSync | Self::Full | Self::Flaky | Self::Resync | Self::Switch | Self::Live => 0,
+            Self::Failed | Self::StoppedShort | Self::Rollback | Self::LostKeys => 3,
+            Self::NeverConfigured | Self::EmptyRestart => 124,
         }
     }
 
@@ -321,32 +265,33 @@ impl Scenario {
     /// longer than one wants to watch for the one without.
     pub fn patience(self) -> Duration {
         match self {
-            Self::NeverConfigured => Duration::from_secs(10 * 60),
+            Self::NeverConfigured | Self::EmptyRestart => Duration::from_secs(10 * 60),
             Self::Incremental
             | Self::InSync
             | Self::Full
             | Self::Failed
             | Self::StoppedShort
             | Self::Flaky
-            | Self::Resync => Duration::from_secs(60 * 60),
+            | Self::Resync
+            | Self::Switch
+            | Self::Rollback
+            | Self::LostKeys
+            | Self::Live => Duration::from_secs(60 * 60),
         }
     }
 
-    /// What the API shows so long after the start of the task.
+    /// What the API shows so long after the start of the task, if no user acts.
     pub fn at(self, elapsed: Duration) -> Frame {
-        let moment = self.moment(elapsed);
-        Frame { stats: self.stats(&moment), detail: self.detail(&moment), fault: self.fault(elapsed) }
+        Course::of(self).at(elapsed)
     }
 
-    fn legs(self) -> &'static [Leg] {
-        match self {
-            Self::Incremental | Self::Flaky => INCREMENTAL,
-            Self::InSync => IN_SYNC,
-            Self::Full => FULL,
-            Self::Failed => FAILED,
-            Self::StoppedShort => STOPPED_SHORT,
-            Self::NeverConfigured => NEVER_CONFIGURED,
-            Self::Resync => RESYNC,
+    fn frame(self, moment: &Moment, elapsed: Duration) -> Frame {
+        Frame {
+            stats: self.stats(moment),
+            detail: self.detail(moment),
+            error_message: (moment.status == "FAILED").then_some(FAILURE),
+            instance_status: moment.switch.instance_status(),
+            fault: self.fault(elapsed),
         }
     }
 
@@ -356,20 +301,6 @@ impl Scenario {
         }
         let now = elapsed.as_secs();
         FAULTS.iter().find(|(from, to, _)| (*from..*to).contains(&now)).map(|(_, _, fault)| *fault)
-    }
-
-    fn moment(self, elapsed: Duration) -> Moment {
-        let now = elapsed.as_secs_f64();
-        let mut start = 0;
-        let mut moment = Moment::default();
-        for leg in self.legs() {
-            moment = Moment::of(self, leg, start, now);
-            if elapsed < Duration::from_secs(leg.until) {
-                break;
-            }
-            start = leg.until;
-        }
-        moment
     }
 
     /// How many keys the source has at the start.
@@ -382,6 +313,11 @@ impl Scenario {
             Self::StoppedShort => 742_306.0,
             Self::NeverConfigured => 0.0,
             Self::Resync => 268_435.0,
+            Self::Switch => 204_871.0,
+            Self::Rollback => 617_302.0,
+            Self::LostKeys => 453_960.0,
+            Self::EmptyRestart => 389_014.0,
+            Self::Live => 150_226.0,
         }
     }
 
@@ -414,6 +350,7 @@ impl Scenario {
             "task_name": self.task_name(),
             "description": self.describe(),
             "status": moment.status,
+            "task_status": moment.switch.task_status(),
             "migration_type": "online_migration",
             "migration_method": method,
             "ecs_tenant_private_ip": "192.168.1.72",
@@ -450,82 +387,10 @@ impl Scenario {
     }
 }
 
-/// The numbers behind a frame.
-#[derive(Debug, Default)]
-struct Moment {
-    status: &'static str,
-    is_migrating: bool,
-    percent: Option<f64>,
-    offset: Option<i64>,
-    source_keys: Option<i64>,
-    target_keys: Option<i64>,
-    kbps: Option<i64>,
-    ops: Option<i64>,
-}
-
-impl Moment {
-    /// `start` of the leg and `now` in seconds from the start of the task.
-    fn of(scenario: Scenario, leg: &Leg, start: u64, now: f64) -> Self {
-        let (start, until) = (start as f64, leg.until as f64);
-        let share = ((now - start) / (until - start)).clamp(0.0, 1.0);
-        let percent = leg.percent.map(|(from, to)| from + (to - from) * uneven(share));
-        let offset = leg.offset.map(|(from, to)| between(from, to, share));
-        let mut moment =
-            Self { status: leg.status, is_migrating: leg.is_migrating, percent, offset, ..Self::default() };
-        let Some(percent) = percent else { return moment };
-
-        // Once the task has ended, its last numbers stay.
-        let at = if leg.is_migrating { now } else { start };
-        let source = scenario.keys() + (at * 0.35).floor();
-        let target = match offset {
-            // Some keys expire on the way; the rest of what is missing has not arrived yet.
-            Some(offset) if leg.traffic != Traffic::Copy && percent >= 100.0 => {
-                source - 3.0 - noise(at, 0, 9) as f64 - (offset / 150) as f64
-            }
-            Some(_) | None => source * percent / 100.0 * 0.9998,
-        };
-        let (kbps, ops) = match leg.traffic {
-            Traffic::None => (0, 0),
-            Traffic::Copy => (46_500 + noise(at, 1, 5_200), 41_200 + noise(at, 2, 6_300)),
-            Traffic::Follow => (44 + noise(at, 1, 17), 4_900 + noise(at, 2, 700)),
-            Traffic::Burst => (870 + noise(at, 1, 240), 23_700 + noise(at, 2, 4_100)),
-        };
-        moment.source_keys = Some(source as i64);
-        moment.target_keys = Some(target.max(0.0) as i64);
-        moment.kbps = Some(kbps);
-        moment.ops = Some(ops);
-        moment
-    }
-}
-
-/// A full copy is not quite even; never backwards.
-fn uneven(share: f64) -> f64 {
-    share + 0.03 * (share * std::f64::consts::TAU).sin()
-}
-
-/// An offset grows evenly and drains like a queue: fast first, slowly at the end.
-fn between(from: i64, to: i64, share: f64) -> i64 {
-    let (start, end) = (from as f64, to as f64);
-    let rest = if from > to {
-        let floor = (-6.0_f64).exp();
-        ((-6.0 * share).exp() - floor) / (1.0 - floor)
-    } else {
-        1.0 - share
-    };
-    (end + (start - end) * rest).round() as i64
-}
-
-/// A number under `below` that looks random, the same for the same five seconds.
-fn noise(at: f64, series: u64, below: i64) -> i64 {
-    let seed = (at / 5.0) as u64 * 4 + series;
-    let mixed = (seed ^ (seed >> 7)).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-    (mixed % below.unsigned_abs().max(1)) as i64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::{Check, Condition, Failure, Missing, Past};
+    use crate::condition::{Check, Condition, Failure, Missing, Past, Side};
     use crate::migration::{Detail, Reading, Status};
 
     fn reading(stats: &Value) -> Reading {
@@ -560,7 +425,7 @@ mod tests {
 
     /// Judges the frames without faults up to the verdict: when it came, and what it was.
     fn verdict(scenario: Scenario, with_status: bool) -> (u64, Check) {
-        let condition = Condition { goal: scenario.goal(), max_offset: 0 };
+        let condition = Condition { goal: scenario.goal(), max_offset: 0, max_missing_keys: Default::default() };
         let mut past = Past::default();
         let mut last = (0, Check::NotYet(Missing::MigratingUnknown));
         for (second, frame) in frames(scenario).filter(|(_, frame)| frame.fault.is_none()) {
@@ -581,12 +446,19 @@ mod tests {
         for scenario in Scenario::ALL {
             let (second, check) = verdict(scenario, true);
             let expected = match scenario {
-                Scenario::Incremental | Scenario::InSync | Scenario::Full | Scenario::Flaky | Scenario::Resync => {
-                    Check::Met
-                }
                 Scenario::Failed => Check::Failed(Failure::TaskFailed),
                 Scenario::StoppedShort => Check::Failed(Failure::StoppedShort),
+                Scenario::Rollback => Check::Failed(Failure::RolledBack),
+                Scenario::LostKeys => Check::Failed(Failure::KeysMissing),
                 Scenario::NeverConfigured => Check::NotYet(Missing::NotStarted),
+                Scenario::EmptyRestart => Check::NotYet(Missing::Emptied(Side::Target)),
+                Scenario::Incremental
+                | Scenario::InSync
+                | Scenario::Full
+                | Scenario::Flaky
+                | Scenario::Resync
+                | Scenario::Switch
+                | Scenario::Live => Check::Met,
             };
             assert_eq!(check, expected, "{scenario:?} at {second} s");
             let code = match check {
@@ -595,7 +467,7 @@ mod tests {
                 Check::NotYet(_) => 124,
             };
             assert_eq!(scenario.exit_code(), code, "{scenario:?}");
-            if scenario != Scenario::NeverConfigured {
+            if code != 124 {
                 assert!(Duration::from_secs(second) < scenario.patience() / 2, "{scenario:?} at {second} s");
             }
         }
@@ -605,9 +477,18 @@ mod tests {
     fn the_verdict_comes_with_the_last_change_and_not_before() {
         // In-sync touches zero at 520 s; one reading of it is not the end of the story.
         assert_eq!(verdict(Scenario::InSync, true).0, 520);
-        for scenario in [Scenario::Incremental, Scenario::Full, Scenario::Failed, Scenario::StoppedShort] {
+        for scenario in [
+            Scenario::Incremental,
+            Scenario::Full,
+            Scenario::Failed,
+            Scenario::StoppedShort,
+            Scenario::Switch,
+            Scenario::Rollback,
+        ] {
             assert_eq!(Duration::from_secs(verdict(scenario, true).0), scenario.length(), "{scenario:?}");
         }
+        // The counts are believed after three readings.
+        assert_eq!(Duration::from_secs(verdict(Scenario::LostKeys, true).0 - 10), Scenario::LostKeys.length());
         assert_eq!(verdict(Scenario::Flaky, true).0, 915);
         // The curve rounds to zero shortly before the end of the leg.
         assert!((830..=860).contains(&verdict(Scenario::Resync, true).0));
@@ -631,16 +512,91 @@ mod tests {
                 .windows(2)
                 .filter(|pair| pair[1].full_migration_progress < pair[0].full_migration_progress)
                 .count();
-            assert_eq!(backwards, usize::from(scenario == Scenario::Resync), "{scenario:?}");
+            let copies_again = matches!(scenario, Scenario::Resync | Scenario::EmptyRestart);
+            assert_eq!(backwards, usize::from(copies_again), "{scenario:?}");
             for pair in readings.windows(2) {
-                assert!(pair[1].source_dbsize >= pair[0].source_dbsize, "{scenario:?}: {pair:?}");
+                let is_emptied = scenario == Scenario::EmptyRestart && pair[1].source_dbsize == Some(0);
+                assert!(is_emptied || pair[1].source_dbsize >= pair[0].source_dbsize, "{scenario:?}: {pair:?}");
+                if is_emptied {
+                    continue;
+                }
                 let copying =
                     |reading: &Reading| reading.full_migration_progress.is_some_and(|percent| percent < 100.0);
                 if copying(&pair[0]) && copying(&pair[1]) {
                     assert!(pair[1].target_dbsize >= pair[0].target_dbsize, "{scenario:?}: {pair:?}");
                 }
-                assert!(pair[1].target_dbsize <= pair[1].source_dbsize, "{scenario:?}: {pair:?}");
+                // Once it serves, the target has keys of its own.
+                let may_have_more = scenario == Scenario::Switch;
+                assert!(may_have_more || pair[1].target_dbsize <= pair[1].source_dbsize, "{scenario:?}: {pair:?}");
             }
+        }
+    }
+
+    /// Both counts at one second.
+    fn keys(scenario: Scenario, second: u64) -> (i64, i64) {
+        let reading = reading(&scenario.at(Duration::from_secs(second)).stats);
+        (reading.source_dbsize.unwrap(), reading.target_dbsize.unwrap())
+    }
+
+    #[test]
+    fn task_status_passes_through_a_switch() {
+        let seen = |scenario: Scenario| {
+            let mut seen = Vec::new();
+            for (_, frame) in frames(scenario) {
+                let word = |name: &str| frame.detail[name].as_str().unwrap_or_default().to_owned();
+                let now = (word("task_status"), word("status"), frame.stats["is_migrating"] == true);
+                if seen.last() != Some(&now) {
+                    seen.push(now);
+                }
+            }
+            seen
+        };
+        let row = |task_status: &str, status: &str, migrating| (task_status.to_owned(), status.to_owned(), migrating);
+        let start = [
+            row("", "FULLMIGRATING", true),
+            row("", "INCRMIGEATING", true),
+            row("EXCHANGING", "INCRMIGEATING", true),
+            row("EXCHANGING", "SUCCESS", false),
+        ];
+        let ends = [(Scenario::Switch, "EXCHANGE_SUCCESS"), (Scenario::Rollback, "ROLLBACK_SUCCESS")];
+        for (scenario, end) in ends {
+            let seen = seen(scenario);
+            assert_eq!(seen[..4], start, "{scenario:?}");
+            assert_eq!(seen[4..], [row(end, "SUCCESS", false)], "{scenario:?}");
+        }
+        for scenario in Scenario::ALL.into_iter().filter(|scenario| !ends.iter().any(|end| end.0 == *scenario)) {
+            assert!(frames(scenario).all(|(_, frame)| frame.detail["task_status"].is_null()), "{scenario:?}");
+        }
+    }
+
+    #[test]
+    fn key_counts_follow_where_applications_write() {
+        // Nobody writes during a switch; afterwards only one of both takes writes.
+        for (scenario, end) in [(Scenario::Switch, 500), (Scenario::Rollback, 530)] {
+            let (begun, done, later) = (keys(scenario, 440), keys(scenario, end), keys(scenario, end + 1000));
+            assert!(keys(scenario, 430).0 < begun.0, "{scenario:?}");
+            assert_eq!(begun.0, done.0, "{scenario:?}");
+            assert_eq!(keys(scenario, 450), done, "{scenario:?}");
+            let (source, target) = (later.0 - done.0, later.1 - done.1);
+            let (serves, other) = if scenario == Scenario::Switch { (target, source) } else { (source, target) };
+            assert!((345..=355).contains(&serves) && other == 0, "{scenario:?}: {source} {target}");
+        }
+    }
+
+    #[test]
+    fn key_counts_follow_a_loss() {
+        let (source, target) = keys(Scenario::LostKeys, 439);
+        assert!(source - target < 20);
+        // What is written afterwards arrives in the emptied target.
+        let (_, emptied) = keys(Scenario::LostKeys, 441);
+        let (later, refilled) = keys(Scenario::LostKeys, 490);
+        assert!(emptied < 10 && later > source, "{emptied}");
+        assert!(refilled > emptied && refilled < 30, "{refilled}");
+        assert_eq!(keys(Scenario::LostKeys, 500), keys(Scenario::LostKeys, 3000));
+
+        assert!(keys(Scenario::EmptyRestart, 399).1 > 380_000);
+        for second in [400, 405, 410, 3000] {
+            assert_eq!(keys(Scenario::EmptyRestart, second), (0, 0), "{second}");
         }
     }
 

@@ -1,9 +1,12 @@
-//! The simulator's server: connections, routes, and the clock of each task.
+//! The simulator's server: connections, routes, and the clock of each task. What DCS answers is in `dcs`.
+
+mod dcs;
 
 use super::iam::{self, Asked, Auth, Iam, Scope};
 use super::reply::{Delivery, Dropped, Reply, ReplyBody};
-use super::scenario::{Fault, Frame, Scenario};
+use super::scenario::{Course, Fault, Scenario};
 use crate::escape;
+use dcs::Call;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_LENGTH;
@@ -12,7 +15,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::error::Error;
@@ -30,14 +32,10 @@ use tokio::time::Instant;
 
 /// Largest request body, in bytes.
 const LARGEST_BODY: usize = 1 << 20;
-/// Tasks whose clock is remembered.
-const MOST_TASKS: usize = 10_000;
 /// Connections at the same time; more wait in the system's queue.
 const MOST_CONNECTIONS: usize = 256;
 /// How long a connection may stay silent before its next request.
 const SILENCE: Duration = Duration::from_secs(60);
-/// Entries of a list where no limit is asked for.
-const LIST_LIMIT: usize = 10;
 
 /// How the simulator behaves.
 #[derive(Debug, Clone)]
@@ -182,10 +180,7 @@ pub(super) struct Now {
     pub(super) wall: SystemTime,
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the simulator is a world of its own; this is the only look at its clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "the simulator is a world of its own; only this asks its clock")]
 fn now() -> Now {
     Now { instant: Instant::now(), wall: SystemTime::now() }
 }
@@ -214,6 +209,8 @@ struct Memory {
     iam: Iam,
     /// When each task was asked for first, by its id without dashes.
     started: HashMap<String, Instant>,
+    /// What tasks do that a user has changed, by the same id. Every other task does what its scenario says.
+    courses: HashMap<String, Course>,
 }
 
 /// Serves one connection to its end.
@@ -287,9 +284,7 @@ async fn read(parts: &Parts, body: Incoming) -> Result<Bytes, Unread> {
 /// Whose answer a path wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route<'a> {
-    Stats { project: &'a str, task: &'a str },
-    Detail { project: &'a str, task: &'a str },
-    List { project: &'a str },
+    Dcs { project: &'a str, call: Call<'a> },
     PasswordToken,
     IdToken,
     Projects,
@@ -300,9 +295,7 @@ impl<'a> Route<'a> {
     fn of(path: &'a str) -> Option<Self> {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         Some(match *segments.as_slice() {
-            ["v2", project, "migration-task", task, "stats"] => Self::Stats { project, task },
-            ["v2", project, "migration-task", task] => Self::Detail { project, task },
-            ["v2", project, "migration-tasks"] => Self::List { project },
+            ["v2", project, ref call @ ..] => Self::Dcs { project, call: Call::of(call)? },
             ["v3", "auth", "tokens"] => Self::PasswordToken,
             ["v3.0", "OS-AUTH", "id-token", "tokens"] => Self::IdToken,
             ["v3", "projects"] => Self::Projects,
@@ -313,7 +306,8 @@ impl<'a> Route<'a> {
 
     fn method(self) -> &'static str {
         match self {
-            Self::Stats { .. } | Self::Detail { .. } | Self::List { .. } | Self::Projects | Self::GithubToken => "GET",
+            Self::Dcs { call, .. } => call.method(),
+            Self::Projects | Self::GithubToken => "GET",
             Self::PasswordToken | Self::IdToken => "POST",
         }
     }
@@ -342,15 +336,13 @@ impl Cloud {
             Route::IdToken => memory.iam.id_token(&self.options, &asked, now),
             Route::Projects => memory.iam.projects(&self.options, &asked, now, &request_id),
             Route::GithubToken => iam::github_token(&asked, now),
-            Route::Stats { project, .. } | Route::Detail { project, .. } | Route::List { project } => {
-                match memory.iam.admit(&self.options, &asked, now) {
-                    Err(refusal) => refusal.reply(&request_id),
-                    Ok(scope) => match self.check_project(&scope, project) {
-                        Some(refusal) => refusal,
-                        None => self.dcs(&mut memory, now, route, &asked, served),
-                    },
-                }
-            }
+            Route::Dcs { project, call } => match memory.iam.admit(&self.options, &asked, now) {
+                Err(refusal) => refusal.reply(&request_id),
+                Ok(scope) => match self.check_project(&scope, project) {
+                    Some(refusal) => refusal,
+                    None => self.dcs(&mut memory, now, call, &asked, served),
+                },
+            },
         }
     }
 
@@ -361,140 +353,6 @@ impl Cloud {
         let exists = self.options.project_id.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(project));
         (!exists || !scope.covers(project)).then(|| Reply::dcs(401, "DCS.1004", "Project ID does not match the token."))
     }
-
-    /// Whoever comes here is admitted to the project.
-    fn dcs(&self, memory: &mut Memory, now: Now, route: Route<'_>, asked: &Asked<'_>, served: &mut Served) -> Reply {
-        let (task, pick): (_, fn(Frame) -> Value) = match route {
-            Route::Stats { task, .. } => (task, |frame| frame.stats),
-            Route::Detail { task, .. } => (task, |frame| frame.detail),
-            Route::List { .. } | Route::PasswordToken | Route::IdToken | Route::Projects | Route::GithubToken => {
-                return self.list(memory, now, asked);
-            }
-        };
-        let Some(id) = plain_id(task) else { return Reply::dcs(400, "DCS.4070", "Invalid task ID format.") };
-        let Some(scenario) = scenario_of(&id).or(self.options.scenario) else {
-            return Reply::dcs(400, "DCS.4133", "Instance job is not found.");
-        };
-        if !memory.started.contains_key(&id) && memory.started.len() >= MOST_TASKS {
-            return Reply::dcs(503, "DCS.5000", "The simulator remembers no more tasks: start it anew.");
-        }
-        let started = *memory.started.entry(id).or_insert(now.instant);
-        let elapsed = self.options.simulated(now.instant.saturating_duration_since(started));
-        let frame = scenario.at(elapsed);
-        served.task = Some((scenario, elapsed));
-        served.fault = frame.fault;
-        let fault = frame.fault;
-        let mut body = pick(frame);
-        if let Some(own) = body.get_mut("task_id") {
-            *own = json!(task);
-        }
-        self.deliver(&body, fault, now, &served.request_id)
-    }
-
-    fn deliver(&self, body: &Value, fault: Option<Fault>, now: Now, request_id: &str) -> Reply {
-        match fault {
-            None => Reply::json(200, body),
-            Some(Fault::Slow(delay)) => Reply::json(200, body).delayed(self.options.real(delay)),
-            Some(Fault::CutBody) => Reply::json(200, body).cut(),
-            Some(Fault::Malformed) => Reply::text(body.to_string().replace(':', "=")),
-            Some(Fault::Reset) => Reply::reset(),
-            Some(Fault::Status { status, code, message, retry_after }) => {
-                let reply = match code {
-                    None => Reply::page(status, message),
-                    Some(code) if code.starts_with("DCS.") => Reply::dcs(status, code, message),
-                    Some(code) => Reply::gateway(status, code, message, request_id),
-                };
-                match retry_after {
-                    None => reply,
-                    Some(after) => reply.with("retry-after", self.retry_after(after, status, now)),
-                }
-            }
-        }
-    }
-
-    /// Whole seconds are the shortest that the header can say; 503 says it as a date.
-    fn retry_after(&self, after: Duration, status: u16, now: Now) -> String {
-        let seconds = self.options.real(after).as_secs_f64().ceil().max(1.0);
-        if status == 503 {
-            httpdate::fmt_http_date(now.wall + Duration::from_secs(seconds as u64 + 1))
-        } else {
-            format!("{seconds}")
-        }
-    }
-
-    /// Every scenario's own task, then the others in the order in which they were asked for.
-    fn list(&self, memory: &Memory, now: Now, asked: &Asked<'_>) -> Reply {
-        let number = |name: &str, default: usize| match asked.query(name) {
-            None => Some(default),
-            Some(text) => text.parse().ok(),
-        };
-        let (Some(offset), Some(limit @ 1..)) = (number("offset", 0), number("limit", LIST_LIMIT)) else {
-            return Reply::dcs(400, "DCS.4001", "Invalid offset or limit.");
-        };
-        let mut others: Vec<_> = memory.started.iter().filter(|(id, _)| scenario_of(id).is_none()).collect();
-        others.sort_by(|left, right| (left.1, left.0).cmp(&(right.1, right.0)));
-        let own = Scenario::ALL.into_iter().map(|scenario| (scenario, scenario.task_id().to_owned()));
-        let others = others.into_iter().filter_map(|(id, _)| Some((self.options.scenario?, dashed(id))));
-        let named = asked.query("name").unwrap_or_default();
-        let all: Vec<_> = own.chain(others).filter(|(scenario, _)| scenario.task_name().contains(&named)).collect();
-        let page: Vec<Value> = all
-            .iter()
-            .skip(offset)
-            .take(limit)
-            .map(|(scenario, id)| {
-                let started = plain_id(id).and_then(|id| memory.started.get(&id));
-                let real = started.map_or(Duration::ZERO, |started| now.instant.saturating_duration_since(*started));
-                list_entry(*scenario, id, &scenario.at(self.options.simulated(real)).detail)
-            })
-            .collect();
-        Reply::json(200, &json!({"count": all.len(), "migration_tasks": page}))
-    }
-}
-
-/// A task in the list: unlike the detail it names no passwords.
-fn list_entry(scenario: Scenario, id: &str, detail: &Value) -> Value {
-    let failed = detail.get("status").is_some_and(|status| status == "FAILED");
-    json!({
-        "task_id": id,
-        "task_name": scenario.task_name(),
-        "status": detail.get("status"),
-        "error_message": failed.then_some("Disconnecting timedout slave."),
-        "migration_type": detail.get("migration_type"),
-        "migration_method": detail.get("migration_method"),
-        "data_source": "192.168.1.139:6379",
-        "source_instance_name": null,
-        "source_instance_id": null,
-        "target_instance_name": "dcs-target",
-        "target_instance_id": "b34b3e60-4b5c-4d6b-9b4e-5a1f0c2d3e4f",
-        "target_instance_addrs": "192.168.1.157:6379",
-        "created_at": "2019-10-22T14:44:30.000Z",
-        "description": scenario.describe(),
-    })
-}
-
-/// An id without dashes, in lower case; `None` where it is neither a UUID nor 32 hexadecimal digits.
-fn plain_id(id: &str) -> Option<String> {
-    let dashes: Vec<usize> = id.match_indices('-').map(|(at, _)| at).collect();
-    let plain = id.replace('-', "").to_ascii_lowercase();
-    let shaped = dashes.is_empty() || dashes == [8, 13, 18, 23];
-    (shaped && plain.len() == 32 && plain.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(plain)
-}
-
-/// A plain id as a UUID.
-fn dashed(id: &str) -> String {
-    let mut out = String::with_capacity(36);
-    for (at, digit) in id.chars().enumerate() {
-        if matches!(at, 8 | 12 | 16 | 20) {
-            out.push('-');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// The scenario whose own task this is.
-fn scenario_of(plain: &str) -> Option<Scenario> {
-    Scenario::ALL.into_iter().find(|scenario| plain_id(scenario.task_id()).as_deref() == Some(plain))
 }
 
 #[cfg(test)]

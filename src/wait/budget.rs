@@ -21,6 +21,8 @@ pub struct Budget {
 
 /// The least share of the budget that is left, however often it is cut.
 const LEAST: f64 = 1.0 / 16.0;
+/// A reading and its status.
+const PAIR: usize = 2;
 /// Share of the budget that comes back with each good answer.
 const STEP: f64 = 1.0 / 100.0;
 
@@ -30,22 +32,36 @@ impl Budget {
         Self { most: per_second, rate: per_second, sent: VecDeque::new(), cut_at: None }
     }
 
-    /// So many requests fit into each such stretch of time.
+    /// So many requests fit into each such stretch of time. Two at least: a reading and its status belong together.
     fn window(&self) -> (usize, Duration) {
-        let capacity = self.rate.max(1.0).floor();
+        let capacity = self.rate.max(PAIR as f64).floor();
         (capacity as usize, Duration::from_secs_f64(capacity / self.rate))
     }
 
     /// The earliest time at which a request may be sent.
     pub fn free_at(&self) -> Duration {
+        self.free_for(1)
+    }
+
+    /// The earliest time at which two requests may be sent together.
+    pub fn pair_at(&self) -> Duration {
+        self.free_for(PAIR)
+    }
+
+    /// How many requests fit into so long a time.
+    pub fn within(&self, time: Duration) -> usize {
+        (self.rate * time.as_secs_f64()) as usize
+    }
+
+    fn free_for(&self, requests: usize) -> Duration {
         let (capacity, window) = self.window();
-        let oldest = self.sent.len().checked_sub(capacity).and_then(|at| self.sent.get(at));
+        let oldest = (self.sent.len() + requests).checked_sub(capacity + 1).and_then(|at| self.sent.get(at));
         oldest.map_or(Duration::ZERO, |&oldest| oldest + window)
     }
 
     /// Counts a request that is sent at `now`, which is not before [`Self::free_at`].
     pub fn take(&mut self, now: Duration) {
-        if self.sent.len() >= self.most.max(1.0) as usize {
+        if self.sent.len() >= self.most.max(PAIR as f64) as usize {
             self.sent.pop_front();
         }
         self.sent.push_back(now);
@@ -88,18 +104,22 @@ mod tests {
     fn no_window_holds_more_than_the_budget() {
         for per_second in [1.0, 4.0, 4.7, 100.0] {
             let sent = sent_within(&mut Budget::new(per_second), 0, 5_000);
-            for window in sent.windows(per_second as usize + 1) {
-                assert!(
-                    window[per_second as usize] - window[0] >= 1000 * (per_second as u64) / (per_second.ceil() as u64)
-                );
+            let capacity = (per_second as usize).max(2);
+            for window in sent.windows(capacity + 1) {
+                assert!(window[capacity] - window[0] >= (1000.0 * capacity as f64 / per_second) as u64);
             }
             assert!(sent.len() >= (per_second * 4.9) as usize, "{per_second}: {}", sent.len());
         }
     }
 
     #[test]
-    fn a_fraction_is_one_request_in_a_longer_window() {
-        assert_eq!(sent_within(&mut Budget::new(0.5), 0, 5_000), [0, 2_000, 4_000]);
+    fn a_small_budget_still_has_pairs() {
+        assert_eq!(sent_within(&mut Budget::new(0.5), 0, 5_000), [0, 1, 4_000, 4_001]);
+        let mut budget = Budget::new(0.5);
+        let second = Duration::from_secs(1);
+        assert_eq!(budget.pair_at(), Duration::ZERO);
+        budget.take(second);
+        assert_eq!((budget.free_at(), budget.pair_at()), (Duration::ZERO, 5 * second));
     }
 
     #[test]
@@ -122,6 +142,7 @@ mod tests {
         for second in 10..100 {
             budget.cut(secs(second), secs(second));
         }
-        assert_eq!(sent_within(&mut budget, 100_000, 110_000).len(), 5);
+        // Half a request a second: two in four seconds.
+        assert_eq!(sent_within(&mut budget, 100_000, 110_000).len(), 6);
     }
 }

@@ -397,8 +397,10 @@ impl Trend {
     }
 
     fn estimate(&self, reading: &Reading) -> Outlook {
-        let Condition { goal, max_offset } = self.condition;
+        let Condition { goal, max_offset, .. } = self.condition;
         match (goal, reading.full_copy(), reading.full_migration_progress) {
+            // Somebody asks for a switch, at a time that nothing foretells.
+            (Goal::Switched, _, _) => Outlook::Unknown,
             (Goal::FullSync | Goal::Completed | Goal::InSync, FullCopy::Short, Some(percent)) => {
                 self.full_copy.outlook_on_copy(percent)
             }
@@ -476,7 +478,7 @@ mod tests {
     const EVERY: u64 = 30;
 
     fn trend(goal: Goal, readings: impl IntoIterator<Item = Reading>) -> Trend {
-        let mut trend = Trend::new(Condition { goal, max_offset: 0 });
+        let mut trend = Trend::new(Condition { goal, max_offset: 0, max_missing_keys: Default::default() });
         for (n, reading) in readings.into_iter().enumerate() {
             trend.add(Duration::from_secs(EVERY * n as u64), &reading);
         }

@@ -66,7 +66,17 @@ impl Queue {
                 self.by_age.insert((at, task));
             }
         }
-        let &(_, _, nearest) = self.by_rank.first()?;
+        let (rank, _, nearest) = *self.by_rank.first()?;
+        let patience = match rank {
+            // A status that comes late belongs to no reading. There are never more of them than readings before.
+            Rank::HalfRead => {
+                self.remove(nearest);
+                return Some(nearest);
+            }
+            // Readings that are far apart make no row.
+            Rank::Confirming => patience.saturating_mul(10),
+            Rank::Near | Rank::Far => patience,
+        };
         let impatient = self.by_age.first().filter(|&&(at, _)| now.saturating_sub(at) > patience);
         let task = match impatient {
             Some(&(_, oldest)) if self.was_by_rank => oldest,
@@ -115,6 +125,16 @@ mod tests {
     }
 
     #[test]
+    fn a_half_read_task_is_never_late() {
+        let mut queue = Queue::default();
+        queue.put(0, secs(0), Rank::Far);
+        queue.put(1, secs(0), Rank::Far);
+        queue.put(2, secs(9_000), Rank::HalfRead);
+        queue.put(3, secs(9_000), Rank::HalfRead);
+        assert_eq!(order(&mut queue, secs(9_999))[..2], [2, 3]);
+    }
+
+    #[test]
     fn whoever_is_put_in_again_is_there_once() {
         let mut queue = Queue::default();
         queue.put(0, secs(1), Rank::Far);
@@ -133,7 +153,7 @@ mod tests {
         queue.put(1, secs(1), Rank::Far);
         let mut turns = Vec::new();
         for now in 0..100 {
-            queue.put(9, secs(now), Rank::Confirming);
+            queue.put(9, secs(now), Rank::Near);
             turns.extend(queue.pop(secs(now), PATIENCE));
         }
         let far: Vec<usize> = (0..turns.len()).filter(|&turn| turns[turn] != 9).collect();

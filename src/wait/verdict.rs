@@ -19,8 +19,8 @@ pub enum Outcome {
     Denied(ApiError),
     /// Nothing has improved for so long.
     Stalled(Duration),
-    /// The API has given no good answer for so long.
-    Unreachable(Duration, ApiError),
+    /// The API has given no good answer for so long; `None` where it refuses a task that it has served before.
+    Unreachable(Option<Duration>, ApiError),
     /// The deadline.
     TimedOut,
     /// A signal.

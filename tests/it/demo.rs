@@ -3,7 +3,8 @@
 use crate::support::sandbox::{self, BINARY, BOUND};
 use crate::support::{Run, Sandbox, each};
 use dcs_migration_wait::simulator::Scenario;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
@@ -11,9 +12,10 @@ use std::time::Instant;
 fn end(scenario: Scenario) -> (&'static str, i32) {
     match scenario {
         Scenario::Incremental | Scenario::Full | Scenario::Flaky => ("completed", 0),
-        Scenario::InSync | Scenario::Resync => ("in-sync", 0),
-        Scenario::Failed | Scenario::StoppedShort => ("failed", 3),
-        Scenario::NeverConfigured => ("timeout", 124),
+        Scenario::Switch => ("switched", 0),
+        Scenario::InSync | Scenario::Resync | Scenario::Live => ("in-sync", 0),
+        Scenario::Failed | Scenario::StoppedShort | Scenario::Rollback | Scenario::LostKeys => ("failed", 3),
+        Scenario::NeverConfigured | Scenario::EmptyRestart => ("timeout", 124),
     }
 }
 
@@ -28,8 +30,8 @@ fn each_scenario_ends_as_it_says() {
                 .args(&["demo", "--scenario", scenario.as_str(), "--speed", "300"])
                 .run();
             let (result, code) = end(scenario);
-            assert_eq!((run.output("result"), run.code), (result, code), "{}", run.story());
             assert_eq!(i32::from(scenario.exit_code()), code);
+            assert_eq!((run.output("result"), run.code), (result, code), "{}", run.story());
             assert!(run.log().contains(scenario.task_id()), "{}", run.story());
             assert!(run.summary.contains(result), "{}", run.summary);
         },
@@ -89,13 +91,72 @@ fn wrong_settings_of_the_demo_are_refused() {
     }
 }
 
-/// Ends with the test.
-struct Simulator(Child);
+/// A simulator, and what it prints; ends with the test.
+struct Simulator {
+    child: Child,
+    /// `export NAME='value'`, as for a shell.
+    variables: Vec<(String, String)>,
+    banner: Vec<String>,
+}
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Simulator {
+    fn start(arguments: &[&str]) -> Self {
+        let sandbox = Sandbox::new().args(&["simulate", "--listen", "127.0.0.1:0"]).args(arguments);
+        let mut child = sandbox.command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut simulator = Self { child, variables: Vec::new(), banner: Vec::new() };
+        for line in lines {
+            let line = line.unwrap();
+            if let Some((name, value)) = line.trim().strip_prefix("export ").and_then(|line| line.split_once('=')) {
+                simulator.variables.push((name.to_owned(), value.trim_matches('\'').to_owned()));
+            }
+            let is_last = line.contains("Every other task id");
+            simulator.banner.push(line);
+            if is_last {
+                break;
+            }
+        }
+        simulator
+    }
+
+    fn variable(&self, name: &str) -> &str {
+        &self.variables.iter().find(|variable| variable.0 == name).unwrap_or_else(|| panic!("no {name}")).1
+    }
+
+    /// The id of a scenario's own task.
+    fn task(&self, scenario: &str) -> &str {
+        let row = |line: &&String| line.split_whitespace().next() == Some(scenario) && !line.starts_with(' ');
+        self.banner.iter().find(row).unwrap().split_whitespace().nth(1).unwrap()
+    }
+
+    /// A wait on a scenario's own task.
+    fn wait(&self, scenario: &str) -> Sandbox {
+        let variables = self.variables.iter();
+        let sandbox = variables.fold(Sandbox::new(), |sandbox, (name, value)| sandbox.set(name, value));
+        sandbox.set("DCS_TASK_ID", self.task(scenario))
+    }
+
+    /// What a user does with a scenario's own task. The status of the answer, and its body.
+    fn post(&self, scenario: &str, action: &str, body: &str) -> (u16, String) {
+        let address = self.variable("DCS_ENDPOINT").trim_start_matches("http://");
+        let target = format!("/v2/{}/migration-task/{}/{action}", self.variable("DCS_PROJECT_ID"), self.task(scenario));
+        let token = self.variable("DCS_AUTH_TOKEN");
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(BOUND)).unwrap();
+        let head =
+            format!("POST {target} HTTP/1.1\r\nHost: {address}\r\nX-Auth-Token: {token}\r\nConnection: close\r\n");
+        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 }
 
@@ -105,35 +166,44 @@ fn the_simulator_serves_a_wait_with_what_it_prints() {
         &["any", "token", "access-key", "password", "oidc"],
         |auth| (*auth).to_owned(),
         |auth| {
-            let sandbox =
-                Sandbox::new().args(&["simulate", "--listen", "127.0.0.1:0", "--speed", "600", "--auth", auth]);
-            let mut child = sandbox.command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-            let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-            let simulator = Simulator(child);
-            // `export NAME='value'`, as for a shell.
-            let mut variables = Vec::new();
-            let mut full = String::new();
-            for line in lines {
-                let line = line.unwrap();
-                if let Some((name, value)) = line.trim().strip_prefix("export ").and_then(|line| line.split_once('=')) {
-                    variables.push((name.to_owned(), value.trim_matches('\'').to_owned()));
-                }
-                if line.starts_with("full ") {
-                    full = line.split_whitespace().nth(1).unwrap().to_owned();
-                }
-                if line.contains("Every other task id") {
-                    break;
-                }
-            }
-            let mut wait = Sandbox::new();
-            for (name, value) in &variables {
-                wait = wait.set(name, value);
-            }
-            let run: Run = wait.set("DCS_TASK_ID", &full).run();
+            let simulator = Simulator::start(&["--speed", "600", "--auth", auth]);
+            let run: Run = simulator.wait("full").run();
             assert_eq!((run.output("result"), run.code), ("completed", 0), "{auth}: {}", run.story());
-            drop(simulator);
         },
     );
+}
+
+#[test]
+fn a_live_task_ends_when_stopped() {
+    let simulator = Simulator::start(&["--speed", "600"]);
+    simulator.wait("live").set("DCS_UNTIL", "in-sync").run().ended("in-sync", 0);
+    // Nobody has acted: it migrates, however long it takes until somebody does.
+    simulator.wait("live").set("DCS_UNTIL", "completed").set("DCS_TIMEOUT", "1s").run().ended("timeout", 124);
+    let (status, body) = simulator.post("live", "stop", "");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, body["status"].as_str()), (200, Some("TERMINATING")));
+    let run = simulator.wait("live").set("DCS_UNTIL", "completed").run();
+    run.ended("completed", 0);
+    assert_eq!(run.output("task-status"), "TERMINATED", "{}", run.story());
+    assert_eq!(simulator.post("live", "stop", "").0, 400);
+}
+
+#[test]
+fn a_live_switch_is_waited_for() {
+    let simulator = Simulator::start(&["--speed", "600"]);
+    simulator.wait("live").set("DCS_UNTIL", "in-sync").run().ended("in-sync", 0);
+    let exchange = r#"{"exchanged_ip":["192.168.1.139"],"is_exchange_domain":false}"#;
+    assert_eq!(simulator.post("live", "exchange-ip", exchange), (204, String::new()));
+    simulator.wait("live").set("DCS_UNTIL", "switched").run().ended("switched", 0);
+    let run = simulator.wait("live").set("DCS_UNTIL", "completed").run();
+    run.ended("completed", 0);
+    assert_eq!(run.output("is-migrating"), "false", "{}", run.story());
+
+    assert_eq!(simulator.post("live", "rollback-ip", ""), (204, String::new()));
+    for until in ["switched", "completed", "in-sync", "full-sync"] {
+        let run = simulator.wait("live").set("DCS_UNTIL", until).run();
+        run.ended("failed", 3).says(&["rolled back"]);
+    }
 }
 
 #[test]

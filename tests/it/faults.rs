@@ -89,7 +89,7 @@ fn broken_answers() -> Vec<(&'static str, Answer, &'static str)> {
         (
             "beyond all floats",
             body(r#"{"is_migrating":false,"full_migration_progress":1e400,"offset":0}"#),
-            "`1e400`, not a number",
+            "`1e400`, not a percentage",
         ),
         (
             "beyond all floats, as text",
@@ -114,7 +114,7 @@ fn a_broken_answer_is_a_failed_poll_and_says_what_is_broken() {
         |(_, answer, words)| {
             let cloud = FakeCloud::start().stats([answer.clone()]).detail([status("TERMINATED")]);
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_REQUEST_TIMEOUT", "500ms"), ("DCS_MAX_OUTAGE", "900ms")])
+                .sets(&[("DCS_REQUEST_TIMEOUT", "500ms"), ("DCS_MAX_OUTAGE", "1500ms")])
                 .run();
             run.ended("unreachable", 6).says(&[words, "`max-outage`"]);
             assert!(cloud.count(Kind::Stats) >= 2);
@@ -450,7 +450,7 @@ fn a_proxy_that_wants_credentials_is_asked_once() {
         .sets(&[("DCS_ENDPOINT", "https://dcs.behind.invalid"), ("HTTPS_PROXY", &proxy.url())])
         .sets(&[("DCS_INITIAL_INTERVAL", "1s"), ("DCS_MAX_INTERVAL", "1s")])
         .run();
-    run.ended("denied", 5).says(&["the proxy of `HTTPS_PROXY`: it asks for credentials"]);
+    run.ended("invalid-input", 2).says(&["the proxy of `HTTPS_PROXY`: it asks for credentials"]);
     assert_eq!(proxy.requests().len(), 1);
 }
 

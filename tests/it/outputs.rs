@@ -166,7 +166,10 @@ fn redacted(text: &str, cloud: &FakeCloud) -> String {
             line if line.starts_with("| Time ") => "| Time | [instants] |".to_owned(),
             line if in_events && !line.starts_with("| Since") && !line.starts_with("| ---") => {
                 let (_, what) = line.trim_start_matches("| ").split_once(" | ").unwrap();
-                format!("| [duration] | {what}")
+                match what.split_once(" failed polls in ") {
+                    Some((before, _)) => format!("| [duration] | {before} failed polls in [duration] |"),
+                    None => format!("| [duration] | {what}"),
+                }
             }
             line if line.starts_with("<sub>dcs-migration-wait") => "<sub>[version]</sub>".to_owned(),
             line if line.starts_with("<sub>Scale: ") => "<sub>[scale]</sub>".to_owned(),

@@ -16,6 +16,11 @@ pub(crate) const OTHER_TASK: &str = "0c5d7b1e8a3f4d6c9b2e1f0a7d8c6b5a";
 pub(crate) const PROJECT: &str = "666486c2d9b948c1bbea57e714d744fa";
 pub(crate) const TOKEN: &str = "MIIFakeTokenThatNobodyMaySee";
 
+/// A text without the commas of its numbers, in small letters: for words that may be written in either way.
+pub(crate) fn plain(text: &str) -> String {
+    text.to_lowercase().replace(',', "")
+}
+
 /// Rows of one table, a few at a time; every row that fails is named, not only the first.
 pub(crate) fn each<T: Sync>(rows: &[T], name: impl Fn(&T) -> String + Sync, check: impl Fn(&T) + Sync) {
     const AT_A_TIME: usize = 8;

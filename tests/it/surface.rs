@@ -8,7 +8,7 @@ use saphyr_parser::{Event, Parser};
 use std::collections::BTreeMap;
 
 /// The contract's inputs: name and default.
-const CONTRACT: [(&str, &str); 36] = [
+const CONTRACT: [(&str, &str); 37] = [
     ("task-id", "required"),
     ("project-id", "required"),
     ("region", ""),
@@ -29,6 +29,7 @@ const CONTRACT: [(&str, &str); 36] = [
     ("max-requests-per-second", "4"),
     ("until", "completed"),
     ("max-offset", "0"),
+    ("max-missing-keys", "10%"),
     ("stable-polls", "1, for `in-sync` 3"),
     ("timeout", "1h"),
     ("stall-timeout", "0 (off)"),
@@ -48,7 +49,7 @@ const CONTRACT: [(&str, &str); 36] = [
 ];
 
 const EXIT_CODES: [(&str, &str); 11] = [
-    ("0", "`completed`, `in-sync`, `full-sync`"),
+    ("0", "`completed`, `in-sync`, `full-sync`, `switched`"),
     ("1", "`internal-error`"),
     ("2", "`invalid-input`"),
     ("3", "`failed`"),
@@ -108,7 +109,7 @@ fn the_readme_s_outputs_and_exit_codes_are_the_contract_s() {
     let outputs = formats::markdown_table(&readme, "outputs");
     let names: Vec<String> = outputs.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
     assert_eq!(names, GITHUB_NAMES);
-    assert_eq!(OUTPUTS.as_slice(), &GITHUB_NAMES[..15]);
+    assert_eq!(OUTPUTS.as_slice(), &GITHUB_NAMES[..16]);
     for row in &outputs {
         assert_eq!(row[1].starts_with("GitHub only"), !OUTPUTS.contains(&row[0].trim_matches('`')), "{row:?}");
     }

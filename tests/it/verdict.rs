@@ -11,6 +11,11 @@ fn reading(is_migrating: &str, progress: &str, offset: &str) -> Answer {
     json_reply(200, &format!("{{{}}}", fields.join(",")))
 }
 
+/// An answer that ends every wait, at whatever time.
+fn end() -> Answer {
+    refusal(400, "DCS.9999")
+}
+
 /// What a reading leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -66,7 +71,17 @@ impl Case {
         reading(self.is_migrating, self.progress, self.offset)
     }
 
+    /// Polls that a status endpoint costs that does not answer: it has to fail three times before that is believed.
+    fn lost_polls(&self) -> usize {
+        if matches!(self.known, Known::Unanswered) { 2 } else { 0 }
+    }
+
+    /// How the wait ended, and how many readings it took, but for those that were lost.
     fn run(&self, mode: &str, stats: impl IntoIterator<Item = Answer>) -> (Run, usize) {
+        let mut stats: Vec<Answer> = stats.into_iter().collect();
+        for _ in 0..self.lost_polls() {
+            stats.insert(0, stats[0].clone());
+        }
         let answer = match self.known {
             Known::Word(word) => status(word),
             Known::FullOnly(word) => detail(word, "full_amount_migration"),
@@ -81,7 +96,7 @@ impl Case {
             .set("DCS_STATUS_CHECK", mode);
         let run = sandbox.run();
         assert_eq!(cloud.count(Kind::Detail) == 0, mode == "off");
-        (run, cloud.count(Kind::Stats))
+        (run, cloud.count(Kind::Stats) - self.lost_polls())
     }
 
     fn check(&self) {
@@ -94,17 +109,17 @@ impl Case {
         for mode in modes {
             match self.verdict {
                 Ready => {
-                    let (run, asked) = self.run(mode, [self.reading(), refusal(403, "DCS.2003")]);
+                    let (run, asked) = self.run(mode, [self.reading(), end()]);
                     run.ended(self.until, 0);
                     assert_eq!(asked, 1);
                 }
                 ReadyAtTheSecond => {
-                    let (run, asked) = self.run(mode, [self.reading(), self.reading(), refusal(403, "DCS.2003")]);
+                    let (run, asked) = self.run(mode, [self.reading(), self.reading(), end()]);
                     run.ended(self.until, 0);
                     assert_eq!(asked, 2);
                 }
                 Failed => {
-                    let (run, asked) = self.run(mode, [self.reading(), refusal(403, "DCS.2003")]);
+                    let (run, asked) = self.run(mode, [self.reading(), end()]);
                     run.ended("failed", 3);
                     assert_eq!(asked, 1);
                 }
@@ -123,8 +138,8 @@ impl Case {
                         run.ended("completed", 0);
                     }
                     let unknown = || reading("", self.progress, self.offset);
-                    let rows = [migrating(), bad(), bad(), unknown(), bad(), bad(), refusal(403, "DCS.2003")];
-                    self.run(mode, rows).0.ended("denied", 5);
+                    let rows = [migrating(), bad(), bad(), unknown(), bad(), bad(), end()];
+                    self.run(mode, rows).0.ended("invalid-input", 2);
                 }
             }
         }
@@ -135,9 +150,9 @@ impl Case {
         let mut script: Vec<Answer> = first.into_iter().collect();
         script.extend((0..6).map(|_| self.reading()));
         let polls = script.len() + 1;
-        script.push(refusal(403, "DCS.2003"));
+        script.push(end());
         let (run, asked) = self.run(mode, script);
-        run.ended("denied", 5);
+        run.ended("invalid-input", 2);
         assert_eq!(asked, polls);
     }
 }
@@ -374,8 +389,7 @@ fn in_sync_fails_with_a_task_that_ended() {
 #[test]
 fn in_sync_fails_with_a_task_that_was_stopped_in_sync_without_a_status() {
     let stopped = || reading("false", "100", "0");
-    let cloud =
-        FakeCloud::start().stats([reading("true", "100", "7"), stopped(), stopped(), stopped(), refusal(403, "x")]);
+    let cloud = FakeCloud::start().stats([reading("true", "100", "7"), stopped(), stopped(), stopped(), end()]);
     let run = Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync").run();
     run.ended("failed", 3).says(&["in-sync"]);
 }
@@ -451,7 +465,7 @@ fn stable_polls_are_consecutive_readings() {
             while stats.len() < *readings {
                 stats.push(last.clone());
             }
-            stats.push(refusal(403, "DCS.2003"));
+            stats.push(end());
             let (run, asked) = wait_until("in-sync", stats, more);
             run.ended("in-sync", 0);
             assert_eq!(asked, *readings);
@@ -461,32 +475,32 @@ fn stable_polls_are_consecutive_readings() {
 
 #[test]
 fn one_reading_is_enough_by_default_for_the_other_goals() {
-    let (run, asked) = wait_until("full-sync", vec![reading("true", "100", "7"), refusal(403, "DCS.2003")], &[]);
+    let (run, asked) = wait_until("full-sync", vec![reading("true", "100", "7"), end()], &[]);
     run.ended("full-sync", 0);
     assert_eq!(asked, 1);
-    let cloud =
-        FakeCloud::start().stats([reading("false", "100", "0"), refusal(403, "x")]).detail([status("TERMINATED")]);
+    let cloud = FakeCloud::start().stats([reading("false", "100", "0"), end()]).detail([status("TERMINATED")]);
     Sandbox::waiting_on(&cloud).run().ended("completed", 0);
     assert_eq!(cloud.count(Kind::Stats), 1);
 }
 
 #[test]
-fn failed_polls_reset_the_count_where_they_leave_too_large_a_hole() {
-    // 3 × max-interval is 60 ms here, and the server asks for a second.
+fn readings_far_apart_make_no_row() {
+    // 3 × max-interval is 600 ms here, and an answer, bad or slow, takes longer.
     let closed = || reading("true", "100", "0");
-    let outage = || refusal(503, "APIG.0613").with("Retry-After", "1");
-    let stats = vec![closed(), closed(), outage(), closed(), closed(), closed(), refusal(403, "DCS.2003")];
-    let (run, asked) = wait_until("in-sync", stats, &[("DCS_MAX_INTERVAL", "20ms")]);
-    run.ended("in-sync", 0);
-    assert_eq!(asked, 6);
+    for between in [refusal(503, "APIG.0613").with("Retry-After", "1"), reading("true", "100", "0").late(900)] {
+        let stats = vec![closed(), closed(), between, closed(), closed(), closed(), closed(), end()];
+        let (run, asked) = wait_until("in-sync", stats, &[("DCS_MAX_INTERVAL", "200ms"), ("DCS_STABLE_POLLS", "4")]);
+        run.ended("in-sync", 0);
+        // What a reading says is as old as its request: a late one is far from the next.
+        assert_eq!(asked, 7);
+    }
 }
 
 #[test]
 fn the_status_is_read_first_and_again_before_ready_but_not_on_every_poll() {
     let open = || reading("true", "100", "5");
-    let cloud =
-        FakeCloud::start().stats([open(), open(), open(), open(), refusal(403, "x")]).detail([status("MIGRATING")]);
-    Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync").run().ended("denied", 5);
+    let cloud = FakeCloud::start().stats([open(), open(), open(), open(), end()]).detail([status("MIGRATING")]);
+    Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync").run().ended("invalid-input", 2);
     assert_eq!(cloud.count(Kind::Detail), 1);
     assert_eq!(cloud.requests()[1].kind, Kind::Detail);
 
@@ -500,9 +514,9 @@ fn the_status_is_read_first_and_again_before_ready_but_not_on_every_poll() {
 
     // A change of `is_migrating` asks anew, too.
     let cloud = FakeCloud::start()
-        .stats([open(), open(), reading("", "100", "5"), refusal(403, "x")])
+        .stats([open(), open(), reading("", "100", "5"), end()])
         .detail([status("MIGRATING"), status("MIGRATING")]);
-    Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync").run().ended("denied", 5);
+    Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync").run().ended("invalid-input", 2);
     assert_eq!(cloud.count(Kind::Detail), 2);
 }
 
@@ -526,18 +540,17 @@ fn no_status() -> Vec<(&'static str, Answer)> {
 }
 
 #[test]
-fn auto_goes_on_where_the_detail_alone_does_not_answer() {
+fn auto_goes_on_after_three_failures() {
     each(
         &no_status(),
         |row| row.0.to_owned(),
         |(_, answer)| {
-            let cloud = FakeCloud::start()
-                .stats([reading("true", "100", "5"), reading("false", "100", "0"), reading("false", "100", "0")])
-                .detail([answer.clone()]);
+            let cloud = FakeCloud::start().stats([reading("false", "100", "0")]).detail([answer.clone()]);
             let run =
                 Sandbox::waiting_on(&cloud).set("DCS_REQUEST_TIMEOUT", "400ms").set("DCS_STABLE_POLLS", "2").run();
             run.ended("completed", 0).says(&["status not confirmed"]);
             assert_eq!(run.output("task-status"), "");
+            assert!(run.output("polls").parse::<u32>().unwrap() >= 4);
             assert!(run.summary.contains("not confirmed"), "{}", run.summary);
             let warnings = run.log().lines().filter(|line| line.contains("going on without it")).count();
             assert_eq!(warnings, 1, "{}", run.story());
@@ -572,20 +585,19 @@ fn require_counts_a_detail_that_does_not_answer_as_a_failed_poll() {
 }
 
 #[test]
-fn a_status_that_hangs_at_the_deadline_does_not_take_the_reading_along() {
+fn a_hanging_status_decides_nothing() {
     let until_soon = |cloud: &FakeCloud| {
         Sandbox::waiting_on(cloud).sets(&[("DCS_TIMEOUT", "1500ms"), ("DCS_REQUEST_TIMEOUT", "10s")]).run()
     };
-    let cloud = FakeCloud::start().stats([reading("false", "100", "0")]).detail([Answer::Hang]);
-    until_soon(&cloud).ended("completed", 0).says(&["status not confirmed"]);
-
-    // A status that could be read before is worth waiting for; what was seen without it is told.
-    let cloud = FakeCloud::start()
-        .stats([reading("true", "62", "null"), reading("false", "100", "0")])
-        .detail([status("FULLMIGRATING"), Answer::Hang]);
-    let run = until_soon(&cloud);
-    run.ended("timeout", 124).says(&["is_migrating false, full copy 100 %, offset 0", "the task's status: no answer"]);
-    assert_eq!((run.output("ready"), run.output("full-migration-progress")), ("false", "100"));
+    // What was seen without it is shown.
+    for stats in [vec![reading("false", "100", "0")], vec![reading("true", "62", "null"), reading("false", "100", "0")]]
+    {
+        let mut details = vec![status("FULLMIGRATING"); stats.len() - 1];
+        details.push(Answer::Hang);
+        let run = until_soon(&FakeCloud::start().stats(stats).detail(details));
+        run.ended("timeout", 124).says(&["is_migrating false, full copy 100 %, offset 0", "the status that belongs"]);
+        assert_eq!((run.output("ready"), run.output("full-migration-progress")), ("false", "100"));
+    }
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn every_status_has_its_class() {
         Class::Denied => "denied",
         Class::Forbidden => "forbidden",
         Class::UnknownTask => "unknown task",
+        Class::NotFound => "not found",
         Class::Rejected => "rejected",
     };
     let mut runs: Vec<(u16, u16, &str)> = Vec::new();
@@ -52,8 +53,8 @@ fn every_status_has_its_class() {
     401-401 renew
     402-402 rejected
     403-403 forbidden
-    404-406 rejected
-    407-407 denied
+    404-405 not found
+    406-407 rejected
     408-408 again, not before Retry-After
     409-428 rejected
     429-429 again, more slowly, not before Retry-After
@@ -338,6 +339,7 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
                 | Class::Denied
                 | Class::Forbidden
                 | Class::UnknownTask
+                | Class::NotFound
                 | Class::Rejected) => {
                     format!("{class:?}")
                 }
@@ -378,7 +380,10 @@ fn a_refused_list_names_the_action_of_a_list_and_never_the_task() {
 fn an_attempt_without_an_answer_is_told_by_its_innermost_cause() {
     // The client's own words for this one hold the address, and with it perhaps a password.
     let error = reqwest::Proxy::all("http://user:secret@").unwrap_err();
-    let told = from_transport(&error, "the server", false);
+    let told = from_transport(
+        &error,
+        &Server { name: "the server", input: "`endpoint`", proxy: "HTTPS_PROXY", has_answered: false },
+    );
     assert_eq!(told, ApiError::transient("the connection to the server broke: empty host"));
     assert_eq!(words(&error), "empty host");
     for (cause, is_certificate_s) in [

@@ -1,7 +1,7 @@
 //! What to change, and what to do next.
 
-use super::{is_offset_missing, sentence, was_never_asked};
-use crate::condition::{Check, Failure, Goal, Missing};
+use super::{count, is_offset_missing, sentence, was_never_asked};
+use crate::condition::{Check, Failure, Goal, Missing, Suspicion};
 use crate::migration::{Detail, FullCopy};
 use crate::report::{Report, TaskReport};
 use crate::wait::{Outcome, StatusCheck};
@@ -23,9 +23,16 @@ pub(super) fn change(outcome: &Outcome, report: &Report, task: Option<&TaskRepor
         Outcome::Failed(Failure::TaskDeleted) => {
             Some("find out who deleted it, then start a new one and set `task-id` to it".to_owned())
         }
-        Outcome::Failed(Failure::StoppedShort | Failure::StoppedOutOfSync) => {
-            Some("do not switch to the target: start the migration anew and set `task-id` to the new task".to_owned())
+        Outcome::Failed(Failure::StoppedShort | Failure::StoppedOutOfSync | Failure::KeysMissing) => {
+            Some("do not switch to the target: start a new migration and set `task-id` to the new task".to_owned())
         }
+        Outcome::Failed(Failure::AlreadySwitched) => {
+            Some("the target has the source's address: wait with `until: switched`".to_owned())
+        }
+        Outcome::Failed(Failure::RolledBack) => Some(
+            "keep the applications on the source; for another attempt start a new task and set `task-id` to it"
+                .to_owned(),
+        ),
         Outcome::Failed(Failure::StoppedBeforeInSync) => Some(
             "for a task that is stopped on purpose wait with `until: completed`; for an IP switch start a new task"
                 .to_owned(),
@@ -49,7 +56,7 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
     let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
     let of_offset = || match reading.offset {
         Some(..0) => format!("{LOOK}, or raise {longer}"),
-        Some(0..) | None => format!("stop the writers on the source, or raise {longer} or `max-offset`"),
+        Some(0..) | None => format!("stop the writers on the source, or raise {longer}"),
     };
     match task.check {
         None if was_never_asked(report, task) => format!("raise `max-requests-per-second` or {longer}"),
@@ -69,12 +76,31 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
             Missing::OffsetOpen => of_offset(),
             Missing::StatusDisagrees if is_offset_missing(rules, &reading) => of_offset(),
             Missing::StatusDisagrees | Missing::FullCopyShort => format!("{LOOK}, or raise {longer}"),
+            Missing::Unconfirmed(Suspicion::KeysMissing) => {
+                "compare the keys of both sides (`info keyspace`) before anything is switched".to_owned()
+            }
             Missing::Unconfirmed(_) if rules.status_check == StatusCheck::Off => {
                 format!("set `status-check: auto`, so that the task's status can tell, or {LOOK}")
             }
             Missing::Unconfirmed(_) => {
                 format!("see to it that the task's status can be read (`dcs:migrationTask:get`), or {LOOK}")
             }
+            Missing::NotSwitched => {
+                format!("switch the IP addresses in the console (`exchange-ip` of the task), or raise {longer}")
+            }
+            Missing::Switching => format!("wait for the end of the IP switch: {LOOK}, or raise {longer}"),
+            Missing::SwitchUnknown => format!("{LOOK} how far its IP switch is, and report the word"),
+            Missing::RolledBack => {
+                "keep the applications on the source; switch again, or stop the task and start a new one".to_owned()
+            }
+            Missing::KeysMissing => format!(
+                "compare the keys of both sides (`info keyspace`); where the target may hold fewer for a reason that you \
+                 know, raise `max-missing-keys`; or raise {longer}"
+            ),
+            Missing::Emptied(side) => format!(
+                "find out what emptied the {}; where that was intended, set `max-missing-keys: off`",
+                side.as_str()
+            ),
             Missing::MigratingUnknown | Missing::FullCopyUnknown | Missing::OffsetUnknown | Missing::StatusUnread => {
                 format!("{LOOK}, since the API does not tell what decides; or raise {longer}")
             }
@@ -100,6 +126,14 @@ pub fn next_steps(report: &Report) -> Vec<String> {
             "Compare keys minus expires on both sides (`info keyspace`).",
             "Point the applications at the target; keep the source until you are sure.",
         ],
+        (Outcome::Ready, Goal::Switched) => &[
+            "Check that the applications reach the target under the source's address, and compare some keys, with and \
+             without an expiry, on both sides.",
+            "Keep the source and the task until you are sure: a rollback needs both.",
+        ],
+        (Outcome::Failed(Failure::AlreadySwitched), _) => {
+            &["The target has the source's address: wait with `until: switched`, which confirms it."]
+        }
         (Outcome::Failed(_), _) => &[
             "Keep the applications on the source: nothing shows that the target is complete.",
             "Read the task's log in the console, mend the cause, start a new task and wait for that one.",
@@ -129,6 +163,18 @@ pub fn next_steps(report: &Report) -> Vec<String> {
     if report.tasks.iter().any(has_failed) && !matches!(outcome, Outcome::Failed(_)) {
         steps.push(
             "Read the log of each failed task in the console and mend the cause; more time helps none.".to_owned(),
+        );
+    }
+    let reading = report.least_advanced().and_then(|task| task.reading.as_ref());
+    if let Some(offset @ 1..) =
+        reading.and_then(|reading| reading.offset).filter(|_| outcome.is_ready() && report.goal != Some(Goal::FullSync))
+    {
+        steps.insert(
+            0,
+            format!(
+                "An offset of {} is still outstanding: before the switch, stop the writers and wait until it is 0.",
+                count(offset)
+            ),
         );
     }
     let change = change(outcome, report, report.least_advanced());

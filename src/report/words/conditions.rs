@@ -1,7 +1,7 @@
 //! The conditions of the goal, one by one: what was wanted against what was seen.
 
-use super::{count, known, percent};
-use crate::condition::{Check, Goal, Missing};
+use super::{count, key_limit, known, percent};
+use crate::condition::{Check, Failure, Goal, KeyLimit, Missing};
 use crate::migration::{Detail, FullCopy, Gap, Reading};
 use crate::report::{Report, TaskReport};
 use crate::wait::{Rules, StatusCheck};
@@ -75,7 +75,9 @@ pub fn conditions(report: &Report, task: &TaskReport) -> Vec<Condition> {
             met: Met::of(Some(task.stable >= rules.stable_polls)),
         });
     }
+    rows.push(keys(rules, task, reading));
     rows.push(status(rules, task));
+    rows.extend(ip_switch(rules, task));
     rows
 }
 
@@ -84,7 +86,7 @@ fn migrating(goal: Goal, reading: &Reading) -> Condition {
     let wanted = match goal {
         Goal::Completed => Some(false),
         Goal::InSync => Some(true),
-        Goal::FullSync => None,
+        Goal::FullSync | Goal::Switched => None,
     };
     let met = match (wanted, reading.is_migrating) {
         (Some(wanted), Some(is)) => Met::of(Some(is == wanted)),
@@ -116,7 +118,7 @@ fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
     let max_offset = rules.condition.max_offset;
     let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
     let (wanted, met) = match (rules.condition.goal, reading.gap(max_offset)) {
-        (Goal::FullSync, _) => ("any".to_owned(), Met::NotAsked),
+        (Goal::FullSync | Goal::Switched, _) => ("any".to_owned(), Met::NotAsked),
         (Goal::Completed, Gap::Unknown) if is_full_only => ("none in a full migration".to_owned(), Met::NotAsked),
         (Goal::Completed | Goal::InSync, gap) => (
             if max_offset == 0 { "0".to_owned() } else { format!("at most {}", count(max_offset)) },
@@ -147,7 +149,46 @@ fn status(rules: &Rules, task: &TaskReport) -> Condition {
         (None, _) if task.status_unavailable => ("could not be read, not confirmed".to_owned(), Met::Unknown),
         (None, _) => ("not read, not confirmed".to_owned(), Met::Unknown),
     };
-    let switch = task.detail.as_ref().and_then(|detail| detail.task_status.as_ref());
-    let seen = switch.map_or_else(|| seen.clone(), |switch| format!("{seen}, IP switch {switch}"));
     Condition { name: "Status", wanted: wanted.to_owned(), seen, met }
+}
+
+/// The key counts, which can only speak against a reading.
+fn keys(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
+    let limit = rules.condition.max_missing_keys;
+    let seen =
+        format!("{} in the source, {} in the target", known(reading.source_dbsize), known(reading.target_dbsize));
+    let (seen, met) = match (task.check, limit.allows(reading)) {
+        (Some(Check::NotYet(Missing::Emptied(_))), _) | (_, Some(false)) => (seen, Met::No),
+        _ if limit == KeyLimit::Off => (format!("{seen}: not compared"), Met::NotAsked),
+        (_, None) => (format!("{seen}: not compared"), Met::Unknown),
+        (_, Some(true)) => (seen, Met::Yes),
+    };
+    let wanted = match limit {
+        KeyLimit::Off => "not asked (`max-missing-keys`)".to_owned(),
+        KeyLimit::Keys(_) | KeyLimit::Share(_) => format!("at most {} missing", key_limit(limit)),
+    };
+    Condition { name: "Keys", wanted, seen, met }
+}
+
+/// The IP switch, where there is one or one is waited for.
+fn ip_switch(rules: &Rules, task: &TaskReport) -> Option<Condition> {
+    let is_goal = rules.condition.goal == Goal::Switched;
+    let word = task.detail.as_ref().and_then(|detail| detail.task_status.clone());
+    if word.is_none() && !is_goal {
+        return None;
+    }
+    let met = match (task.check, &word) {
+        (Some(Check::Met), _) => Met::Yes,
+        (Some(Check::NotYet(Missing::StatusUnread)), _) | (None, _) => Met::Unknown,
+        (Some(Check::NotYet(Missing::Switching | Missing::SwitchUnknown | Missing::RolledBack)), _)
+        | (Some(Check::Failed(Failure::AlreadySwitched | Failure::RolledBack)), _)
+        | (Some(Check::NotYet(Missing::NotSwitched)), _) => Met::No,
+        (Some(Check::NotYet(_) | Check::Failed(_)), _) => Met::NotAsked,
+    };
+    Some(Condition {
+        name: "IP switch",
+        wanted: if is_goal { "switched (`EXCHANGE_SUCCESS`)" } else { "none under way, none rolled back" }.to_owned(),
+        seen: word.unwrap_or_else(|| "none".to_owned()),
+        met,
+    })
 }

@@ -7,7 +7,7 @@ fn secs(seconds: u64) -> Duration {
 
 fn rules(goal: Goal) -> Rules {
     Rules {
-        condition: Condition { goal, max_offset: 0 },
+        condition: Condition { goal, max_offset: 0, max_missing_keys: Default::default() },
         stable_polls: 1,
         status_check: StatusCheck::Off,
         pace: Pace { initial: secs(5), max: secs(30), multiplier: 1.5 },
@@ -81,19 +81,75 @@ fn so_many_readings_in_a_row_have_to_show_the_goal() {
 }
 
 #[test]
-fn a_large_hole_between_readings_starts_the_count_again() {
-    let ready_after = |hole: u64, failed: bool| {
+fn a_gap_starts_the_count_again() {
+    let ready_after = |gap: u64, failed: bool, suspended: u64| {
         let mut waiter = Waiter::new(Rules { stable_polls: 2, ..rules(Goal::InSync) }, secs(0));
-        waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
+        // What a reading says is as old as its request.
+        waiter.handle_stats(secs(0), secs(8), stats(true, 0, 100.0));
         if failed {
-            waiter.handle_stats(secs(5), secs(5), Err(outage()));
+            waiter.handle_stats(secs(15), secs(15), Err(outage()));
         }
-        matches!(waiter.handle_stats(secs(hole), secs(hole), stats(true, 0, 100.0)), Step::Done(Outcome::Ready))
+        waiter.note_suspension(secs(suspended));
+        matches!(waiter.handle_stats(secs(gap), secs(gap), stats(true, 0, 100.0)), Step::Done(Outcome::Ready))
     };
-    assert!(ready_after(90, true));
-    assert!(!ready_after(91, true));
-    // Without a failed poll there is no hole, however long the budget made the poll wait.
-    assert!(ready_after(91, false));
+    for failed in [true, false] {
+        assert!(ready_after(90, failed, 0));
+        assert!(!ready_after(91, failed, 0));
+        assert!(ready_after(60, failed, 30));
+        assert!(!ready_after(60, failed, 31), "the clock stood still while the machine was suspended");
+    }
+}
+
+#[test]
+fn the_reading_after_a_gap_counts() {
+    let mut waiter = Waiter::new(Rules { stable_polls: 2, ..rules(Goal::InSync) }, secs(0));
+    waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
+    waiter.handle_stats(secs(100), secs(100), stats(true, 0, 100.0));
+    assert_eq!(waiter.stable(), 1);
+    assert!(outcome(waiter.handle_stats(secs(105), secs(105), stats(true, 0, 100.0))).is_ready());
+}
+
+#[test]
+fn a_reading_again_bridges_one_gap() {
+    let mut waiter = Waiter::new(Rules { stable_polls: 2, ..rules(Goal::InSync) }, secs(0));
+    waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
+    assert!(outcome(waiter.handle_stats(secs(5), secs(5), stats(true, 0, 100.0))).is_ready());
+    waiter.read_again();
+    waiter.handle_stats(secs(500), secs(500), Err(outage()));
+    assert!(outcome(waiter.handle_stats(secs(505), secs(505), stats(true, 0, 100.0))).is_ready());
+    // It has lost the goal: from then on it is a task like any other.
+    waiter.read_again();
+    waiter.handle_stats(secs(900), secs(900), stats(true, 7, 100.0));
+    waiter.handle_stats(secs(905), secs(905), stats(true, 0, 100.0));
+    assert_eq!(waiter.stable(), 1);
+    waiter.handle_stats(secs(1500), secs(1500), stats(true, 0, 100.0));
+    assert_eq!(waiter.stable(), 1);
+}
+
+#[test]
+fn an_answer_too_old_is_taken_again() {
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    // The process stood still for a minute, or the answer could not come so late.
+    assert_eq!(next_look(&waiter.handle_stats(secs(0), secs(60), stats(false, 0, 100.0)), 60), secs(0));
+    assert!(waiter.seen().is_none());
+    assert!(outcome(waiter.handle_stats(secs(60), secs(71), stats(false, 0, 100.0))).is_ready());
+}
+
+#[test]
+fn a_status_too_late_confirms_nothing() {
+    let auto = Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) };
+    for late in [false, true] {
+        let mut waiter = Waiter::new(auto.clone(), secs(0));
+        assert!(matches!(waiter.handle_stats(secs(0), secs(2), stats(false, 0, 100.0)), Step::StatusNow));
+        let came = secs(12) + Duration::from_millis(u64::from(late));
+        let step = waiter.handle_status(came, status("SUCCESS"));
+        assert_eq!(matches!(step, Step::Done(Outcome::Ready)), !late, "{step:?}");
+        if late {
+            assert!(matches!(step, Step::StatsAt(at) if at == came));
+            assert!(waiter.expects_status());
+            assert!(matches!(waiter.handle_stats(came, came, stats(true, 7, 100.0)), Step::StatusNow));
+        }
+    }
 }
 
 #[test]
@@ -116,41 +172,166 @@ fn the_status_is_read_at_first_on_change_before_ready_and_every_five_minutes() {
     assert!(asked && matches!(step, Step::Done(Outcome::Ready)));
 }
 
+/// A poll whose status cannot be read.
+fn poll_without_status(waiter: &mut Waiter, now: u64, is_migrating: bool, class: Class) -> Step {
+    assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 0, 100.0)), Step::StatusNow));
+    waiter.handle_status(secs(now), Err(error(class)))
+}
+
 #[test]
-fn auto_goes_on_without_the_status_and_says_so_once_while_require_does_not() {
-    let run = |status_check, class| {
-        let mut waiter = Waiter::new(Rules { status_check, ..rules(Goal::Completed) }, secs(0));
-        for now in [0, 10] {
-            assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0)), Step::StatusNow));
-            if let Step::Done(outcome) = waiter.handle_status(secs(now), Err(error(class))) {
-                return (Some(outcome), waiter);
-            }
-            // Auto asks again only when there is a reason to.
-            if status_check == StatusCheck::Auto {
-                break;
-            }
+fn auto_needs_three_failures_without_status() {
+    for class in [BUSY, THROTTLED, Class::Forbidden, Class::Rejected, Class::NotFound, Class::UnknownTask] {
+        let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
+        let mut said = Vec::new();
+        for now in [0, 10, 20] {
+            assert!(!waiter.is_status_unavailable());
+            let step = poll_without_status(&mut waiter, now, false, class);
+            assert_eq!(matches!(step, Step::Done(Outcome::Ready)), now == 20, "{class:?} {now} {step:?}");
+            said.extend(waiter.take_notes().into_iter().filter(|note| matches!(note, Note::StatusUnavailable(_))));
         }
-        let step = match waiter.handle_stats(secs(20), secs(20), stats(false, 0, 100.0)) {
-            Step::StatusNow => waiter.handle_status(secs(20), Err(error(class))),
-            // It was refused, so it is not asked for again.
-            step @ (Step::StatsAt(_) | Step::Done(_)) => step,
-        };
-        (if let Step::Done(outcome) = step { Some(outcome) } else { None }, waiter)
-    };
-    for class in [BUSY, THROTTLED, Class::Forbidden, Class::Rejected] {
-        let (ended, mut waiter) = run(StatusCheck::Auto, class);
-        assert!(matches!(ended, Some(Outcome::Ready)), "{class:?}");
         assert!(waiter.is_status_unavailable());
-        let said = waiter.take_notes().iter().filter(|note| matches!(note, Note::StatusUnavailable(_))).count();
-        assert_eq!(said, 1);
+        assert_eq!((said.len(), waiter.failed_polls()), (1, 2));
     }
+}
+
+#[test]
+fn a_hanging_status_endpoint_is_given_up() {
+    let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
+    for now in [0, 20, 40] {
+        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(false, 0, 100.0)), Step::StatusNow));
+        // As long as the client takes to say so.
+        let step = waiter.handle_status(secs(now + 10) + Duration::from_millis(250), Err(outage()));
+        assert_eq!(matches!(step, Step::Done(Outcome::Ready)), now == 40, "{step:?}");
+    }
+}
+
+#[test]
+fn require_never_goes_on_without_status() {
     for (class, denied) in
         [(BUSY, false), (THROTTLED, false), (Class::Rejected, false), (Class::Forbidden, true), (Class::Denied, true)]
     {
-        let (ended, waiter) = run(StatusCheck::Require, class);
-        assert_eq!(matches!(ended, Some(Outcome::Denied(_))), denied, "{class:?}");
-        assert!(denied || (ended.is_none() && waiter.failed_polls() == 3));
+        let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Require, ..rules(Goal::Completed) }, secs(0));
+        let steps = [0, 10, 20, 30].map(|now| poll_without_status(&mut waiter, now, false, class));
+        assert!(steps.iter().all(|step| matches!(step, Step::Done(Outcome::Denied(_))) == denied), "{class:?}");
     }
+}
+
+#[test]
+fn one_refused_status_is_not_forgotten() {
+    let mut waiter = with_a_status(StatusCheck::Auto);
+    poll_without_status(&mut waiter, 10, true, Class::Forbidden);
+    assert!(waiter.detail().is_some() && waiter.stable() == 0);
+    // It is asked for again, and counts again.
+    assert!(matches!(waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)), Step::StatusNow));
+    assert!(outcome(waiter.handle_status(secs(20), status("INCRMIGEATING"))).is_ready());
+}
+
+#[test]
+fn third_refusal_after_a_reading_ends() {
+    let of = |class, was_read: bool| {
+        let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+        if was_read {
+            waiter.handle_stats(secs(0), secs(0), stats(true, 9, 100.0));
+        }
+        let mut polls = 0;
+        loop {
+            polls += 1;
+            if let Step::Done(outcome) = waiter.handle_stats(secs(polls), secs(polls), Err(error(class))) {
+                return (polls, outcome);
+            }
+        }
+    };
+    assert!(matches!(of(Class::Forbidden, false), (1, Outcome::Denied(_))));
+    assert!(matches!(of(Class::Forbidden, true), (3, Outcome::Denied(_))));
+    assert!(matches!(of(Class::NotFound, false), (1, Outcome::Rejected(_))));
+    assert!(matches!(of(Class::NotFound, true), (3, Outcome::Unreachable(None, _))));
+    assert!(matches!(of(Class::UnknownTask, false), (3, Outcome::UnknownTask(_))));
+    assert!(matches!(of(Class::UnknownTask, true), (3, Outcome::Failed(Failure::TaskDeleted))));
+    assert!(matches!(of(Class::Rejected, true), (1, Outcome::Rejected(_))));
+}
+
+#[test]
+fn refusals_in_a_row_are_alike() {
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    waiter.handle_stats(secs(0), secs(0), stats(true, 9, 100.0));
+    let classes = [Class::Forbidden, Class::Forbidden, Class::NotFound, Class::NotFound, BUSY, Class::NotFound];
+    for (now, class) in (1..).zip(classes) {
+        assert!(matches!(waiter.handle_stats(secs(now), secs(now), Err(error(class))), Step::StatsAt(_)), "{class:?}");
+    }
+}
+
+#[test]
+fn long_retry_after_leaves_one_try() {
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    let busy = || Err(error(Class::Transient { retry_after: Some(secs(3000)) }));
+    let at = next_look(&waiter.handle_stats(secs(0), secs(0), busy()), 0);
+    assert!(secs(590) <= at && at < secs(600), "{at:?}");
+    assert!(matches!(waiter.handle_stats(at, at, stats(true, 9, 100.0)), Step::StatsAt(_)));
+    // Where the server asks for less than `max-outage`, it is left alone for that.
+    let busy = Err(error(Class::Transient { retry_after: Some(secs(300)) }));
+    assert_eq!(next_look(&waiter.handle_stats(secs(700), secs(700), busy), 700), secs(300));
+}
+
+#[test]
+fn known_progress_counts_until_replaced() {
+    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    waiter.handle_stats(secs(0), secs(0), stats(true, 0, 40.0));
+    let unknown = || Reading { is_migrating: Some(false), offset: Some(0), ..Reading::default() };
+    let poll = |waiter: &mut Waiter, now| {
+        waiter.handle_stats(secs(now), secs(now), Ok(Stats { reading: unknown(), raw: String::new() }))
+    };
+    assert!(matches!(poll(&mut waiter, 10), Step::StatsAt(_)));
+    waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0));
+    assert!(outcome(poll(&mut waiter, 30)).is_ready());
+}
+
+#[test]
+fn switched_reads_the_status_each_time() {
+    let rules = Rules { status_check: StatusCheck::Require, ..rules(Goal::Switched) };
+    let mut waiter = Waiter::new(rules, secs(0));
+    let mut poll = |now, word: Option<&str>| {
+        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(true, 9, 100.0)), Step::StatusNow));
+        let detail = Detail {
+            status: Status::parse("INCRMIGEATING"),
+            task_status: word.map(str::to_owned),
+            migration_method: None,
+        };
+        waiter.handle_status(secs(now), Ok(detail))
+    };
+    for (now, word) in [(0, None), (10, Some("EXCHANGING")), (20, Some("SOMETHING")), (30, None)] {
+        assert!(matches!(poll(now, word), Step::StatsAt(_)), "{word:?}");
+    }
+    assert!(outcome(poll(40, Some("EXCHANGE_SUCCESS"))).is_ready());
+}
+
+#[test]
+fn falling_key_counts_restart_the_row() {
+    let keys = |source, target| {
+        let Ok(Stats { reading, raw }) = stats(true, 0, 100.0) else { unreachable!() };
+        Ok(Stats { reading: Reading { source_dbsize: Some(source), target_dbsize: Some(target), ..reading }, raw })
+    };
+    let mut waiter = Waiter::new(Rules { stable_polls: 9, ..rules(Goal::InSync) }, secs(0));
+    let mut rows = Vec::new();
+    let mut warnings = 0;
+    for (now, (source, target)) in (0..).step_by(10).zip([
+        (100_000, 100_000),
+        (100_000, 100_000),
+        (49_999, 49_999),
+        (49_999, 49_999),
+        (20_000, 20_000),
+        (20_300, 20_000),
+        (20_600, 20_000),
+        (20_600, 20_000),
+        (0, 0),
+        (0, 0),
+        (900, 900),
+    ]) {
+        waiter.handle_stats(secs(now), secs(now), keys(source, target));
+        rows.push(waiter.stable());
+        warnings += waiter.take_notes().iter().filter(|note| matches!(note, Note::Restarted(_))).count();
+    }
+    assert_eq!(rows, [1, 2, 1, 2, 1, 1, 1, 2, 0, 0, 1]);
+    assert_eq!(warnings, 2, "each kind is said once");
 }
 
 #[test]
@@ -237,17 +418,6 @@ fn a_request_that_hangs_is_an_outage_from_its_beginning() {
         waiter.begin_poll(secs(0));
         assert!(matches!(waiter.handle_stats(secs(0), secs(1), stats(true, 1, 100.0)), Step::StatusNow));
         assert_eq!(waiter.give_up_at(), give_up_at);
-    }
-}
-
-#[test]
-fn a_status_that_was_refused_is_not_asked_for_again() {
-    let auto = Rules { status_check: StatusCheck::Auto, stable_polls: 9, ..rules(Goal::InSync) };
-    let mut waiter = Waiter::new(auto, secs(0));
-    assert!(matches!(waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)), Step::StatusNow));
-    waiter.handle_status(secs(0), Err(error(Class::Forbidden)));
-    for now in [10, 400, 800] {
-        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0)), Step::StatsAt(_)));
     }
 }
 
@@ -409,7 +579,7 @@ fn happening() -> impl Strategy<Value = Result<Stats, ApiError>> {
 proptest! {
     #[test]
     fn looks_keep_their_distance_and_never_come_after_the_deadline(
-        answers in proptest::collection::vec((happening(), 0u64..20_000), 1..80),
+        answers in proptest::collection::vec((happening(), 0u64..10_000), 1..80),
         stall in proptest::option::of(1u64..4000),
     ) {
         let rules = Rules { stall_timeout: stall.map(secs), stable_polls: 2, ..rules(Goal::InSync) };
@@ -502,18 +672,14 @@ fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
 }
 
 #[test]
-fn at_the_deadline_a_status_that_was_just_asked_for_is_no_failure_and_a_late_one_is() {
-    let asked_at = |at: Duration, offset| {
-        let mut waiter = with_a_status(StatusCheck::Auto);
-        waiter.handle_stats(secs(310), secs(310), stats(true, 0, 100.0));
-        waiter.handle_status(secs(310), status("INCRMIGEATING"));
-        assert!(matches!(waiter.handle_stats(at, at, stats(false, offset, 100.0)), Step::StatusNow));
-        let step = waiter.handle_deadline(secs(3600));
-        (step.is_some(), waiter.failing().is_some(), waiter.newest().unwrap().check)
-    };
-    let unread = Check::NotYet(Missing::StatusUnread);
-    assert_eq!(asked_at(secs(3600) - Duration::from_millis(999), 0), (false, false, unread));
-    assert_eq!(asked_at(secs(3599), 0), (true, true, unread));
+fn an_unread_status_at_the_deadline_decides_nothing() {
+    for status_check in [StatusCheck::Auto, StatusCheck::Require] {
+        let mut waiter = with_a_status(status_check);
+        assert!(waiter.handle_deadline(secs(3600)).is_none(), "nothing is being read");
+        assert!(matches!(waiter.handle_stats(secs(3550), secs(3550), stats(false, 0, 100.0)), Step::StatusNow));
+        assert!(waiter.handle_deadline(secs(3600)).is_none());
+        assert_eq!(waiter.newest().unwrap().check, Check::NotYet(Missing::StatusUnread));
+    }
     // Where nothing is new, what was seen with its status is worth more.
     let mut waiter = with_a_status(StatusCheck::Auto);
     let before = waiter.newest().unwrap().clone();
@@ -678,20 +844,22 @@ fn whoever_is_near_the_goal_is_looked_at_first() {
 }
 
 #[test]
-fn a_status_is_called_unavailable_only_while_it_was_asked_for_in_vain() {
+fn a_status_that_comes_back_is_available() {
     let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
     assert!(!waiter.is_status_unavailable(), "nobody has asked yet");
-    let mut look = |now: u64, is_migrating, answer| {
+    let mut poll = |now: u64, is_migrating, answer| {
         assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0)), Step::StatusNow));
         waiter.handle_status(secs(now), answer);
         let failing = waiter.failing().map(|error| error.message.clone());
         (waiter.is_status_unavailable(), waiter.detail().is_some(), failing)
     };
-    assert_eq!(look(0, true, Err(outage())), (true, false, None));
-    assert_eq!(look(10, false, status("TERMINATING")), (false, true, None));
-    // One failure after a good answer is a failed poll, and says what went wrong.
-    assert_eq!(look(20, false, Err(outage())), (false, true, Some("the task's status: HTTP 503".to_owned())));
-    assert_eq!(look(30, false, status("TERMINATING")), (false, true, None));
+    let failed = || Some("the task's status: HTTP 503".to_owned());
+    assert_eq!(poll(0, true, Err(outage())), (false, false, failed()));
+    assert_eq!(poll(10, true, Err(outage())), (false, false, failed()));
+    assert_eq!(poll(20, true, Err(outage())), (true, false, None));
+    assert_eq!(poll(30, false, status("TERMINATING")), (false, true, None));
+    assert_eq!(poll(40, false, Err(outage())), (false, true, failed()));
+    assert_eq!(poll(50, false, status("TERMINATING")), (false, true, None));
 }
 
 #[test]
@@ -725,17 +893,6 @@ fn what_is_told_is_told_once() {
         (70, "NegativeOffset"),
     ];
     assert_eq!(told, expected.map(|(now, note)| (now, note.to_owned())));
-}
-
-#[test]
-fn a_status_that_is_lost_is_told_at_its_first_failure() {
-    let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
-    let told = [0, 300, 600].map(|now| {
-        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0)), Step::StatusNow));
-        waiter.handle_status(secs(now), Err(outage()));
-        waiter.take_notes().iter().any(|note| matches!(note, Note::StatusUnavailable(_)))
-    });
-    assert_eq!(told, [true, false, false]);
 }
 
 #[test]
@@ -777,15 +934,14 @@ fn a_reading_whose_status_cannot_be_read_is_shown_and_counts_for_nothing() {
 }
 
 #[test]
-fn a_status_that_is_still_being_read_at_the_deadline_is_none() {
-    for (status_check, is_ready) in [(StatusCheck::Auto, true), (StatusCheck::Require, false)] {
-        let mut waiter = Waiter::new(Rules { status_check, ..rules(Goal::Completed) }, secs(0));
-        assert!(waiter.handle_deadline(secs(3600)).is_none(), "nothing is being read");
-        assert!(matches!(waiter.handle_stats(secs(3599), secs(3599), stats(false, 0, 100.0)), Step::StatusNow));
-        let step = waiter.handle_deadline(secs(3600)).unwrap();
-        assert_eq!(matches!(step, Step::Done(Outcome::Ready)), is_ready, "{step:?}");
-        assert!(waiter.handle_deadline(secs(3600)).is_none(), "it was said");
+fn an_unreadable_status_does_not_delay_the_deadline() {
+    let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
+    for now in [0, 10, 20] {
+        poll_without_status(&mut waiter, now, true, BUSY);
     }
+    assert!(matches!(waiter.handle_stats(secs(3599), secs(3599), stats(false, 0, 100.0)), Step::StatusNow));
+    assert!(outcome(waiter.handle_deadline(secs(3600)).unwrap()).is_ready());
+    assert!(waiter.handle_deadline(secs(3600)).is_none(), "it was said");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A cloud that says what it is told to, over real sockets: scripted answers and scripted faults.
 
-use super::TASK;
+use super::PROJECT;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
@@ -22,6 +22,8 @@ pub(crate) enum Answer {
     ResetAfter(Vec<u8>),
     /// Nothing at all, for as long as the client stays.
     Hang,
+    /// The page that the request asks for (`limit`, `offset`) of this list of tasks, by id and status.
+    Page(Arc<Vec<(String, String)>>),
     /// 200, and then a body of a byte now and then.
     Drip,
     /// 200, and then a body that does not end.
@@ -56,19 +58,47 @@ pub(crate) fn refusal(status: u16, code: &str) -> Answer {
     json_reply(status, &format!(r#"{{"error_code":"{code}","error_msg":"words about {code}","error_ext_msg":null}}"#))
 }
 
-/// A task detail with that status; like the real one it holds Redis passwords.
+/// Stands for the id of the task that a request asks for.
+const ASKED: &str = "the-task-that-was-asked-for";
+
+/// The detail of the task that is asked for, with that status; like the real one it holds Redis passwords.
 pub(crate) fn status(word: &str) -> Answer {
     detail(word, "incremental_migration")
 }
 
 pub(crate) fn detail(word: &str, method: &str) -> Answer {
-    let body = format!(
-        r#"{{"task_id":"{TASK}","task_name":"cutover","status":{},"migration_type":"online_migration",
+    json_reply(200, &detail_body(ASKED, word, method, ""))
+}
+
+/// The detail of one task, whichever is asked for.
+pub(crate) fn status_of(task: &str, word: &str) -> Answer {
+    json_reply(200, &detail_body(task, word, "incremental_migration", ""))
+}
+
+/// The detail of the task that is asked for, with an IP switch: `task_status` is JSON text, and an empty one is left out.
+pub(crate) fn switch(word: &str, task_status: &str) -> Answer {
+    let more = if task_status.is_empty() { String::new() } else { format!(r#","task_status":{task_status}"#) };
+    json_reply(200, &detail_body(ASKED, word, "incremental_migration", &more))
+}
+
+/// A detail as text; `more` are further fields, each with a comma before it.
+pub(crate) fn detail_body(task: &str, word: &str, method: &str, more: &str) -> String {
+    format!(
+        r#"{{"task_id":"{task}","task_name":"cutover","status":{},"migration_type":"online_migration",
         "migration_method":"{method}","source_instance":{{"addrs":"192.168.1.139:6379","password":"{REDIS_PASSWORD}"}},
-        "target_instance":{{"id":"b34b3e60","password":"{REDIS_PASSWORD}"}},"resume_mode":"auto"}}"#,
+        "target_instance":{{"id":"b34b3e60","password":"{REDIS_PASSWORD}"}},"resume_mode":"auto"{more}}}"#,
         serde_json::to_string(word).unwrap()
-    );
-    json_reply(200, &body)
+    )
+}
+
+/// Path of the list of the tasks.
+pub(crate) fn list_path() -> String {
+    format!("/v2/{PROJECT}/migration-tasks")
+}
+
+/// Path of the logs of a task.
+pub(crate) fn logs_path(task: &str) -> String {
+    format!("/v2/{PROJECT}/migration-task/{task}/logs")
 }
 
 /// Stands in every task detail; whoever shows it has leaked it.
@@ -109,8 +139,14 @@ impl Request {
 /// Answers to one kind of request; the last one repeats.
 type Script = VecDeque<Answer>;
 
+/// The stats of a moment and the detail of the same moment.
+pub(crate) type Moment = (Answer, Answer);
+
 #[derive(Default)]
 struct State {
+    /// Where the two follow each other: a request for the stats begins the next moment, and the last one stays.
+    moments: Vec<Moment>,
+    n_stats: usize,
     /// By method and path; `*` stands for any project and task.
     scripts: BTreeMap<String, Script>,
     requests: Vec<Request>,
@@ -122,7 +158,12 @@ struct State {
 }
 
 impl State {
-    fn next(&mut self, keys: &[String]) -> Answer {
+    fn next(&mut self, kind: Kind, keys: &[String]) -> Answer {
+        if let (Kind::Stats | Kind::Detail, Some(last)) = (kind, self.moments.len().checked_sub(1)) {
+            self.n_stats += usize::from(kind == Kind::Stats);
+            let (stats, detail) = &self.moments[self.n_stats.saturating_sub(1).min(last)];
+            return if kind == Kind::Stats { stats.clone() } else { detail.clone() };
+        }
         let script = keys.iter().find(|key| self.scripts.contains_key(*key)).cloned();
         match script.and_then(|key| self.scripts.get_mut(&key)) {
             Some(script) if script.len() > 1 => script.pop_front(),
@@ -194,6 +235,14 @@ impl FakeCloud {
 
     pub(crate) fn detail_of(self, task: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
         self.script(&format!("GET detail {task}"), answers)
+    }
+
+    /// A life of one task: each request for the stats begins the next moment of it.
+    pub(crate) fn life(self, moments: impl IntoIterator<Item = Moment>) -> Self {
+        let moments: Vec<Moment> = moments.into_iter().collect();
+        assert!(!moments.is_empty());
+        locked(&self.state).moments = moments;
+        self
     }
 
     /// Answers to other requests; `path` is without its query.
@@ -277,7 +326,7 @@ fn converse(mut stream: impl Read + Write, state: &Mutex<State>) -> io::Result<(
 
     let (kind, keys) = route(&method, &target);
     let mut request = Request { kind, method, target, headers, body: String::new(), at: Instant::now() };
-    let answer = locked(state).next(&keys);
+    let answer = made_for(&request, locked(state).next(kind, &keys));
     let resets = matches!(&answer, Answer::Reset | Answer::ResetAfter(_));
     if !resets {
         let mut rest = vec![0; 1 + length];
@@ -335,6 +384,49 @@ fn route(method: &str, target: &str) -> (Kind, Vec<String>) {
     }
 }
 
+/// The answer with what only its request knows.
+fn made_for(request: &Request, answer: Answer) -> Answer {
+    match answer {
+        Answer::Page(tasks) => page(&tasks, &request.target),
+        Answer::Late(by, answer) => Answer::Late(by, Box::new(made_for(request, *answer))),
+        Answer::Reply { status, headers, body } if request.kind == Kind::Detail => {
+            let task = request.target.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+            // Bodies that are no text are given as they are.
+            let body = match String::from_utf8(body) {
+                Ok(text) => text.replace(ASKED, task).into_bytes(),
+                Err(error) => error.into_bytes(),
+            };
+            Answer::Reply { status, headers, body }
+        }
+        answer @ (Answer::Reply { .. }
+        | Answer::Raw(_)
+        | Answer::Reset
+        | Answer::ResetAfter(_)
+        | Answer::Hang
+        | Answer::Drip
+        | Answer::Flood
+        | Answer::Pieces { .. }) => answer,
+    }
+}
+
+/// One page of a list, as the API gives it: at most 1000 tasks, 10 where the request does not say.
+fn page(tasks: &[(String, String)], target: &str) -> Answer {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let number = |name: &str| {
+        let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        value.and_then(|value| value.parse::<usize>().ok())
+    };
+    let (limit, offset) = (number("limit").unwrap_or(10), number("offset").unwrap_or(0));
+    if limit > 1000 {
+        return refusal(400, "DCS.4002");
+    }
+    let entry = |(id, status): &(String, String)| {
+        format!(r#"{{"task_id":"{id}","task_name":"cutover","status":"{status}","migration_type":"online_migration"}}"#)
+    };
+    let entries: Vec<String> = tasks.iter().skip(offset).take(limit).map(entry).collect();
+    json_reply(200, &format!(r#"{{"count":{},"migration_tasks":[{}]}}"#, tasks.len(), entries.join(",")))
+}
+
 fn give<S: Read + Write>(stream: &mut S, answer: Answer) -> io::Result<()> {
     match answer {
         Answer::Reply { status, headers, body } => {
@@ -361,6 +453,7 @@ fn give<S: Read + Write>(stream: &mut S, answer: Answer) -> io::Result<()> {
             }
             Ok(())
         }
+        Answer::Page(_) => panic!("a page is made when its request is known"),
         Answer::Hang => stream.read(&mut [0]).map(drop),
         Answer::Drip => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")?;

@@ -18,7 +18,7 @@ pub(crate) const BOUND: Duration = Duration::from_secs(30);
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_dcs-migration-wait");
 
 /// Names of `GITHUB_OUTPUT`, as the contract has them.
-pub(crate) const GITHUB_NAMES: [&str; 17] = [
+pub(crate) const GITHUB_NAMES: [&str; 18] = [
     "result",
     "ready",
     "exit-code",
@@ -30,6 +30,7 @@ pub(crate) const GITHUB_NAMES: [&str; 17] = [
     "source-dbsize",
     "target-dbsize",
     "task-status",
+    "ip-switch",
     "elapsed-seconds",
     "polls",
     "started-at",
@@ -37,6 +38,15 @@ pub(crate) const GITHUB_NAMES: [&str; 17] = [
     "stats",
     "tasks",
 ];
+
+/// Whether that output may be there and need not: the contract names it, and [`GITHUB_NAMES`] does not have it yet.
+fn is_coming(name: &str) -> bool {
+    ["ip-switch", "verify"].contains(&name) && !GITHUB_NAMES.contains(&name)
+}
+
+fn dotenv_name(name: &str) -> String {
+    format!("DCS_{}", name.to_ascii_uppercase().replace('-', "_"))
+}
 
 /// A run in preparation.
 pub(crate) struct Sandbox {
@@ -277,7 +287,7 @@ impl Run {
 
     #[track_caller]
     pub(crate) fn holds_together(&self) {
-        let names: Vec<&str> = self.outputs.keys().map(String::as_str).collect();
+        let names: Vec<&str> = self.outputs.keys().map(String::as_str).filter(|name| !is_coming(name)).collect();
         let mut expected = GITHUB_NAMES;
         expected.sort_unstable();
         assert_eq!(names, expected, "{}", self.story());
@@ -286,17 +296,20 @@ impl Run {
         assert!(!self.output("reason").is_empty());
 
         let names: Vec<&str> = self.dotenv.keys().map(String::as_str).collect();
+        let coming: Vec<String> =
+            ["ip-switch", "verify"].iter().filter(|n| is_coming(n)).map(|n| dotenv_name(n)).collect();
+        let names: Vec<&str> = names.into_iter().filter(|&name| !coming.iter().any(|coming| coming == name)).collect();
         let mut expected: Vec<String> = GITHUB_NAMES
             .iter()
             .filter(|name| !["stats", "tasks"].contains(name))
-            .map(|name| format!("DCS_{}", name.to_ascii_uppercase().replace('-', "_")))
+            .map(|name| dotenv_name(name))
             .collect();
         expected.sort_unstable();
         assert_eq!(names, expected, "{}", self.story());
         for name in
             ["result", "ready", "exit-code", "until", "is-migrating", "offset", "full-migration-progress", "polls"]
         {
-            let variable = format!("DCS_{}", name.to_ascii_uppercase().replace('-', "_"));
+            let variable = dotenv_name(name);
             assert_eq!(self.dotenv[&variable], self.output(name), "{variable}");
         }
         assert!(self.tasks().is_array());
