@@ -86,6 +86,7 @@ fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
         stable_polls: stable_polls(world.goal),
         status_check: StatusCheck::Auto,
         pace,
+        max_gap: pace.max * 3,
         max_outage: seconds(600.0),
         stall_timeout: None,
         request_timeout: seconds(10.0),

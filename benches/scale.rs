@@ -148,6 +148,7 @@ fn play(setting: &Setting, worlds: Vec<World>) -> Vec<Asked> {
                 max: Duration::from_secs(setting.max_interval),
                 multiplier: 1.5,
             },
+            max_gap: Duration::from_secs(3 * setting.max_interval),
             max_outage: Duration::from_secs(600),
             stall_timeout: None,
             request_timeout: Duration::from_secs(10),

@@ -513,10 +513,10 @@ impl Reader<'_> {
             let pem = read_file(Path::new(path)).map_err(|error| format!("cannot be read: {error}; {ACCEPTED}"))?;
             parse_roots(&pem).ok_or_else(|| format!("holds no certificate, or a broken one; {ACCEPTED}"))
         });
-        let rules = self.rules(dcs.as_ref().is_some_and(endpoint::is_loopback));
         let requests_per_second = self.parse("max-requests-per-second", 4.0, |text| {
             in_range(text, 0.01, 10_000.0).map_err(|()| "accepted: a number from 0.01 to 10000".to_owned())
         });
+        let rules = self.rules(dcs.as_ref().is_some_and(endpoint::is_loopback), requests_per_second);
         let fail_fast = self.switch("fail-fast", true);
         let request_timeout = rules.request_timeout;
         let use_proxies = !self.would_leave_in_clear([dcs.as_ref(), iam.as_ref()]);
@@ -635,7 +635,7 @@ impl Reader<'_> {
         })
     }
 
-    fn rules(&mut self, is_loopback: bool) -> Rules {
+    fn rules(&mut self, is_loopback: bool, requests_per_second: f64) -> Rules {
         let goal = self.parse("until", Goal::Completed, parse_goal);
         let max_offset = self.parse("max-offset", 0, |text| {
             text.parse()
@@ -688,11 +688,13 @@ impl Reader<'_> {
         let multiplier = self.parse("multiplier", 1.5, |text| {
             in_range(text, 1.0, 10.0).map_err(|()| "accepted: a number from 1 to 10".to_owned())
         });
+        let pace = Pace { initial, max: max.max(initial), multiplier };
         Rules {
             condition: Condition { goal, max_offset, max_missing_keys },
             stable_polls,
             status_check,
-            pace: Pace { initial, max: max.max(initial), multiplier },
+            pace,
+            max_gap: Rules::max_gap(pace, requests_per_second),
             max_outage,
             stall_timeout: (!stall.is_zero()).then_some(stall),
             request_timeout: self.duration("request-timeout", Duration::from_secs(10), MILLI),

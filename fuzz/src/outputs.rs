@@ -166,6 +166,7 @@ impl Settings {
                 _ => StatusCheck::Auto,
             },
             pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(30), multiplier: 1.5 },
+            max_gap: Duration::from_secs(90),
             max_outage: seconds("max-outage", 120).max(Duration::from_millis(1)),
             stall_timeout: (!stall.is_zero()).then_some(stall),
             request_timeout: Duration::from_secs(10),

@@ -155,7 +155,7 @@ pub struct Row {
 /// Why a row of readings starts again although the goal is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restart {
-    /// The two newest readings are too far apart to say anything about the time between them.
+    /// The two newest readings are so far apart that they say nothing about the time between them.
     Gap,
     /// The keys of one side fell by more than half: from, to.
     Halved(Side, i64, i64),

@@ -540,6 +540,7 @@ mod tests {
             stable_polls: 3,
             status_check: StatusCheck::Auto,
             pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(30), multiplier: 1.5 },
+            max_gap: Duration::from_secs(90),
             max_outage: Duration::from_secs(600),
             stall_timeout: None,
             request_timeout: Duration::from_secs(10),

@@ -17,6 +17,7 @@ fn report(goal: Goal, outcome: Outcome, task: TaskReport) -> Report {
             stable_polls: if goal == Goal::InSync { 3 } else { 1 },
             status_check: StatusCheck::Auto,
             pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(30), multiplier: 1.5 },
+            max_gap: Duration::from_secs(90),
             max_outage: Duration::from_secs(600),
             stall_timeout: None,
             request_timeout: Duration::from_secs(10),

@@ -547,7 +547,7 @@ pub fn note(note: &Note) -> String {
         Note::GoalShows(times) => format!("the goal shows ({times} in a row)"),
         Note::GoalLost => "the goal no longer shows".to_owned(),
         Note::Restarted(Restart::Gap) => {
-            "the readings are too far apart to make a row, counting them from the start again".to_owned()
+            "more than 3 × `max-interval` since the reading before, counting readings from the start again".to_owned()
         }
         Note::Restarted(Restart::Halved(side, from, to)) => format!(
             "the keys of the {} fell from {} to {} between two readings, counting readings from the start again",

@@ -114,6 +114,7 @@ fn plan(tasks: u32) -> Plan {
             stable_polls: 1,
             status_check: StatusCheck::Off,
             pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(5), multiplier: 1.0 },
+            max_gap: Duration::from_secs(15),
             max_outage: Duration::from_secs(600),
             stall_timeout: None,
             request_timeout: Duration::from_secs(10),
@@ -167,6 +168,7 @@ async fn the_deadline_ends_the_wait_whatever_hangs() {
 async fn the_last_look_before_the_deadline_counts() {
     let mut plan = plan(1);
     plan.rules.pace = Pace { initial: Duration::from_secs(50), max: Duration::from_secs(50), multiplier: 1.0 };
+    plan.rules.max_gap = Duration::from_secs(150);
     let script = Script::new(|at, _| migrating(at < Duration::from_secs(55)));
     let (outcome, took, ..) = run(script, plan).await;
     assert!(outcome.is_ready());
@@ -330,6 +332,7 @@ async fn a_session_that_cannot_be_renewed_serves_until_its_end() {
     let mut plan = plan(3);
     plan.rules.deadline = 2 * HOUR;
     plan.rules.pace = Pace { initial: Duration::from_secs(30), max: Duration::from_secs(30), multiplier: 1.0 };
+    plan.rules.max_gap = Duration::from_secs(90);
     let (outcome, took, script, tasks) = run(script, plan).await;
     assert!(outcome.is_ready());
     assert!(took < hour_and_a_half);

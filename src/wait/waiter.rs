@@ -23,6 +23,8 @@ pub struct Rules {
     pub status_check: StatusCheck,
     /// How often to look.
     pub pace: Pace,
+    /// Readings that are further apart make no row.
+    pub max_gap: Duration,
     /// Gives up when the API has given no good answer for so long.
     pub max_outage: Duration,
     /// Gives up when nothing has improved for so long.
@@ -34,6 +36,14 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// [`Self::max_gap`]: three times the longest interval, or three times as long as the budget keeps two polls of a
+    /// task apart where that is longer. Otherwise our own pace would see to it that no row is ever long enough.
+    pub fn max_gap(pace: Pace, requests_per_second: f64) -> Duration {
+        let between_polls =
+            Duration::try_from_secs_f64(REQUESTS_PER_POLL / requests_per_second).unwrap_or(Duration::MAX);
+        pace.max.max(between_polls).saturating_mul(3)
+    }
+
     /// How long after its reading's answer a status still belongs to it.
     pub fn longest_between(&self) -> Duration {
         self.pace.initial.max(self.request_timeout)
@@ -108,6 +118,8 @@ pub struct Seen {
     pub check: Check,
 }
 
+/// A reading and its status.
+const REQUESTS_PER_POLL: f64 = 2.0;
 /// How long a status that nothing contradicts is believed.
 const STATUS_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 /// How long after its copy a full migration is expected to end at any moment.
@@ -512,7 +524,7 @@ impl Waiter {
     /// between readings that are far apart, whatever made them so.
     fn is_after_gap(&self, at: Duration) -> bool {
         let gap = self.seen.as_ref().map_or(Duration::ZERO, |seen| at.saturating_sub(seen.at));
-        gap.saturating_add(self.suspended) > self.rules.pace.max.saturating_mul(3) && !self.reads_again
+        gap.saturating_add(self.suspended) > self.rules.max_gap && !self.reads_again
     }
 
     /// How long until the next look at a task that answers; between the two intervals in any case.

@@ -11,6 +11,7 @@ fn rules(goal: Goal) -> Rules {
         stable_polls: 1,
         status_check: StatusCheck::Off,
         pace: Pace { initial: secs(5), max: secs(30), multiplier: 1.5 },
+        max_gap: secs(90),
         max_outage: secs(600),
         stall_timeout: None,
         request_timeout: secs(10),

@@ -429,6 +429,7 @@ fn rules(goal: Goal, status_check: StatusCheck, stable_polls: u32, initial: u64)
         stable_polls,
         status_check,
         pace: Pace { initial: Duration::from_secs(initial), max: Duration::from_secs(30), multiplier: 1.5 },
+        max_gap: Duration::from_secs(90),
         max_outage: Duration::from_secs(360_000),
         stall_timeout: None,
         request_timeout: REQUEST_TIMEOUT,

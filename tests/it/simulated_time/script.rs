@@ -243,6 +243,7 @@ fn rules(rng: &mut Rng) -> Rules {
         // Any other is made `require`, or refused, before there is a wait.
         status_check: if goal == Goal::Switched { StatusCheck::Require } else { rng.pick(&checks) },
         pace: Pace { initial, max, multiplier: 1.0 + rng.unit() * if rng.chance(80) { 1.0 } else { 9.0 } },
+        max_gap: max * 3,
         max_outage: rng.between(ms(60_000), deadline),
         stall_timeout: rng.chance(30).then(|| rng.between(ms(60_000), deadline)),
         request_timeout: rng.between(ms(1000), ms(30_000)),
