@@ -558,6 +558,31 @@ fn a_deleted_task_hides_no_other() {
     }
 }
 
+#[test]
+fn a_page_too_large_is_asked_smaller() {
+    let running = [10, 120, 249];
+    let word = |n: usize| if running.contains(&n) { "INCRMIGEATING" } else { "SUCCESS" };
+    let list = Arc::new((0..250).map(|n| (format!("{n:032x}"), word(n).to_owned())).collect());
+    let too_large = json_reply(200, &format!(r#"{{"count":250,"x":"{}"}}"#, "x".repeat(1 << 20)));
+    let cloud = FakeCloud::start()
+        .on("GET", &list_path(), [too_large, Answer::Page(list)])
+        .stats([sync()])
+        .detail([status("INCRMIGEATING")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_TASK_ID", "all-running"), ("DCS_UNTIL", "in-sync"), ("DCS_STABLE_POLLS", "1")])
+        .run();
+    run.ended("in-sync", 0);
+    assert_eq!(run.tasks().as_array().unwrap().len(), running.len());
+    let pages: Vec<String> = cloud
+        .requests()
+        .into_iter()
+        .filter(|request| request.kind == Kind::Other)
+        .map(|request| request.target.split_once('?').unwrap().1.to_owned())
+        .collect();
+    let all = "offset=0&limit=1000";
+    assert_eq!(pages, [all, "offset=0&limit=100", "offset=100&limit=100", "offset=200&limit=100"]);
+}
+
 /// A task, its readings, its detail, and a word that tells it from the others.
 type Bad = (fn() -> Answer, &'static str, &'static str, &'static str);
 
@@ -1173,4 +1198,19 @@ fn a_file_keeps_its_mode() {
             assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
         }
     }
+}
+
+#[test]
+fn a_full_disk_keeps_the_old_report() {
+    let old = "the report of the run before";
+    let cloud = FakeCloud::start().stats([done()]).detail([status("TERMINATED")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .file("report.html", old)
+        .set("DCS_REPORT", "report.html")
+        // No file may grow beyond 4 KiB, which is room for the outputs.
+        .within(&["sh", "-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"])
+        .run();
+    run.ended("completed", 0);
+    assert!(run.log().contains("cannot write the report to `report.html`"), "{}", run.story());
+    assert_eq!(run.file("report.html"), old);
 }
