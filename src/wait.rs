@@ -261,8 +261,6 @@ struct Fleet<C> {
     budget: Budget,
     /// When a reading that was due could have been sent together with its status.
     pair_at: Duration,
-    /// Tasks whose reading is under way, or there, and whose status is to be asked for next.
-    half_read: BTreeSet<usize>,
     wall_at_start: SystemTime,
     suspended: Duration,
     rules: Rules,
@@ -331,7 +329,6 @@ impl<C: Cloud> Fleet<C> {
             clock,
             budget: Budget::new(plan.requests_per_second),
             pair_at: Duration::ZERO,
-            half_read: BTreeSet::new(),
             wall_at_start: clock.wall().checked_sub(now).unwrap_or(SystemTime::UNIX_EPOCH),
             suspended: Duration::ZERO,
             sign_in: SigningIn {
@@ -456,14 +453,12 @@ impl<C: Cloud> Fleet<C> {
             && wait.waiter.expects_status()
         {
             let pair_at = self.budget.pair_at();
-            let most = self.budget.within(self.rules.longest_between() / 2).max(1);
-            if now < pair_at || self.half_read.len() >= most {
+            if now < pair_at {
                 // Its status would be held back by the budget, and perhaps come too late to belong to the reading.
-                self.pair_at = if now < pair_at { pair_at } else { Duration::MAX };
+                self.pair_at = pair_at;
                 self.queue.put(task, at, wait.waiter.rank());
                 return false;
             }
-            self.half_read.insert(task);
         }
         let id = wait.id.clone();
         match std::mem::replace(&mut wait.next, Next::InFlight) {
@@ -473,7 +468,6 @@ impl<C: Cloud> Fleet<C> {
                 self.send(now, async move { What::Stats(task, cloud.stats(&id).await) });
             }
             Next::StatusNow => {
-                self.half_read.remove(&task);
                 self.send(now, async move { What::Status(task, cloud.detail(&id).await) });
             }
             // Neither is in the queue.
@@ -753,11 +747,9 @@ impl<C: Cloud> Fleet<C> {
         handle: impl FnOnce(&mut Waiter) -> Step,
     ) {
         let several = self.tasks.len() > 1;
-        self.half_read.remove(&task);
         let Some(wait) = self.tasks.get_mut(task).filter(|wait| wait.outcome.is_none()) else { return };
         match handle(&mut wait.waiter) {
             Step::StatusNow => {
-                self.half_read.insert(task);
                 // In the middle of a poll: what there is to tell, comes with its end.
                 wait.next = Next::StatusNow;
                 self.queue.put(task, now, Rank::HalfRead);

@@ -91,6 +91,34 @@ pub(crate) fn end(exit_code: u8) -> ! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
+
+    /// Set in the process that is to be ended.
+    const CHILD: &str = "TEST_OF_THE_WATCHDOG";
+
+    #[test]
+    fn a_process_that_hangs_is_ended() {
+        // It ends its process, so that the test runs once more, as a child.
+        #[expect(clippy::disallowed_methods, reason = "tells the two processes of this test apart")]
+        if let Ok(path) = std::env::var(CHILD) {
+            let watchdog = Watchdog::start();
+            watchdog.set_last_words(Some(Box::new(move |code| std::fs::write(path, code.to_string()).unwrap())));
+            watchdog.end_within(Duration::from_secs(3600), 5);
+            watchdog.end_within(Duration::from_millis(300), 124);
+            loop {
+                std::thread::park();
+            }
+        }
+        let said = tempfile::NamedTempFile::new().unwrap();
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", "watchdog::tests::a_process_that_hangs_is_ended"])
+            .env(CHILD, said.path())
+            .output()
+            .unwrap()
+            .status;
+        assert_eq!(status.code(), Some(124));
+        assert_eq!(std::fs::read_to_string(said.path()).unwrap(), "124");
+    }
 
     #[test]
     fn what_was_slept_counts_and_a_standstill_does_not() {

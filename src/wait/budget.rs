@@ -48,11 +48,6 @@ impl Budget {
         self.free_for(PAIR)
     }
 
-    /// How many requests fit into so long a time.
-    pub fn within(&self, time: Duration) -> usize {
-        (self.rate * time.as_secs_f64()) as usize
-    }
-
     fn free_for(&self, requests: usize) -> Duration {
         let (capacity, window) = self.window();
         let oldest = (self.sent.len() + requests).checked_sub(capacity + 1).and_then(|at| self.sent.get(at));
