@@ -20,7 +20,9 @@ mod worlds;
 use dcs_migration_wait::api::Stats;
 use dcs_migration_wait::condition::{Condition, Goal};
 use dcs_migration_wait::migration::{Detail, Phase, Status};
-use dcs_migration_wait::wait::{Outcome, Outlook, Pace, Range, Rules, Schedule, StatusCheck, Step, Waiter};
+use dcs_migration_wait::wait::{
+    Outcome, Outlook, Pace, Range, Rules, Schedule, StatusCheck, Step, Waiter,
+};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -53,7 +55,11 @@ fn stable_polls(goal: Goal) -> u32 {
 }
 
 /// A policy that only knows how often it has looked.
-fn blind(world: &World, random: &mut Random, mut delay: impl FnMut(u32, &mut Random) -> f64) -> Run {
+fn blind(
+    world: &World,
+    random: &mut Random,
+    mut delay: impl FnMut(u32, &mut Random) -> f64,
+) -> Run {
     let (mut at, mut looks, mut stable, mut seen_late) = (0.0, 0, 0, None);
     loop {
         looks += 1;
@@ -61,7 +67,11 @@ fn blind(world: &World, random: &mut Random, mut delay: impl FnMut(u32, &mut Ran
             stable += 1;
             let seen_late = *seen_late.get_or_insert(at - world.goal_at());
             if stable == stable_polls(world.goal) {
-                return Run { requests: looks.into(), seen_late, estimates: Vec::new() };
+                return Run {
+                    requests: looks.into(),
+                    seen_late,
+                    estimates: Vec::new(),
+                };
             }
         }
         at += delay(looks, random);
@@ -82,7 +92,11 @@ fn seconds(seconds: f64) -> Duration {
 /// The crate's own waiter.
 fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
     let rules = Rules {
-        condition: Condition { goal: world.goal, max_offset: 0, max_missing_keys: Default::default() },
+        condition: Condition {
+            goal: world.goal,
+            max_offset: 0,
+            max_missing_keys: Default::default(),
+        },
         stable_polls: stable_polls(world.goal),
         status_check: StatusCheck::Auto,
         pace,
@@ -96,7 +110,11 @@ fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
     let mut who = who(pace, world.seed);
     let goal_at = world.goal_at();
     let mut stages = stages(world);
-    let mut run = Run { requests: 0, seen_late: f64::NAN, estimates: Vec::new() };
+    let mut run = Run {
+        requests: 0,
+        seen_late: f64::NAN,
+        estimates: Vec::new(),
+    };
     let (mut now, mut phase) = (Duration::ZERO, Phase::Unknown);
     loop {
         let at = now.as_secs_f64();
@@ -106,7 +124,14 @@ fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
         }
         run.requests += 1;
         waiter.begin_poll(now);
-        let mut step = waiter.handle_stats(now, now, Ok(Stats { reading, raw: String::new() }));
+        let mut step = waiter.handle_stats(
+            now,
+            now,
+            Ok(Stats {
+                reading,
+                raw: String::new(),
+            }),
+        );
         if let Step::StatusNow = step {
             run.requests += 1;
             let detail = Detail {
@@ -116,7 +141,10 @@ fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
             };
             step = waiter.handle_status(now, Ok(detail));
         }
-        while let Some(&(_, until)) = stages.front().filter(|&&(from, until)| f64::midpoint(from, until) <= at) {
+        while let Some(&(_, until)) = stages
+            .front()
+            .filter(|&&(from, until)| f64::midpoint(from, until) <= at)
+        {
             stages.pop_front();
             if at < until {
                 run.estimates.push((waiter.outlook(), until - at));
@@ -140,7 +168,10 @@ fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
             Step::StatusNow => unreachable!("the status was just given"),
             Step::Done(outcome) => {
                 assert!(goal_at <= at, "the verdict came before the goal");
-                assert!(matches!(outcome, Outcome::Ready | Outcome::Failed(_)), "{outcome:?}");
+                assert!(
+                    matches!(outcome, Outcome::Ready | Outcome::Failed(_)),
+                    "{outcome:?}"
+                );
                 return run;
             }
         }
@@ -166,7 +197,11 @@ fn stages(world: &World) -> VecDeque<(f64, f64)> {
 }
 
 fn pace(max: u64) -> Pace {
-    Pace { initial: Duration::from_secs(5), max: Duration::from_secs(max), multiplier: 1.5 }
+    Pace {
+        initial: Duration::from_secs(5),
+        max: Duration::from_secs(max),
+        multiplier: 1.5,
+    }
 }
 
 type Policy = (&'static str, fn(&World, &mut Random) -> Run);
@@ -176,34 +211,54 @@ const OURS: &str = "**ours**, to 30 s (the default)";
 
 const POLICIES: [Policy; 10] = [
     (BASE, |world, random| blind(world, random, |_, _| 5.0)),
-    ("fixed 10 s", |world, random| blind(world, random, |_, _| 10.0)),
-    ("fixed 15 s", |world, random| blind(world, random, |_, _| 15.0)),
+    ("fixed 10 s", |world, random| {
+        blind(world, random, |_, _| 10.0)
+    }),
+    ("fixed 15 s", |world, random| {
+        blind(world, random, |_, _| 15.0)
+    }),
     ("AWS waiters, 2 s to 120 s with jitter", |world, random| {
         blind(world, random, |attempt, random| {
-            let delay = if attempt > 6 { 120.0 } else { 2.0 * 2_f64.powi(attempt as i32 - 1) };
+            let delay = if attempt > 6 {
+                120.0
+            } else {
+                2.0 * 2_f64.powi(attempt as i32 - 1)
+            };
             random.even(2.0, delay)
         })
     }),
     ("Terraform's StateChangeConf", |world, random| {
-        blind(world, random, |attempt, _| (0.1 * 2_f64.powi(attempt.min(10) as i32)).min(10.0))
+        blind(world, random, |attempt, _| {
+            (0.1 * 2_f64.powi(attempt.min(10) as i32)).min(10.0)
+        })
     }),
     ("wait4x, 1 s doubling to 30 s", |world, random| {
-        blind(world, random, |attempt, _| 2_f64.powi(attempt.min(10) as i32 - 1).min(30.0))
+        blind(world, random, |attempt, _| {
+            2_f64.powi(attempt.min(10) as i32 - 1).min(30.0)
+        })
     }),
     ("backoff alone, to 30 s", |world, _| {
-        ours(world, pace(30), |pace, seed| Who::Backoff(Schedule::seeded(pace, seed)))
+        ours(world, pace(30), |pace, seed| {
+            Who::Backoff(Schedule::seeded(pace, seed))
+        })
     }),
     (OURS, |world, _| ours(world, pace(30), |_, _| Who::Waiter)),
     ("backoff alone, to 2 min", |world, _| {
-        ours(world, pace(120), |pace, seed| Who::Backoff(Schedule::seeded(pace, seed)))
+        ours(world, pace(120), |pace, seed| {
+            Who::Backoff(Schedule::seeded(pace, seed))
+        })
     }),
-    ("**ours**, with `max-interval: 2m`", |world, _| ours(world, pace(120), |_, _| Who::Waiter)),
+    ("**ours**, with `max-interval: 2m`", |world, _| {
+        ours(world, pace(120), |_, _| Who::Waiter)
+    }),
 ];
 
 fn worlds() -> Vec<(bool, World)> {
     let mut random = Random(SEED);
     let of_a_shape = |&(_, foreseen, shape): &Shape| -> Vec<(bool, World)> {
-        (0..OF_EACH).map(|_| (foreseen, shape(&mut random))).collect()
+        (0..OF_EACH)
+            .map(|_| (foreseen, shape(&mut random)))
+            .collect()
     };
     SHAPES.iter().flat_map(of_a_shape).collect()
 }
@@ -217,7 +272,10 @@ fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
 
 fn table(policies: &[(&str, Vec<&Run>)]) -> String {
     let requests = |runs: &[&Run]| runs.iter().map(|run| run.requests).sum::<u64>() as f64;
-    let base = policies.iter().find(|(name, _)| *name == BASE).map_or(f64::NAN, |(_, runs)| requests(runs));
+    let base = policies
+        .iter()
+        .find(|(name, _)| *name == BASE)
+        .map_or(f64::NAN, |(_, runs)| requests(runs));
     let mut out = String::from(
         "| Policy | Requests | of fixed 5 s | Late: median | 95 % | worst |\n\
          | --- | ---: | ---: | ---: | ---: | ---: |\n",
@@ -240,12 +298,15 @@ fn table(policies: &[(&str, Vec<&Run>)]) -> String {
 /// How good the estimates of the time to the goal are.
 fn estimates(runs: &[&Run]) -> String {
     let all: Vec<&Estimate> = runs.iter().flat_map(|run| &run.estimates).collect();
-    let known: Vec<(Range, f64)> =
-        all.iter().filter_map(|(outlook, truth)| within(*outlook).map(|range| (range, *truth))).collect();
+    let known: Vec<(Range, f64)> = all
+        .iter()
+        .filter_map(|(outlook, truth)| within(*outlook).map(|range| (range, *truth)))
+        .collect();
     let percent = |part: usize, of: usize| 100.0 * part as f64 / of as f64;
     let error = |(range, truth): &(Range, f64)| (range.likely.as_secs_f64() - truth).abs() / truth;
-    let holds =
-        |(range, truth): &&(Range, f64)| (range.earliest.as_secs_f64()..=range.latest.as_secs_f64()).contains(truth);
+    let holds = |(range, truth): &&(Range, f64)| {
+        (range.earliest.as_secs_f64()..=range.latest.as_secs_f64()).contains(truth)
+    };
     format!(
         "Half-way through the copy or the drain, there is an estimate of the time left in {:.0} % of the cases. Its best \
          guess is off by {:.1} % in the median and by {:.0} % at the 90th percentile; its range holds the truth in {:.0} %.\n",
@@ -263,16 +324,29 @@ fn block() -> String {
         .iter()
         .map(|(name, policy)| {
             let mut random = Random(SEED);
-            (*name, worlds.iter().map(|(_, world)| policy(world, &mut random)).collect())
+            (
+                *name,
+                worlds
+                    .iter()
+                    .map(|(_, world)| policy(world, &mut random))
+                    .collect(),
+            )
         })
         .collect();
     let of = |wanted: bool| -> Vec<(&str, Vec<&Run>)> {
-        let pick = |runs: &'_ [Run]| -> Vec<usize> { (0..runs.len()).filter(|&n| worlds[n].0 == wanted).collect() };
-        runs.iter().map(|(name, runs)| (*name, pick(runs).into_iter().map(|n| &runs[n]).collect())).collect()
+        let pick = |runs: &'_ [Run]| -> Vec<usize> {
+            (0..runs.len()).filter(|&n| worlds[n].0 == wanted).collect()
+        };
+        runs.iter()
+            .map(|(name, runs)| (*name, pick(runs).into_iter().map(|n| &runs[n]).collect()))
+            .collect()
     };
     let (foreseen, unforeseen) = (of(true), of(false));
     let count = |policies: &[(&str, Vec<&Run>)]| policies[0].1.len();
-    let ours = foreseen.iter().find(|(name, _)| *name == OURS).map(|(_, runs)| estimates(runs));
+    let ours = foreseen
+        .iter()
+        .find(|(name, _)| *name == OURS)
+        .map(|(_, runs)| estimates(runs));
     format!(
         "Where the end can be foreseen ({} migrations):\n\n{}\nWhere it cannot, since somebody stops the task or the \
          writers at a moment of their own ({} migrations):\n\n{}\n{}",
@@ -293,9 +367,12 @@ fn main() {
     if std::env::args().any(|argument| argument == "--bench") {
         println!("{block}");
     }
-    let readme =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README.md is there");
-    let held = readme.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map(|(held, _)| held.trim());
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"))
+        .expect("README.md is there");
+    let held = readme
+        .split_once(BEGIN)
+        .and_then(|(_, rest)| rest.split_once(END))
+        .map(|(held, _)| held.trim());
     assert!(
         held == Some(block.trim()),
         "README.md holds something else between its markers than\n\n{BEGIN}{block}{END}"

@@ -22,7 +22,9 @@ use dcs_migration_wait::api::{ApiError, Page, SignedIn, Stats};
 use dcs_migration_wait::condition::{Condition, Goal};
 use dcs_migration_wait::config::TaskId;
 use dcs_migration_wait::migration::{Detail, Status};
-use dcs_migration_wait::wait::{Clock, Cloud, Note, Observer, Pace, Plan, Rules, StatusCheck, TaskWait, Tasks, wait};
+use dcs_migration_wait::wait::{
+    Clock, Cloud, Note, Observer, Pace, Plan, Rules, StatusCheck, TaskWait, Tasks, wait,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -37,10 +39,26 @@ struct Setting {
 }
 
 const SETTINGS: [Setting; 4] = [
-    Setting { name: "The defaults", max_interval: 30, status_check: StatusCheck::Auto },
-    Setting { name: "`status-check: off`", max_interval: 30, status_check: StatusCheck::Off },
-    Setting { name: "`max-interval: 2m`", max_interval: 120, status_check: StatusCheck::Auto },
-    Setting { name: "`max-interval: 2m`, `status-check: off`", max_interval: 120, status_check: StatusCheck::Off },
+    Setting {
+        name: "The defaults",
+        max_interval: 30,
+        status_check: StatusCheck::Auto,
+    },
+    Setting {
+        name: "`status-check: off`",
+        max_interval: 30,
+        status_check: StatusCheck::Off,
+    },
+    Setting {
+        name: "`max-interval: 2m`",
+        max_interval: 120,
+        status_check: StatusCheck::Auto,
+    },
+    Setting {
+        name: "`max-interval: 2m`, `status-check: off`",
+        max_interval: 120,
+        status_check: StatusCheck::Off,
+    },
 ];
 
 const N_TASKS: [u32; 8] = [1, 10, 100, 200, 500, 1_000, 2_000, 10_000];
@@ -100,7 +118,10 @@ impl Cloud for Wave {
         if task.world.goal_at() <= at {
             asked.late.get_or_insert(at - task.world.goal_at());
         }
-        Ok(Stats { reading: task.world.look(at).0, raw: String::new() })
+        Ok(Stats {
+            reading: task.world.look(at).0,
+            raw: String::new(),
+        })
     }
     async fn detail(&self, task: &TaskId) -> Result<Detail, ApiError> {
         let task = &self.tasks[task];
@@ -109,7 +130,11 @@ impl Cloud for Wave {
         drop(asked);
         let (_, status) = task.world.look(self.clock.elapsed().as_secs_f64());
         let migration_method = Some(task.world.method.to_owned());
-        Ok(Detail { status: Status::parse(status), task_status: None, migration_method })
+        Ok(Detail {
+            status: Status::parse(status),
+            task_status: None,
+            migration_method,
+        })
     }
     async fn list(&self, _: usize) -> Result<Page, ApiError> {
         unreachable!("the tasks are named")
@@ -132,15 +157,25 @@ impl Observer for Arrivals {
 
 /// Migrations with one goal, as a night's wave has it: those that get in sync, of every shape.
 fn in_sync(random: &mut Random) -> impl Iterator<Item = World> + '_ {
-    SHAPES.iter().cycle().map(|(_, _, shape)| shape(random)).filter(|world| world.goal == Goal::InSync)
+    SHAPES
+        .iter()
+        .cycle()
+        .map(|(_, _, shape)| shape(random))
+        .filter(|world| world.goal == Goal::InSync)
 }
 
 fn play(setting: &Setting, worlds: Vec<World>) -> Vec<Asked> {
-    let ids: Vec<TaskId> = (0..worlds.len()).map(|n| TaskId::parse(&format!("{n:032x}")).unwrap()).collect();
+    let ids: Vec<TaskId> = (0..worlds.len())
+        .map(|n| TaskId::parse(&format!("{n:032x}")).unwrap())
+        .collect();
     let plan = Plan {
         tasks: Tasks::Named(ids.clone()),
         rules: Rules {
-            condition: Condition { goal: Goal::InSync, max_offset: 0, max_missing_keys: Default::default() },
+            condition: Condition {
+                goal: Goal::InSync,
+                max_offset: 0,
+                max_missing_keys: Default::default(),
+            },
             stable_polls: 3,
             status_check: setting.status_check,
             pace: Pace {
@@ -157,16 +192,41 @@ fn play(setting: &Setting, worlds: Vec<World>) -> Vec<Asked> {
         requests_per_second: 4.0,
         fail_fast: false,
     };
-    let tasks = ids.into_iter().zip(worlds).map(|(id, world)| (id, Task { world, asked: Mutex::default() })).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let tasks = ids
+        .into_iter()
+        .zip(worlds)
+        .map(|(id, world)| {
+            (
+                id,
+                Task {
+                    world,
+                    asked: Mutex::default(),
+                },
+            )
+        })
+        .collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let clock = Clock::start();
         let wave = Arc::new(Wave { clock, tasks });
         let (_keep, mut interrupts) = mpsc::unbounded_channel();
-        let (outcome, _) =
-            wait(Arc::clone(&wave), plan, clock, &mut interrupts, &mut Arrivals(Arc::clone(&wave))).await;
+        let (outcome, _) = wait(
+            Arc::clone(&wave),
+            plan,
+            clock,
+            &mut interrupts,
+            &mut Arrivals(Arc::clone(&wave)),
+        )
+        .await;
         assert!(outcome.is_ready(), "{outcome:?}");
-        wave.tasks.values().map(|task| task.asked().clone()).collect()
+        wave.tasks
+            .values()
+            .map(|task| task.asked().clone())
+            .collect()
     })
 }
 
@@ -191,8 +251,9 @@ impl Row {
         let mut random = Random(SEED);
         let mut worlds = in_sync(&mut random);
         let n_waves = LEAST_SEEN.div_ceil(n_tasks);
-        let all: Vec<Asked> =
-            (0..n_waves).flat_map(|_| play(setting, worlds.by_ref().take(n_tasks as usize).collect())).collect();
+        let all: Vec<Asked> = (0..n_waves)
+            .flat_map(|_| play(setting, worlds.by_ref().take(n_tasks as usize).collect()))
+            .collect();
         let of = |share: f64, value: fn(&Asked) -> f64| {
             let mut values: Vec<f64> = all.iter().map(value).collect();
             values.sort_by(f64::total_cmp);
@@ -213,22 +274,37 @@ impl Row {
 
     fn text(&self) -> String {
         let [looks, requests, seconds @ ..] = self.values;
-        let seconds: String = seconds.iter().map(|seconds| format!(" {seconds:.0} s |")).collect();
+        let seconds: String = seconds
+            .iter()
+            .map(|seconds| format!(" {seconds:.0} s |"))
+            .collect();
         format!("| {} | {looks:.0} | {requests:.0} |{seconds}", self.n_tasks)
     }
 
     /// The row of so many tasks in a table.
     fn held(table: &str, n_tasks: u32) -> Option<Self> {
-        let line = table.lines().find_map(|line| line.strip_prefix(&format!("| {n_tasks} | ")))?;
-        let cells = line.trim_end_matches(" |").split(" | ").map(|cell| cell.trim_end_matches(" s").parse().ok());
-        Some(Self { n_tasks, values: cells.collect::<Option<Vec<f64>>>()?.try_into().ok()? })
+        let line = table
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("| {n_tasks} | ")))?;
+        let cells = line
+            .trim_end_matches(" |")
+            .split(" | ")
+            .map(|cell| cell.trim_end_matches(" s").parse().ok());
+        Some(Self {
+            n_tasks,
+            values: cells.collect::<Option<Vec<f64>>>()?.try_into().ok()?,
+        })
     }
 
     fn is_like(&self, other: &Self) -> bool {
-        self.values.iter().zip(other.values).zip(MOVES).all(|((&one, other), share)| {
-            let off = (one - other).abs();
-            off <= NEVER_MIND || off <= share * one.max(other)
-        })
+        self.values
+            .iter()
+            .zip(other.values)
+            .zip(MOVES)
+            .all(|((&one, other), share)| {
+                let off = (one - other).abs();
+                off <= NEVER_MIND || off <= share * one.max(other)
+            })
     }
 }
 
@@ -244,7 +320,10 @@ fn heading(setting: &Setting) -> String {
 fn print() {
     println!("{BEGIN}");
     for setting in &SETTINGS {
-        let rows: String = N_TASKS.iter().map(|&n_tasks| Row::of(setting, n_tasks).text() + "\n").collect();
+        let rows: String = N_TASKS
+            .iter()
+            .map(|&n_tasks| Row::of(setting, n_tasks).text() + "\n")
+            .collect();
         println!("{}{rows}", heading(setting));
     }
     println!("{END}");
@@ -252,16 +331,28 @@ fn print() {
 
 /// Plays a part of it again.
 fn compare(page: &str) {
-    let block = page.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map(|(block, _)| block);
+    let block = page
+        .split_once(BEGIN)
+        .and_then(|(_, rest)| rest.split_once(END))
+        .map(|(block, _)| block);
     let block = block.expect("docs/scale.md holds the tables between its markers");
     for setting in &SETTINGS {
         let heading = heading(setting);
-        let table = block.split_once(&heading).and_then(|(_, rest)| rest.split("\n\n").next());
+        let table = block
+            .split_once(&heading)
+            .and_then(|(_, rest)| rest.split("\n\n").next());
         let table = table.unwrap_or_else(|| panic!("docs/scale.md does not hold\n\n{heading}"));
         for n_tasks in N_TASKS {
-            assert!(Row::held(table, n_tasks).is_some(), "docs/scale.md, {}: no row of {n_tasks} tasks", setting.name);
+            assert!(
+                Row::held(table, n_tasks).is_some(),
+                "docs/scale.md, {}: no row of {n_tasks} tasks",
+                setting.name
+            );
         }
-        let (held, now) = (Row::held(table, IN_A_TEST).unwrap(), Row::of(setting, IN_A_TEST));
+        let (held, now) = (
+            Row::held(table, IN_A_TEST).unwrap(),
+            Row::of(setting, IN_A_TEST),
+        );
         assert!(
             held.is_like(&now),
             "docs/scale.md, {}: where it holds\n{}\nnow there is\n{}",

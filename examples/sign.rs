@@ -23,10 +23,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     for line in io::stdin().lock().lines() {
         let line: Line = serde_json::from_str(&line?)?;
-        let headers: Vec<_> = line.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let headers: Vec<_> = line
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         let url = Url::parse(&line.url)?;
-        let request = Request { method: &line.method, url: &url, headers: &headers, body: line.body.as_bytes() };
-        writeln!(out, "{}", sign::authorization(&line.access_key, &line.secret_key.into(), &line.date, &request))?;
+        let request = Request {
+            method: &line.method,
+            url: &url,
+            headers: &headers,
+            body: line.body.as_bytes(),
+        };
+        writeln!(
+            out,
+            "{}",
+            sign::authorization(
+                &line.access_key,
+                &line.secret_key.into(),
+                &line.date,
+                &request
+            )
+        )?;
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ pub mod wire;
 pub use error::{ApiError, CHECK_IAM, Class};
 
 use crate::auth::{
-    self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, Redactor, Session, oidc, password, sign,
-    token,
+    self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, Redactor, Session,
+    oidc, password, sign, token,
 };
 use crate::config::TaskId;
 use crate::escape;
@@ -21,7 +21,8 @@ use crate::wait::{Clock, Cloud};
 use error::{Asked, Refusal, SignIn};
 use exchange::{Broken, Exchanges, Reply};
 use reqwest::header::{
-    AGE, CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WARNING,
+    AGE, CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER, WARNING,
 };
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -172,8 +173,17 @@ impl Client {
             .retry(reqwest::retry::never())
             .referer(false);
         let plain_http = |url: &Url| url.scheme() == "http";
-        let asks_github = matches!(&credentials, Credentials::Oidc(Oidc { source: IdTokenSource::GitHub { .. }, .. }));
-        if plain_http(&connection.dcs) && connection.iam.as_ref().is_none_or(plain_http) && !asks_github {
+        let asks_github = matches!(
+            &credentials,
+            Credentials::Oidc(Oidc {
+                source: IdTokenSource::GitHub { .. },
+                ..
+            })
+        );
+        if plain_http(&connection.dcs)
+            && connection.iam.as_ref().is_none_or(plain_http)
+            && !asks_github
+        {
             // Reading the system's roots takes longer than everything else at the start.
             http = http.tls_certs_only([]);
         } else if !connection.extra_roots.is_empty() {
@@ -184,14 +194,21 @@ impl Client {
         }
         let http = http.build().map_err(|error| ApiError {
             class: Class::Rejected,
-            message: format!("cannot set up HTTPS: {}", escape::line(&error::words(&error))),
-            advice: Some("install the system's root certificates, or set `ca-file`; check `HTTPS_PROXY`".to_owned()),
+            message: format!(
+                "cannot set up HTTPS: {}",
+                escape::line(&error::words(&error))
+            ),
+            advice: Some(
+                "install the system's root certificates, or set `ca-file`; check `HTTPS_PROXY`"
+                    .to_owned(),
+            ),
         })?;
-        let exchanges = Exchanges::start(http, connection.request_timeout).map_err(|error| ApiError {
-            class: Class::Rejected,
-            message: format!("cannot start a thread for HTTP: {error}"),
-            advice: Some("raise the limit of processes".to_owned()),
-        })?;
+        let exchanges =
+            Exchanges::start(http, connection.request_timeout).map_err(|error| ApiError {
+                class: Class::Rejected,
+                message: format!("cannot start a thread for HTTP: {error}"),
+                advice: Some("raise the limit of processes".to_owned()),
+            })?;
         let project_id = match &connection.project {
             ProjectScope::Id(id) => Some(id.clone()),
             ProjectScope::Name(_) => None,
@@ -203,7 +220,11 @@ impl Client {
             credentials,
             clock,
             mask,
-            state: Mutex::new(State { project_id, redactor, ..State::default() }),
+            state: Mutex::new(State {
+                project_id,
+                redactor,
+                ..State::default()
+            }),
         })
     }
 
@@ -241,13 +262,27 @@ impl Client {
     }
 
     /// Reads something below the project.
-    async fn get(&self, asked: Asked, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ApiError> {
-        let project = self.with_state(|state| state.project_id.clone()).unwrap_or_default();
+    async fn get(
+        &self,
+        asked: Asked,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Answer, ApiError> {
+        let project = self
+            .with_state(|state| state.project_id.clone())
+            .unwrap_or_default();
         let mut url = endpoint::join(&self.connection.dcs, &[&["v2", &project], path].concat());
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.send(self.authorized(&url)?, &url, StatusCode::OK, self.sign_in_kind(), asked).await
+        self.send(
+            self.authorized(&url)?,
+            &url,
+            StatusCode::OK,
+            self.sign_in_kind(),
+            asked,
+        )
+        .await
     }
 
     fn sign_in_kind(&self) -> SignIn {
@@ -262,7 +297,9 @@ impl Client {
     fn authorized(&self, url: &Url) -> Result<reqwest::Request, ApiError> {
         let mut request = reqwest::Request::new(Method::GET, url.clone());
         // A cache on the way would answer with what was.
-        request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        request
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let token = match &self.credentials {
             Credentials::AccessKey(keys) => {
                 self.sign(request.headers_mut(), url, keys)?;
@@ -274,7 +311,9 @@ impl Client {
             }
         };
         if let Some(token) = token {
-            request.headers_mut().insert("x-auth-token", secret_header(&token)?);
+            request
+                .headers_mut()
+                .insert("x-auth-token", secret_header(&token)?);
         }
         Ok(request)
     }
@@ -289,12 +328,24 @@ impl Client {
         if let Some(token) = &keys.security_token {
             signed.push(("x-security-token", token.expose_secret()));
         }
-        let request = sign::Request { method: "GET", url, headers: &signed, body: b"" };
-        let authorization = sign::authorization(&keys.access_key, &keys.secret_key, &date, &request);
+        let request = sign::Request {
+            method: "GET",
+            url,
+            headers: &signed,
+            body: b"",
+        };
+        let authorization =
+            sign::authorization(&keys.access_key, &keys.secret_key, &date, &request);
         for (name, value) in signed {
-            headers.insert(HeaderName::from_static(name), secret_header(&SecretString::from(value))?);
+            headers.insert(
+                HeaderName::from_static(name),
+                secret_header(&SecretString::from(value))?,
+            );
         }
-        headers.insert("authorization", secret_header(&SecretString::from(authorization))?);
+        headers.insert(
+            "authorization",
+            secret_header(&SecretString::from(authorization))?,
+        );
         Ok(())
     }
 
@@ -315,12 +366,21 @@ impl Client {
         let broke = |broken: Broken| match broken {
             Broken::Http(error) => error::from_transport(
                 &error,
-                &error::Server { name: &server, input: error::input(sign_in, asked), proxy, has_answered },
+                &error::Server {
+                    name: &server,
+                    input: error::input(sign_in, asked),
+                    proxy,
+                    has_answered,
+                },
             ),
             Broken::TooLarge => ApiError::transient(format!("{server} {TOO_LARGE}")),
             Broken::Late => error::no_answer(&server),
         };
-        let Reply { status, headers, body } = self.exchanges.send(request).await.map_err(broke)?;
+        let Reply {
+            status,
+            headers,
+            body,
+        } = self.exchanges.send(request).await.map_err(broke)?;
         if !has_answered {
             self.with_state(|state| state.answered.insert(server.clone()));
         }
@@ -328,10 +388,14 @@ impl Client {
         debug!(status = status.as_u16(), request_id = shown_id, "answer");
         let body = body.map_err(broke);
         // A server that answers a sign-in with 200 has created the token just as well.
-        let is_wanted = status == wanted || (wanted == StatusCode::CREATED && status == StatusCode::OK);
+        let is_wanted =
+            status == wanted || (wanted == StatusCode::CREATED && status == StatusCode::OK);
         if is_wanted {
             self.warn_of_cache(&server, &headers);
-            return Ok(Answer { headers, body: body? });
+            return Ok(Answer {
+                headers,
+                body: body?,
+            });
         }
         let wall = self.clock.wall();
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
@@ -343,10 +407,13 @@ impl Client {
             body: &body.unwrap_or_default(),
             request_id: request_id(&headers),
             // The server's date, by the server's clock.
-            retry_after: text(&RETRY_AFTER).and_then(|value| retry_after::parse(value, date.unwrap_or(wall))),
+            retry_after: text(&RETRY_AFTER)
+                .and_then(|value| retry_after::parse(value, date.unwrap_or(wall))),
             clock_skew: date.map(|server| match server.duration_since(wall) {
                 Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX),
-                Err(behind) => i64::try_from(behind.duration().as_secs()).map_or(i64::MIN, |behind| -behind),
+                Err(behind) => {
+                    i64::try_from(behind.duration().as_secs()).map_or(i64::MIN, |behind| -behind)
+                }
             }),
             location: location.as_deref(),
             sign_in,
@@ -369,16 +436,28 @@ impl Client {
 
     /// Says once that somebody on the way answers with what was, although asked not to.
     fn warn_of_cache(&self, server: &str, headers: &HeaderMap) {
-        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-        let age = text(&AGE).and_then(|age| age.parse::<u64>().ok()).filter(|&age| age > 0);
-        let is_stale = text(&WARNING).is_some_and(|warning| warning.starts_with("110") || warning.starts_with("111"));
+        let text = |name: &HeaderName| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::trim)
+        };
+        let age = text(&AGE)
+            .and_then(|age| age.parse::<u64>().ok())
+            .filter(|&age| age > 0);
+        let is_stale = text(&WARNING)
+            .is_some_and(|warning| warning.starts_with("110") || warning.starts_with("111"));
         if (age.is_none() && !is_stale)
             || self.with_state(|state| std::mem::replace(&mut state.has_warned_of_cache, true))
         {
             return;
         }
-        let age = age.map_or("of an age that it does not tell".to_owned(), |age| format!("{age} s old"));
-        warn!("the answer of {server} comes from a cache on the way and is {age} (`Age`, `Warning`): bypass the cache");
+        let age = age.map_or("of an age that it does not tell".to_owned(), |age| {
+            format!("{age} s old")
+        });
+        warn!(
+            "the answer of {server} comes from a cache on the way and is {age} (`Age`, `Warning`): bypass the cache"
+        );
     }
 
     async fn post(
@@ -389,9 +468,14 @@ impl Client {
         idp_id: Option<&str>,
     ) -> Result<Answer, ApiError> {
         let mut request = reqwest::Request::new(Method::POST, url.clone());
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json;charset=utf8"));
+        request.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/json;charset=utf8"),
+        );
         if let Some(id) = idp_id {
-            request.headers_mut().insert(oidc::IDP_HEADER, secret_header(&SecretString::from(id))?);
+            request
+                .headers_mut()
+                .insert(oidc::IDP_HEADER, secret_header(&SecretString::from(id))?);
         }
         *request.body_mut() = Some(body.expose_secret().to_owned().into());
         self.send(request, url, StatusCode::CREATED, sign_in, Asked::Session)
@@ -410,7 +494,11 @@ impl Client {
     async fn sign_in_by_password(&self, user: &Password) -> Result<SignedIn, ApiError> {
         let iam = self.iam()?;
         let body = password::body(user, &self.connection.project);
-        self.begin_session(&self.post(&password::url(iam), &body, SignIn::ByPassword, None).await?)
+        self.begin_session(
+            &self
+                .post(&password::url(iam), &body, SignIn::ByPassword, None)
+                .await?,
+        )
     }
 
     /// One request of the exchange; `None` where another one has to follow.
@@ -419,37 +507,51 @@ impl Client {
         let id_token = match &oidc.source {
             IdTokenSource::Value(token) => token.clone(),
             IdTokenSource::File(path) => self.id_token_from_file(path.clone()).await?,
-            IdTokenSource::GitHub { request_url, request_token, audience } => {
-                match self.with_state(|state| state.id_token.take()) {
-                    Some(token) => token,
-                    None => {
-                        let token = self.id_token_from_github(request_url, request_token, audience.as_deref()).await?;
-                        self.with_state(|state| state.id_token = Some(token));
-                        return Ok(None);
-                    }
+            IdTokenSource::GitHub {
+                request_url,
+                request_token,
+                audience,
+            } => match self.with_state(|state| state.id_token.take()) {
+                Some(token) => token,
+                None => {
+                    let token = self
+                        .id_token_from_github(request_url, request_token, audience.as_deref())
+                        .await?;
+                    self.with_state(|state| state.id_token = Some(token));
+                    return Ok(None);
                 }
-            }
+            },
         };
         let body = oidc::body(&id_token, &self.connection.project);
-        let answer = self.post(&oidc::url(iam), &body, SignIn::ByOidc, Some(&oidc.idp_id)).await?;
+        let answer = self
+            .post(&oidc::url(iam), &body, SignIn::ByOidc, Some(&oidc.idp_id))
+            .await?;
         self.begin_session(&answer).map(Some)
     }
 
     async fn id_token_from_file(&self, path: PathBuf) -> Result<SecretString, ApiError> {
         // On a thread of its own: a file system can hang, and the wait must not.
         let read = tokio::task::spawn_blocking(move || crate::config::read_id_token(&path));
-        #[expect(clippy::disallowed_methods, reason = "bounds what a request waits for, as its client does")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "bounds what a request waits for, as its client does"
+        )]
         let token = match tokio::time::timeout(self.connection.request_timeout, read).await {
             Ok(Ok(Ok(token))) => token,
             Ok(Ok(Err(problem))) => {
                 return Err(ApiError {
                     class: Class::Denied,
                     message: format!("`id-token-file` {problem}"),
-                    advice: Some("the file was good at the start: look for what has changed it since".to_owned()),
+                    advice: Some(
+                        "the file was good at the start: look for what has changed it since"
+                            .to_owned(),
+                    ),
                 });
             }
             Ok(Err(_)) | Err(_) => {
-                return Err(ApiError::transient("`id-token-file` could not be read within `request-timeout`"));
+                return Err(ApiError::transient(
+                    "`id-token-file` could not be read within `request-timeout`",
+                ));
             }
         };
         self.keep_secret(&token);
@@ -470,15 +572,33 @@ impl Client {
         })?;
         let mut request = reqwest::Request::new(Method::GET, url.clone());
         let bearer = SecretString::from(format!("Bearer {}", request_token.expose_secret()));
-        request.headers_mut().insert("authorization", secret_header(&bearer)?);
-        let answer = self.send(request, &url, StatusCode::OK, SignIn::AskingGitHub, Asked::Session).await;
+        request
+            .headers_mut()
+            .insert("authorization", secret_header(&bearer)?);
+        let answer = self
+            .send(
+                request,
+                &url,
+                StatusCode::OK,
+                SignIn::AskingGitHub,
+                Asked::Session,
+            )
+            .await;
         let answer = answer.map_err(|error| {
             if error.is_transient() {
-                let advice = "GitHub gives the job its OIDC token: check the network, or try again later";
+                let advice =
+                    "GitHub gives the job its OIDC token: check the network, or try again later";
                 return error.or_advise(advice);
             }
-            let message = format!("GitHub gives no OIDC token: {}", error.message.trim_start_matches("GitHub: "));
-            ApiError { class: Class::Denied, message, advice: Some(advice.to_owned()) }
+            let message = format!(
+                "GitHub gives no OIDC token: {}",
+                error.message.trim_start_matches("GitHub: ")
+            );
+            ApiError {
+                class: Class::Denied,
+                message,
+                advice: Some(advice.to_owned()),
+            }
         })?;
         let token = oidc::github_token(&answer.body)
             .map_err(|error| ApiError::transient(error.to_string()).or_advise(advice))?;
@@ -487,32 +607,57 @@ impl Client {
     }
 
     fn begin_session(&self, answer: &Answer) -> Result<SignedIn, ApiError> {
-        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| {
+            answer
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         let date = header("date").and_then(|date| httpdate::parse_http_date(date).ok());
         let issued = token::issued(header(token::SUBJECT_HEADER), date, &answer.body)
             .map_err(|error| ApiError::transient(error.to_string()).or_advise(CHECK_IAM))?;
         self.keep_secret(&issued.token);
         let now = self.clock.elapsed();
-        let renew_at = issued.lifetime.map(|lifetime| now + auth::renew_after(lifetime));
+        let renew_at = issued
+            .lifetime
+            .map(|lifetime| now + auth::renew_after(lifetime));
         let ends_at = issued.lifetime.map(|lifetime| now + lifetime);
         self.with_state(|state| {
-            state.session = Some(Session { token: issued.token, renew_at, ends_at });
+            state.session = Some(Session {
+                token: issued.token,
+                renew_at,
+                ends_at,
+            });
             state.sessions += 1;
             if state.project_id.is_none() {
                 state.project_id = issued.project_id;
             }
         });
-        Ok(SignedIn { kind: self.credentials.kind(), lifetime: issued.lifetime })
+        Ok(SignedIn {
+            kind: self.credentials.kind(),
+            lifetime: issued.lifetime,
+        })
     }
 
     /// Looks up the project's id by its name.
     async fn find_project(&self, name: &str) -> Result<(), ApiError> {
         let url = token::projects_url(self.iam()?, name);
         let request = self.authorized(&url)?;
-        let answer = self.send(request, &url, StatusCode::OK, self.sign_in_kind(), Asked::Project).await?;
+        let answer = self
+            .send(
+                request,
+                &url,
+                StatusCode::OK,
+                self.sign_in_kind(),
+                Asked::Project,
+            )
+            .await?;
         let id = token::only_project(&answer.body).map_err(|error| ApiError {
             class: Class::Rejected,
-            message: format!("cannot find the id of project `{}`: {error}", escape::line(name)),
+            message: format!(
+                "cannot find the id of project `{}`: {error}",
+                escape::line(name)
+            ),
             advice: Some("set `project-id`".to_owned()),
         })?;
         self.with_state(|state| state.project_id = Some(id));
@@ -523,13 +668,15 @@ impl Client {
     fn lacks_session(&self, end: impl Fn(&Session) -> Option<Duration>) -> bool {
         let now = self.clock.elapsed();
         let is_over = |session: &Session| end(session).is_some_and(|at| at <= now);
-        self.credentials.is_renewable() && self.with_state(|state| state.session.as_ref().is_none_or(is_over))
+        self.credentials.is_renewable()
+            && self.with_state(|state| state.session.as_ref().is_none_or(is_over))
     }
 }
 
 impl Cloud for Client {
     fn needs_sign_in(&self) -> bool {
-        self.with_state(|state| state.project_id.is_none()) || self.lacks_session(|session| session.ends_at)
+        self.with_state(|state| state.project_id.is_none())
+            || self.lacks_session(|session| session.ends_at)
     }
 
     fn should_renew(&self) -> bool {
@@ -566,14 +713,26 @@ impl Cloud for Client {
             self.find_project(name).await?;
         }
         let signed_in = self.with_state(|state| state.signed_in.take());
-        Ok(Some(signed_in.unwrap_or(SignedIn { kind: self.credentials.kind(), lifetime: None })))
+        Ok(Some(signed_in.unwrap_or(SignedIn {
+            kind: self.credentials.kind(),
+            lifetime: None,
+        })))
     }
 
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
-        let answer = self.get(Asked::Task, &["migration-task", task.as_str(), "stats"], &[]).await?;
+        let answer = self
+            .get(
+                Asked::Task,
+                &["migration-task", task.as_str(), "stats"],
+                &[],
+            )
+            .await?;
         let reading = wire::reading(&answer.body).map_err(|error| self.malformed(&error))?;
         // Before and after it is made compact, since both write some characters in ways of their own.
-        let raw = self.redact(&wire::compact(self.redact(&String::from_utf8_lossy(&answer.body)).as_bytes()));
+        let raw = self.redact(&wire::compact(
+            self.redact(&String::from_utf8_lossy(&answer.body))
+                .as_bytes(),
+        ));
         // A secret may have stood where it leaves no JSON.
         let raw = wire::compact(raw.as_bytes());
         trace!(stats = %escape::line(&raw), "stats");
@@ -582,20 +741,32 @@ impl Cloud for Client {
 
     async fn detail(&self, task: &TaskId) -> Result<Detail, ApiError> {
         // Never log this body: it holds the Redis passwords of both sides.
-        let answer = self.get(Asked::Task, &["migration-task", task.as_str()], &[]).await?;
+        let answer = self
+            .get(Asked::Task, &["migration-task", task.as_str()], &[])
+            .await?;
         let (id, detail) = wire::detail(&answer.body).map_err(|error| self.malformed(&error))?;
         if let Some(other) = id.filter(|id| !TaskId::parse(id).is_some_and(|id| id.is_same(task))) {
-            let text = format!("the detail of task {} was asked for, and that of `{other}` came", task.as_str());
+            let text = format!(
+                "the detail of task {} was asked for, and that of `{other}` came",
+                task.as_str()
+            );
             return Err(self.redact_error(ApiError::transient(text)));
         }
-        let Detail { status, task_status, migration_method } = detail;
+        let Detail {
+            status,
+            task_status,
+            migration_method,
+        } = detail;
         let shown = self.redact(status.word());
         Ok(Detail {
             status: status.shown_as(shown),
             task_status: task_status.map(|word| match IpSwitch::parse(&word) {
                 IpSwitch::Unknown => self.redact(&word),
                 // What it means is decided by this word, which gives nobody's secret away.
-                IpSwitch::None | IpSwitch::Switching | IpSwitch::Switched | IpSwitch::RolledBack => word,
+                IpSwitch::None
+                | IpSwitch::Switching
+                | IpSwitch::Switched
+                | IpSwitch::RolledBack => word,
             }),
             migration_method,
         })
@@ -603,8 +774,18 @@ impl Cloud for Client {
 
     async fn list(&self, offset: usize) -> Result<Page, ApiError> {
         let offset = offset.to_string();
-        let limit = if self.with_state(|state| state.asks_for_small_pages) { SMALL_PAGE } else { LARGEST_PAGE };
-        let answer = self.get(Asked::List, &["migration-tasks"], &[("offset", &offset), ("limit", limit)]).await;
+        let limit = if self.with_state(|state| state.asks_for_small_pages) {
+            SMALL_PAGE
+        } else {
+            LARGEST_PAGE
+        };
+        let answer = self
+            .get(
+                Asked::List,
+                &["migration-tasks"],
+                &[("offset", &offset), ("limit", limit)],
+            )
+            .await;
         if matches!(&answer, Err(error) if error.message.ends_with(TOO_LARGE)) {
             self.with_state(|state| state.asks_for_small_pages = true);
         }
@@ -617,12 +798,21 @@ impl Cloud for Client {
                 ..listed
             }
         };
-        Ok(Page { tasks: page.tasks.into_iter().map(shown).collect(), ..page })
+        Ok(Page {
+            tasks: page.tasks.into_iter().map(shown).collect(),
+            ..page
+        })
     }
 
     async fn newest_error(&self, task: &TaskId) -> Result<Option<String>, ApiError> {
         let query = [("offset", "0"), ("limit", "10"), ("log_level", "ERROR")];
-        let answer = self.get(Asked::Task, &["migration-task", task.as_str(), "logs"], &query).await?;
+        let answer = self
+            .get(
+                Asked::Task,
+                &["migration-task", task.as_str(), "logs"],
+                &query,
+            )
+            .await?;
         Ok(wire::newest_error(&answer.body).map(|text| self.redact(&text)))
     }
 }
@@ -637,11 +827,14 @@ const TOO_LARGE: &str = "sends a body over 1 MiB";
 /// Host and port, as people name a server.
 fn server(url: &Url) -> String {
     let host = url.host_str().unwrap_or("the server");
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 fn request_id(headers: &HeaderMap) -> Option<&str> {
-    let header = headers.get("x-request-id").or_else(|| headers.get("x-iam-trace-id"))?;
+    let header = headers
+        .get("x-request-id")
+        .or_else(|| headers.get("x-iam-trace-id"))?;
     header.to_str().ok()
 }
 
@@ -649,7 +842,9 @@ fn secret_header(secret: &SecretString) -> Result<HeaderValue, ApiError> {
     let mut value = HeaderValue::from_str(secret.expose_secret()).map_err(|_| ApiError {
         class: Class::Denied,
         message: "a credential holds characters that no header can carry".to_owned(),
-        advice: Some("check for line breaks or non-ASCII characters in the sign-in inputs".to_owned()),
+        advice: Some(
+            "check for line breaks or non-ASCII characters in the sign-in inputs".to_owned(),
+        ),
     })?;
     value.set_sensitive(true);
     Ok(value)

@@ -74,8 +74,14 @@ impl Credentials {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Token(_) => "token",
-            Self::AccessKey(AccessKey { security_token: None, .. }) => "access key",
-            Self::AccessKey(AccessKey { security_token: Some(_), .. }) => "temporary access key",
+            Self::AccessKey(AccessKey {
+                security_token: None,
+                ..
+            }) => "access key",
+            Self::AccessKey(AccessKey {
+                security_token: Some(_),
+                ..
+            }) => "temporary access key",
             Self::Oidc(_) => "OIDC token of the job",
             Self::Password(_) => "user name and password",
         }
@@ -93,9 +99,15 @@ impl Credentials {
     pub fn secrets(&self) -> Vec<&SecretString> {
         match self {
             Self::Token(token) => vec![token],
-            Self::AccessKey(keys) => std::iter::once(&keys.secret_key).chain(&keys.security_token).collect(),
+            Self::AccessKey(keys) => std::iter::once(&keys.secret_key)
+                .chain(&keys.security_token)
+                .collect(),
             Self::Oidc(oidc) => match &oidc.source {
-                IdTokenSource::Value(token) | IdTokenSource::GitHub { request_token: token, .. } => vec![token],
+                IdTokenSource::Value(token)
+                | IdTokenSource::GitHub {
+                    request_token: token,
+                    ..
+                } => vec![token],
                 IdTokenSource::File(_) => Vec::new(),
             },
             Self::Password(user) => vec![&user.password],
@@ -145,13 +157,23 @@ impl Redactor {
     pub fn add<'a>(&mut self, secrets: impl IntoIterator<Item = &'a SecretString>) {
         for secret in secrets {
             for form in forms(secret.expose_secret()) {
-                if form.len() >= Self::SHORTEST && !self.secrets.iter().any(|known| known.expose_secret() == form) {
+                if form.len() >= Self::SHORTEST
+                    && !self
+                        .secrets
+                        .iter()
+                        .any(|known| known.expose_secret() == form)
+                {
                     self.secrets.push(SecretString::from(form));
                 }
             }
         }
-        let beginnings = self.secrets.iter().map(|secret| beginning(secret.expose_secret()));
-        let build = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(beginnings);
+        let beginnings = self
+            .secrets
+            .iter()
+            .map(|secret| beginning(secret.expose_secret()));
+        let build = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(beginnings);
         // It fails for gigabytes of secrets only. Then nothing can be shown.
         self.beginnings = build.ok();
     }
@@ -161,7 +183,9 @@ impl Redactor {
         if self.secrets.is_empty() {
             return text.to_owned();
         }
-        let Some(beginnings) = &self.beginnings else { return REDACTED.to_owned() };
+        let Some(beginnings) = &self.beginnings else {
+            return REDACTED.to_owned();
+        };
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(found) = beginnings.find(rest) {
@@ -171,11 +195,19 @@ impl Redactor {
             // Several secrets can begin alike: the longest that stands there goes.
             let same = |secret: &SecretString| {
                 let pairs = from.char_indices().zip(secret.expose_secret().chars());
-                pairs.take_while(|((_, a), b)| a == b).last().map_or(0, |((at, c), _)| at + c.len_utf8())
+                pairs
+                    .take_while(|((_, a), b)| a == b)
+                    .last()
+                    .map_or(0, |((at, c), _)| at + c.len_utf8())
             };
             let known = rest.get(found.range()).unwrap_or_default();
-            let alike = self.secrets.iter().filter(|secret| beginning(secret.expose_secret()) == known);
-            rest = from.split_at(alike.map(same).max().unwrap_or(known.len())).1;
+            let alike = self
+                .secrets
+                .iter()
+                .filter(|secret| beginning(secret.expose_secret()) == known);
+            rest = from
+                .split_at(alike.map(same).max().unwrap_or(known.len()))
+                .1;
         }
         out.push_str(rest);
         out
@@ -186,14 +218,20 @@ const REDACTED: &str = "***";
 
 /// What a secret is known by where the rest of it is cut off.
 fn beginning(secret: &str) -> &str {
-    let end = (0..=Redactor::KNOWN_BY.min(secret.len())).rev().find(|&end| secret.is_char_boundary(end));
+    let end = (0..=Redactor::KNOWN_BY.min(secret.len()))
+        .rev()
+        .find(|&end| secret.is_char_boundary(end));
     secret.split_at(end.unwrap_or_default()).0
 }
 
 /// A secret as it is, as [`escape::line`] shows it, and as it stands in JSON.
 fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap_or_default();
-    let inner = |json: &str| json.get(1..json.len().saturating_sub(1)).unwrap_or_default().to_owned();
+    let inner = |json: &str| {
+        json.get(1..json.len().saturating_sub(1))
+            .unwrap_or_default()
+            .to_owned()
+    };
     vec![
         secret.to_owned(),
         escape::visible(secret),

@@ -29,7 +29,12 @@ pub enum Goal {
 
 impl Goal {
     /// Every goal, in the order in which a migration passes them.
-    pub const ALL: [Self; 4] = [Self::FullSync, Self::InSync, Self::Completed, Self::Switched];
+    pub const ALL: [Self; 4] = [
+        Self::FullSync,
+        Self::InSync,
+        Self::Completed,
+        Self::Switched,
+    ];
 
     /// The contract's word.
     pub fn as_str(self) -> &'static str {
@@ -188,8 +193,10 @@ impl Condition {
     /// A progress that is unknown now counts as it was last known. What the IP switch says comes first
     /// ([`Self::check_switch`]), and what is met then still has to agree with the key counts.
     pub fn check(&self, reading: &Reading, detail: Option<&Detail>, past: Past) -> Check {
-        let completed =
-            Reading { full_migration_progress: reading.full_migration_progress.or(past.progress), ..reading.clone() };
+        let completed = Reading {
+            full_migration_progress: reading.full_migration_progress.or(past.progress),
+            ..reading.clone()
+        };
         match self.check_switch(&completed, detail, past) {
             Check::Met => self.check_keys(reading, past),
             other @ (Check::NotYet(_) | Check::Failed(_)) => other,
@@ -212,7 +219,10 @@ impl Condition {
     fn check_switch(&self, reading: &Reading, detail: Option<&Detail>, past: Past) -> Check {
         use StatusClass as S;
         let status = detail.map(|detail| detail.status.class());
-        let known = Known { status, is_full_only: detail.is_some_and(Detail::is_full_only) };
+        let known = Known {
+            status,
+            is_full_only: detail.is_some_and(Detail::is_full_only),
+        };
         match status {
             Some(S::Failed) => return Check::Failed(Failure::TaskFailed),
             Some(S::Deleted) => return Check::Failed(Failure::TaskDeleted),
@@ -221,20 +231,31 @@ impl Condition {
         let migrates_again = matches!(status, Some(S::Migrating | S::Incremental));
         match (detail.map_or(IpSwitch::None, Detail::ip_switch), self.goal) {
             (IpSwitch::None, _) => self.check_status(reading, known, past),
-            (IpSwitch::Switching, _) => self.check_status(reading, known, past).or_wait(Missing::Switching),
-            (IpSwitch::Unknown, _) => self.check_status(reading, known, past).or_wait(Missing::SwitchUnknown),
+            (IpSwitch::Switching, _) => self
+                .check_status(reading, known, past)
+                .or_wait(Missing::Switching),
+            (IpSwitch::Unknown, _) => self
+                .check_status(reading, known, past)
+                .or_wait(Missing::SwitchUnknown),
             (IpSwitch::Switched, Goal::InSync) => Check::Failed(Failure::AlreadySwitched),
             (IpSwitch::Switched, Goal::Switched) if reading.is_migrating.is_some() => Check::Met,
             (IpSwitch::Switched, Goal::Switched) => Check::NotYet(Missing::MigratingUnknown),
             // The switch ends the task. What `status` says then is documented nowhere.
-            (IpSwitch::Switched, Goal::Completed | Goal::FullSync) => {
-                self.check_status(reading, Known { status: Some(S::Stopped), ..known }, past)
-            }
+            (IpSwitch::Switched, Goal::Completed | Goal::FullSync) => self.check_status(
+                reading,
+                Known {
+                    status: Some(S::Stopped),
+                    ..known
+                },
+                past,
+            ),
             (IpSwitch::RolledBack, _) if !migrates_again => Check::Failed(Failure::RolledBack),
-            (IpSwitch::RolledBack, Goal::InSync | Goal::FullSync) => self.check_status(reading, known, past),
-            (IpSwitch::RolledBack, Goal::Completed | Goal::Switched) => {
-                self.check_status(reading, known, past).or_wait(Missing::RolledBack)
+            (IpSwitch::RolledBack, Goal::InSync | Goal::FullSync) => {
+                self.check_status(reading, known, past)
             }
+            (IpSwitch::RolledBack, Goal::Completed | Goal::Switched) => self
+                .check_status(reading, known, past)
+                .or_wait(Missing::RolledBack),
         }
     }
 
@@ -246,14 +267,20 @@ impl Condition {
             (Goal::Completed, Some(false)) => self.check_ended(reading, known, past),
             (Goal::InSync, Some(true)) => self.check_in_sync(reading, known),
             (Goal::InSync, Some(false)) => self.check_ended_before_in_sync(reading, known, past),
-            (Goal::FullSync, Some(is_migrating)) => self.check_full_sync(reading, known, past, is_migrating),
+            (Goal::FullSync, Some(is_migrating)) => {
+                self.check_full_sync(reading, known, past, is_migrating)
+            }
             (Goal::Switched, Some(_)) => Check::NotYet(Missing::NotSwitched),
         }
     }
 
     /// What the key counts say against a reading that meets the goal otherwise.
     fn check_keys(&self, reading: &Reading, past: Past) -> Check {
-        match past.keys.after(reading).objection(reading, self.max_missing_keys) {
+        match past
+            .keys
+            .after(reading)
+            .objection(reading, self.max_missing_keys)
+        {
             None => Check::Met,
             Some(Objection::Emptied(side)) => Check::NotYet(Missing::Emptied(side)),
             Some(Objection::TooManyMissing) if reading.is_migrating == Some(true) => {
@@ -261,7 +288,13 @@ impl Condition {
             }
             Some(Objection::TooManyMissing) => {
                 // Nothing follows that could bring the keys. The task need not have been seen migrating for that.
-                believe(Suspicion::KeysMissing, Past { seen_migrating: true, ..past })
+                believe(
+                    Suspicion::KeysMissing,
+                    Past {
+                        seen_migrating: true,
+                        ..past
+                    },
+                )
             }
         }
     }
@@ -269,22 +302,34 @@ impl Condition {
     /// `completed`, for a reading that has `is_migrating` false: the contract's table, row by row.
     fn check_ended(&self, reading: &Reading, known: Known, past: Past) -> Check {
         use StatusClass as S;
-        match (reading.gap(self.max_offset), reading.full_copy(), known.status) {
+        match (
+            reading.gap(self.max_offset),
+            reading.full_copy(),
+            known.status,
+        ) {
             (_, _, Some(S::Failed)) => Check::Failed(Failure::TaskFailed),
             (_, _, Some(S::Deleted)) => Check::Failed(Failure::TaskDeleted),
             (_, _, Some(S::NotStarted)) => Check::NotYet(Missing::NotStarted),
-            (_, _, Some(S::Stopping | S::FullSync | S::Migrating | S::Incremental | S::Unknown)) => {
-                Check::NotYet(Missing::StatusDisagrees)
+            (
+                _,
+                _,
+                Some(S::Stopping | S::FullSync | S::Migrating | S::Incremental | S::Unknown),
+            ) => Check::NotYet(Missing::StatusDisagrees),
+            (Gap::Closed, FullCopy::Done | FullCopy::Unknown, Some(S::Succeeded | S::Stopped)) => {
+                Check::Met
             }
-            (Gap::Closed, FullCopy::Done | FullCopy::Unknown, Some(S::Succeeded | S::Stopped)) => Check::Met,
             (Gap::Closed, FullCopy::Done | FullCopy::Unknown, None) => Check::Met,
             (Gap::Closed, FullCopy::Done, Some(S::Released)) => Check::Met,
-            (Gap::Closed, FullCopy::Unknown, Some(S::Released)) => Check::NotYet(Missing::FullCopyUnknown),
+            (Gap::Closed, FullCopy::Unknown, Some(S::Released)) => {
+                Check::NotYet(Missing::FullCopyUnknown)
+            }
             (Gap::Closed, FullCopy::Short, Some(S::Succeeded | S::Stopped | S::Released)) => {
                 Check::Failed(Failure::StoppedShort)
             }
             (Gap::Closed, FullCopy::Short, None) => believe(Suspicion::Short, past),
-            (Gap::Open, _, Some(S::Succeeded | S::Stopped | S::Released)) => Check::Failed(Failure::StoppedOutOfSync),
+            (Gap::Open, _, Some(S::Succeeded | S::Stopped | S::Released)) => {
+                Check::Failed(Failure::StoppedOutOfSync)
+            }
             (Gap::Open, _, None) => believe(Suspicion::OutOfSync, past),
             (Gap::Unknown, _, Some(S::Succeeded)) if known.is_full_only => Check::Met,
             (Gap::Unknown, _, Some(S::Succeeded | S::Stopped | S::Released) | None) => {
@@ -299,7 +344,9 @@ impl Condition {
         match known.status {
             None | Some(S::Migrating | S::Incremental) => {}
             Some(S::NotStarted) => return Check::NotYet(Missing::NotStarted),
-            Some(S::FullSync | S::Stopping | S::Stopped | S::Succeeded | S::Released | S::Unknown) => {
+            Some(
+                S::FullSync | S::Stopping | S::Stopped | S::Succeeded | S::Released | S::Unknown,
+            ) => {
                 return Check::NotYet(Missing::StatusDisagrees);
             }
             Some(S::Failed) => return Check::Failed(Failure::TaskFailed),
@@ -331,14 +378,22 @@ impl Condition {
         }
         match self.check_ended(reading, known, past) {
             // Without a status, only a finished full copy shows that the task has been running at all.
-            Check::Met if reading.full_copy() == FullCopy::Done => Check::Failed(Failure::StoppedBeforeInSync),
+            Check::Met if reading.full_copy() == FullCopy::Done => {
+                Check::Failed(Failure::StoppedBeforeInSync)
+            }
             Check::Met => believe(Suspicion::StoppedInSync, past),
             other @ (Check::NotYet(_) | Check::Failed(_)) => other,
         }
     }
 
     /// `full-sync`: the percentage decides. The offset of an ended task plays no part in it.
-    fn check_full_sync(&self, reading: &Reading, known: Known, past: Past, is_migrating: bool) -> Check {
+    fn check_full_sync(
+        &self,
+        reading: &Reading,
+        known: Known,
+        past: Past,
+        is_migrating: bool,
+    ) -> Check {
         use StatusClass as S;
         if known.status == Some(S::NotStarted) {
             return Check::NotYet(Missing::NotStarted);
@@ -348,7 +403,9 @@ impl Condition {
             (FullCopy::Unknown, true) => Check::NotYet(Missing::FullCopyUnknown),
             (FullCopy::Short, true) => Check::NotYet(Missing::FullCopyShort),
             (FullCopy::Short, false) => match known.status {
-                Some(S::Succeeded | S::Stopped | S::Released) => Check::Failed(Failure::StoppedShort),
+                Some(S::Succeeded | S::Stopped | S::Released) => {
+                    Check::Failed(Failure::StoppedShort)
+                }
                 None => believe(Suspicion::Short, past),
                 Some(
                     S::NotStarted
@@ -376,9 +433,11 @@ impl Failure {
     /// Whether the cloud may know a reason that the readings do not show. Of a task that is gone it knows nothing.
     pub fn has_reason(self) -> bool {
         match self {
-            Self::TaskFailed | Self::StoppedShort | Self::StoppedOutOfSync | Self::RolledBack | Self::KeysMissing => {
-                true
-            }
+            Self::TaskFailed
+            | Self::StoppedShort
+            | Self::StoppedOutOfSync
+            | Self::RolledBack
+            | Self::KeysMissing => true,
             Self::TaskDeleted | Self::StoppedBeforeInSync | Self::AlreadySwitched => false,
         }
     }
@@ -396,7 +455,11 @@ impl Check {
 
 /// An unconfirmed bad end is believed once the task was seen migrating and enough readings in a row agree.
 fn believe(suspicion: Suspicion, past: Past) -> Check {
-    let before = if past.suspicion == Some(suspicion) { past.agreeing } else { 0 };
+    let before = if past.suspicion == Some(suspicion) {
+        past.agreeing
+    } else {
+        0
+    };
     if past.seen_migrating && before + 1 >= READINGS_TO_BELIEVE {
         Check::Failed(match suspicion {
             Suspicion::Short => Failure::StoppedShort,
@@ -421,7 +484,11 @@ impl Past {
             Some(_) if suspicion == self.suspicion => self.agreeing.saturating_add(1),
             Some(_) => 1,
         };
-        Self { agreeing, suspicion, ..self.with(reading) }
+        Self {
+            agreeing,
+            suspicion,
+            ..self.with(reading)
+        }
     }
 
     /// The same past with a reading that was not judged, since its status is missing: it was seen all the same.

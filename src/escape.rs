@@ -20,7 +20,11 @@ pub fn line(text: &str) -> String {
     if out.starts_with("::") {
         out.insert(1, ' ');
     }
-    if out.contains("##[") { out.replace("##[", "## [") } else { out }
+    if out.contains("##[") {
+        out.replace("##[", "## [")
+    } else {
+        out
+    }
 }
 
 /// The characters of [`line()`], of the whole text.
@@ -109,7 +113,9 @@ fn markdown_with(text: &str, joiner: &str) -> String {
             }
             // `https://` and `www.` make links.
             ':' if next == Some('/') => out.push_str("&#58;"),
-            ':' if (in_word(next) || matches!(next, Some('_' | '+' | '-'))) && !is_time(before, &mut chars.clone()) => {
+            ':' if (in_word(next) || matches!(next, Some('_' | '+' | '-')))
+                && !is_time(before, &mut chars.clone()) =>
+            {
                 out.push_str("&#58;");
                 out.push_str(joiner);
             }
@@ -228,14 +234,20 @@ mod tests {
         assert_eq!(line("\u{1b}[31mred"), "\\u{1b}[31mred");
         assert_eq!(line("abc\u{202e}def"), "abc\\u{202e}def");
         assert_eq!(line("see `x`"), "see 'x'");
-        assert_eq!(line(" ::error::x ##[error]y ####[z"), ": :error::x ## [error]y #### [z");
+        assert_eq!(
+            line(" ::error::x ##[error]y ####[z"),
+            ": :error::x ## [error]y #### [z"
+        );
         assert_eq!(line(&"x".repeat(1000)).chars().count(), 301);
     }
 
     #[test]
     fn nothing_in_a_log_line_is_a_workflow_command() {
         assert_eq!(log("::error::x"), "· ::error::x");
-        assert_eq!(log("  ::set-output name=x::y"), "·   ::set-output name=x::y");
+        assert_eq!(
+            log("  ::set-output name=x::y"),
+            "·   ::set-output name=x::y"
+        );
         assert_eq!(log("a ##[group]b"), "a ## [group]b");
         assert_eq!(command_data("50% ::x::"), "50%25 ::x::");
         // What is no command is left as it is.
@@ -257,7 +269,10 @@ mod tests {
             \u{2028}\u{202e}\u{2060}\u{206f}\u{3164}\u{fe00}\u{fe0f}\u{feff}\u{ffa0}\u{fff0}\u{fffb}\u{1bca0}\u{1bca3}\u{1d173}\
             \u{1d17a}\u{e0000}\u{e0fff}";
         for c in hidden.chars() {
-            assert_eq!(line(&format!("a{c}b")), format!("a\\u{{{:x}}}b", u32::from(c)));
+            assert_eq!(
+                line(&format!("a{c}b")),
+                format!("a\\u{{{:x}}}b", u32::from(c))
+            );
         }
         let shown = "a é\u{ac}ß\u{200a}‐\u{2027}\u{202f}\u{205f}日本語\u{fdff}\u{fe10}\u{fffd}😀\u{dffff}\u{e1000}z";
         assert_eq!(line(shown), shown);
@@ -265,17 +280,28 @@ mod tests {
 
     #[test]
     fn markdown_shows_text_as_it_is_and_leaves_plain_words_alone() {
-        for plain in ["in-sync: 5,320 at 2026-11-24T00:12:34Z (12 %)", "is_migrating", "a = b + c!", "v0.1.0"] {
+        for plain in [
+            "in-sync: 5,320 at 2026-11-24T00:12:34Z (12 %)",
+            "is_migrating",
+            "a = b + c!",
+            "v0.1.0",
+        ] {
             assert_eq!(markdown(plain), plain);
         }
         for (text, escaped) in [
             ("<b>&amp;", "&lt;b&gt;&amp;amp;"),
-            ("**x** _y_ `z` ~~q~~ $m$", r"\*\*x\*\* \_y\_ \`z\` \~\~q\~\~ \$m\$"),
+            (
+                "**x** _y_ `z` ~~q~~ $m$",
+                r"\*\*x\*\* \_y\_ \`z\` \~\~q\~\~ \$m\$",
+            ),
             ("[a](b) ![c](d) |", r"\[a\](b) !\[c\](d) \|"),
             ("@org/team #12", "&#64;&#8288;org/team &#35;&#8288;12"),
             ("a@example.org", "a&#64;&#8288;example.org"),
             ("https://x www.y WWW.z", "https&#58;//x www&#46;y WWW&#46;z"),
-            (":white_check_mark: 9:100:", "&#58;&#8288;white_check_mark: 9&#58;&#8288;100:"),
+            (
+                ":white_check_mark: 9:100:",
+                "&#58;&#8288;white_check_mark: 9&#58;&#8288;100:",
+            ),
             ("- x", r"\- x"),
             ("12. x", r"12\. x"),
         ] {
@@ -286,12 +312,18 @@ mod tests {
 
     #[test]
     fn xml_holds_no_character_that_xml_forbids() {
-        assert_eq!(xml("a\0b\u{b}c\u{fffe}d\u{ffff}\ne"), "a\\u{0}b\\u{b}c\\u{fffe}d\\u{ffff}\ne");
+        assert_eq!(
+            xml("a\0b\u{b}c\u{fffe}d\u{ffff}\ne"),
+            "a\\u{0}b\\u{b}c\\u{fffe}d\\u{ffff}\ne"
+        );
     }
 
     #[test]
     fn a_dotenv_value_is_inert_in_gitlab_and_in_a_shell() {
-        assert_eq!(dotenv("$(rm -rf /) `id` ${X} \"a\" 'b' c;d\\n"), "_[rm -rf /] id _{X} ’a’ ’b’ c,d_n");
+        assert_eq!(
+            dotenv("$(rm -rf /) `id` ${X} \"a\" 'b' c;d\\n"),
+            "_[rm -rf /] id _{X} ’a’ ’b’ c,d_n"
+        );
     }
 
     #[test]

@@ -47,7 +47,10 @@ pub fn run(environment: Environment) -> u8 {
     let watchdog = Watchdog::start();
     // Files that inputs name can hang, too.
     watchdog.end_within(WITHOUT_INPUTS, exit_code::INVALID_INPUT);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             lines.err(format!("cannot start: {error}"));
@@ -74,7 +77,12 @@ const FIRST_ANSWER: Duration = Duration::from_millis(1000);
 const LAST_ANSWER: Duration = Duration::from_millis(250);
 const STORY: Duration = Duration::from_millis(200);
 
-async fn dispatch(environment: Environment, clock: Clock, lines: &Lines, watchdog: &Watchdog) -> u8 {
+async fn dispatch(
+    environment: Environment,
+    clock: Clock,
+    lines: &Lines,
+    watchdog: &Watchdog,
+) -> u8 {
     let mut interrupts = signals::listen(watchdog, GRACE_AFTER_SIGNAL, FIRST_ANSWER);
     // Before anything connects; fails only where a provider is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -92,23 +100,38 @@ async fn dispatch(environment: Environment, clock: Clock, lines: &Lines, watchdo
             let (output, config) = config::resolve(&environment, flags, problems);
             wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
         }
-        Invocation::Demo(demo, flags) => match rehearsal::prepare_demo(&environment, &demo, &mut problems).await {
-            Some((simulator, environment)) => {
-                drop(tokio::spawn(simulator.serve(|served| debug!("simulator: {served}"))));
-                let (output, config) = config::resolve(&environment, flags, problems);
-                let config = config.map(|mut config| {
-                    config.connection.use_proxies = false;
-                    config
-                });
-                wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
+        Invocation::Demo(demo, flags) => {
+            match rehearsal::prepare_demo(&environment, &demo, &mut problems).await {
+                Some((simulator, environment)) => {
+                    drop(tokio::spawn(
+                        simulator.serve(|served| debug!("simulator: {served}")),
+                    ));
+                    let (output, config) = config::resolve(&environment, flags, problems);
+                    let config = config.map(|mut config| {
+                        config.connection.use_proxies = false;
+                        config
+                    });
+                    wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
+                }
+                None => {
+                    let (output, _) =
+                        config::resolve(&environment, Flags::new(), Problems::default());
+                    wait_and_report(
+                        &output,
+                        Err(problems),
+                        clock,
+                        lines,
+                        &mut interrupts,
+                        watchdog,
+                    )
+                    .await
+                }
             }
-            None => {
-                let (output, _) = config::resolve(&environment, Flags::new(), Problems::default());
-                wait_and_report(&output, Err(problems), clock, lines, &mut interrupts, watchdog).await
-            }
-        },
+        }
         Invocation::Refused => refuse(&problems, lines),
-        Invocation::Simulate(flags) => simulate(&flags, problems, clock, lines, &mut interrupts, watchdog).await,
+        Invocation::Simulate(flags) => {
+            simulate(&flags, problems, clock, lines, &mut interrupts, watchdog).await
+        }
     }
 }
 
@@ -122,10 +145,19 @@ async fn wait_and_report(
     watchdog: &Watchdog,
 ) -> u8 {
     // Wrong inputs have no deadline, but an end all the same.
-    let deadline =
-        config.as_ref().map_or_else(|_| clock.elapsed() + WITHOUT_INPUTS, |config| config.plan.rules.deadline);
+    let deadline = config.as_ref().map_or_else(
+        |_| clock.elapsed() + WITHOUT_INPUTS,
+        |config| config.plan.rules.deadline,
+    );
     let left = (deadline + GRACE_AFTER_DEADLINE).saturating_sub(clock.elapsed());
-    watchdog.end_within(left, if config.is_ok() { exit_code::TIMEOUT } else { exit_code::INVALID_INPUT });
+    watchdog.end_within(
+        left,
+        if config.is_ok() {
+            exit_code::TIMEOUT
+        } else {
+            exit_code::INVALID_INPUT
+        },
+    );
 
     let mut console = Console::start(lines.clone(), output, clock);
     let started_at = clock.wall();
@@ -146,7 +178,11 @@ async fn wait_and_report(
     let mut report = match config {
         Err(problems) => {
             explain(&problems, output, lines);
-            Report::without_tasks(output, Some(Outcome::InvalidInput(problems.to_string())), started_at)
+            Report::without_tasks(
+                output,
+                Some(Outcome::InvalidInput(problems.to_string())),
+                started_at,
+            )
         }
         Ok(config) => wait_for(config, output, clock, mask, interrupts, &mut console).await,
     };
@@ -167,7 +203,10 @@ async fn wait_and_report(
     trouble.extend(sinks.write_story(&report, STORY));
     // Last, since a terminal that is stopped holds up whoever draws on it.
     console.finish(&report);
-    for trouble in trouble.into_iter().filter(|trouble| !trouble_before.contains(trouble)) {
+    for trouble in trouble
+        .into_iter()
+        .filter(|trouble| !trouble_before.contains(trouble))
+    {
         warn!("{trouble}");
     }
     exit_code
@@ -192,7 +231,12 @@ async fn wait_for(
     interrupts: &mut UnboundedReceiver<Interrupt>,
     console: &mut Console,
 ) -> Report {
-    let Config { plan, credentials, connection, remarks } = config;
+    let Config {
+        plan,
+        credentials,
+        connection,
+        remarks,
+    } = config;
     let rules = plan.rules.clone();
     let host = connection.dcs.host_str().unwrap_or_default().to_owned();
     console.begin(&plan.tasks, &rules, credentials.kind(), &host);
@@ -201,7 +245,16 @@ async fn wait_for(
     }
     let mut recorder = Recorder::default();
     let (outcome, tasks) = match Client::new(connection, credentials, clock, mask) {
-        Ok(client) => wait::wait(Arc::new(client), plan, clock, interrupts, &mut (console, &mut recorder)).await,
+        Ok(client) => {
+            wait::wait(
+                Arc::new(client),
+                plan,
+                clock,
+                interrupts,
+                &mut (console, &mut recorder),
+            )
+            .await
+        }
         Err(error) => (Outcome::Rejected(error), Vec::new()),
     };
     let now = clock.elapsed();
@@ -209,7 +262,10 @@ async fn wait_for(
         goal: Some(rules.condition.goal),
         outcome: Some(outcome),
         rules: Some(rules),
-        tasks: tasks.iter().map(|task| TaskReport::of(task, recorder.take(&task.id), now)).collect(),
+        tasks: tasks
+            .iter()
+            .map(|task| TaskReport::of(task, recorder.take(&task.id), now))
+            .collect(),
         listing: recorder.listing,
         events: recorder.events,
         ..Report::without_tasks(output, None, clock.wall())
@@ -239,20 +295,40 @@ fn refuse(problems: &Problems, lines: &Lines) -> u8 {
 }
 
 /// A bug must not leave a stale answer behind: the hook writes every sink and ends the process.
-fn report_panics(output: &Output, sinks: Option<&Sinks>, lines: &Lines, clock: Clock, watchdog: &Watchdog) {
-    let (output, sinks, lines, watchdog) = (output.clone(), sinks.cloned(), lines.clone(), watchdog.clone());
+fn report_panics(
+    output: &Output,
+    sinks: Option<&Sinks>,
+    lines: &Lines,
+    clock: Clock,
+    watchdog: &Watchdog,
+) {
+    let (output, sinks, lines, watchdog) = (
+        output.clone(),
+        sinks.cloned(),
+        lines.clone(),
+        watchdog.clone(),
+    );
     std::panic::set_hook(Box::new(move |panic| {
         watchdog.set_last_words(None);
         watchdog.end_within(GRACE_AFTER_SIGNAL, exit_code::INTERNAL_ERROR);
-        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+        let place = panic
+            .location()
+            .map(|place| format!(" at {}:{}", place.file(), place.line()))
+            .unwrap_or_default();
         // The message may hold foreign text, even a secret; the place says enough to find it.
-        let report = in_short(&output, Outcome::InternalError(format!("panic{place}")), clock);
+        let report = in_short(
+            &output,
+            Outcome::InternalError(format!("panic{place}")),
+            clock,
+        );
         let sinks = sinks.clone().unwrap_or_else(|| Sinks::new(&output));
         let mut trouble = sinks.write_answer(&report, LAST_ANSWER);
         trouble.extend(sinks.write_story(&report, STORY));
         let reason = escape::command_data(&report::words::reason(&report));
         match output.forge {
-            Forge::GitHub => lines.out(format!("::error title=DCS migration::internal-error: {reason}")),
+            Forge::GitHub => lines.out(format!(
+                "::error title=DCS migration::internal-error: {reason}"
+            )),
             Forge::GitLab | Forge::None => lines.err(format!("internal-error: {reason}")),
         }
         for trouble in trouble {
@@ -264,7 +340,12 @@ fn report_panics(output: &Output, sinks: Option<&Sinks>, lines: &Lines, clock: C
 }
 
 /// The answer of a wait that hangs where nothing can be done about it, as behind a terminal that is stopped.
-fn last_words(output: &Output, sinks: Option<&Sinks>, lines: &Lines, clock: Clock) -> Box<dyn FnOnce(u8) + Send> {
+fn last_words(
+    output: &Output,
+    sinks: Option<&Sinks>,
+    lines: &Lines,
+    clock: Clock,
+) -> Box<dyn FnOnce(u8) + Send> {
     let (output, sinks, lines) = (output.clone(), sinks.cloned(), lines.clone());
     Box::new(move |exit_code| {
         let outcome = match exit_code {
@@ -279,7 +360,11 @@ fn last_words(output: &Output, sinks: Option<&Sinks>, lines: &Lines, clock: Cloc
         let sinks = sinks.unwrap_or_else(|| Sinks::new(&output));
         // Nobody is left to be told what could not be written.
         let _ = sinks.write_answer(&report, LAST_ANSWER / 2);
-        lines.err(format!("{}: {}", report.result(), report::words::reason(&report)));
+        lines.err(format!(
+            "{}: {}",
+            report.result(),
+            report::words::reason(&report)
+        ));
         lines.flush(FLUSH / 3);
     })
 }
@@ -292,7 +377,11 @@ const HUNG_FILE: &str = "a file that an input names (`ca-file`, `id-token-file`,
 fn in_short(output: &Output, outcome: Outcome, clock: Clock) -> Report {
     let (now, elapsed) = (clock.wall(), clock.elapsed());
     let started_at = now.checked_sub(elapsed).unwrap_or(now);
-    Report { elapsed, finished_at: Some(now), ..Report::without_tasks(output, Some(outcome), started_at) }
+    Report {
+        elapsed,
+        finished_at: Some(now),
+        ..Report::without_tasks(output, Some(outcome), started_at)
+    }
 }
 
 /// Serves until it is stopped.
@@ -331,24 +420,47 @@ mod tests {
     #[test]
     fn panic_over_inputs_is_answered() {
         // A hook ends its process, so that the test runs once more, as a child.
-        #[expect(clippy::disallowed_methods, reason = "tells the two processes of this test apart")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tells the two processes of this test apart"
+        )]
         if let Ok(path) = std::env::var(DOTENV) {
             let variables = [("DCS_DOTENV".to_owned(), path.into())].into();
-            let environment = Environment { variables, ..Environment::default() };
+            let environment = Environment {
+                variables,
+                ..Environment::default()
+            };
             let output = config::output(&environment, &Flags::new());
-            report_panics(&output, None, &Lines::start(), Clock::start(), &Watchdog::start());
+            report_panics(
+                &output,
+                None,
+                &Lines::start(),
+                Clock::start(),
+                &Watchdog::start(),
+            );
             panic!("a secret");
         }
         let directory = tempfile::tempdir().unwrap();
         let dotenv = directory.path().join("dcs.env");
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "tests::panic_over_inputs_is_answered"])
+            .args([
+                "--exact",
+                "--nocapture",
+                "tests::panic_over_inputs_is_answered",
+            ])
             .env(DOTENV, &dotenv)
             .output()
             .unwrap();
-        assert_eq!(child.status.code(), Some(i32::from(exit_code::INTERNAL_ERROR)));
+        assert_eq!(
+            child.status.code(),
+            Some(i32::from(exit_code::INTERNAL_ERROR))
+        );
         let text = std::fs::read_to_string(&dotenv).unwrap();
-        for line in ["DCS_RESULT=internal-error", "DCS_READY=false", "DCS_EXIT_CODE=1"] {
+        for line in [
+            "DCS_RESULT=internal-error",
+            "DCS_READY=false",
+            "DCS_EXIT_CODE=1",
+        ] {
             assert!(text.lines().any(|found| found == line), "{text}");
         }
         assert!(!String::from_utf8_lossy(&child.stderr).contains("a secret"));

@@ -177,7 +177,10 @@ impl Status {
             "DELETED" => StatusClass::Deleted,
             _ => StatusClass::Unknown,
         };
-        Self { word: word.to_owned(), class }
+        Self {
+            word: word.to_owned(),
+            class,
+        }
     }
 
     /// The same status, shown as another word.
@@ -289,7 +292,10 @@ mod tests {
 
     #[test]
     fn a_negative_offset_never_closes_the_gap() {
-        let reading = |offset| Reading { offset, ..Reading::default() };
+        let reading = |offset| Reading {
+            offset,
+            ..Reading::default()
+        };
         assert_eq!(reading(Some(0)).gap(0), Gap::Closed);
         assert_eq!(reading(Some(5)).gap(5), Gap::Closed);
         assert_eq!(reading(Some(6)).gap(5), Gap::Open);
@@ -299,8 +305,14 @@ mod tests {
 
     #[test]
     fn status_words_keep_their_spelling_and_near_misses_stay_unknown() {
-        assert_eq!(Status::parse("INCRMIGEATING").class(), StatusClass::Incremental);
-        assert_eq!(Status::parse("INCRMIGRATING").class(), StatusClass::Incremental);
+        assert_eq!(
+            Status::parse("INCRMIGEATING").class(),
+            StatusClass::Incremental
+        );
+        assert_eq!(
+            Status::parse("INCRMIGRATING").class(),
+            StatusClass::Incremental
+        );
         assert_eq!(Status::parse(" SUCCESS ").word(), "SUCCESS");
         assert_eq!(Status::parse("RUNNING").class(), StatusClass::NotStarted);
         assert_eq!(Status::parse("success").class(), StatusClass::Unknown);

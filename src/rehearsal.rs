@@ -13,12 +13,19 @@ pub(crate) async fn prepare_demo(
     flags: &DemoFlags,
     problems: &mut Problems,
 ) -> Option<(Simulator, Environment)> {
-    let (scenario, options) =
-        simulator_options(flags.scenario.as_deref(), flags.speed.as_deref(), flags.auth.as_deref(), problems);
+    let (scenario, options) = simulator_options(
+        flags.scenario.as_deref(),
+        flags.speed.as_deref(),
+        flags.auth.as_deref(),
+        problems,
+    );
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let (simulator, address) = bind(loopback, "demo", options, problems).await?;
     let scenario = scenario.unwrap_or(Scenario::Incremental);
-    let mut demo = Environment { has_terminal: environment.has_terminal, ..Environment::default() };
+    let mut demo = Environment {
+        has_terminal: environment.has_terminal,
+        ..Environment::default()
+    };
     for name in KEPT_BY_DEMO {
         if let Some(value) = environment.variables.get(name) {
             demo.variables.insert(name.to_owned(), value.clone());
@@ -27,7 +34,8 @@ pub(crate) async fn prepare_demo(
     for (name, value) in simulator::environment(address, simulator.options(), scenario) {
         demo.variables.insert(name.to_owned(), value.into());
     }
-    demo.variables.insert("DCS_MAX_REQUESTS_PER_SECOND".to_owned(), "20".into());
+    demo.variables
+        .insert("DCS_MAX_REQUESTS_PER_SECOND".to_owned(), "20".into());
     Some((simulator, demo))
 }
 
@@ -46,16 +54,26 @@ const KEPT_BY_DEMO: [&str; 9] = [
 
 /// A simulator that serves anybody, as the flags want it, with the words that it begins with. `None` where that is not
 /// possible; why, is in `problems`.
-pub(crate) async fn prepare_simulator(flags: &SimulateFlags, problems: &mut Problems) -> Option<(Simulator, String)> {
-    let (scenario, mut options) =
-        simulator_options(flags.scenario.as_deref(), flags.speed.as_deref(), flags.auth.as_deref(), problems);
+pub(crate) async fn prepare_simulator(
+    flags: &SimulateFlags,
+    problems: &mut Problems,
+) -> Option<(Simulator, String)> {
+    let (scenario, mut options) = simulator_options(
+        flags.scenario.as_deref(),
+        flags.speed.as_deref(),
+        flags.auth.as_deref(),
+        problems,
+    );
     if flags.auth.is_none() {
         options.auth = Auth::Any;
     }
     options.scenario = scenario;
     let listen = flags.listen.as_deref().unwrap_or("127.0.0.1:8080");
     let Ok(address) = listen.parse::<SocketAddr>() else {
-        let text = format!("is `{}`; accepted: an address such as 127.0.0.1:8080", escape::line(listen));
+        let text = format!(
+            "is `{}`; accepted: an address such as 127.0.0.1:8080",
+            escape::line(listen)
+        );
         problems.add("--listen", text);
         return None;
     };
@@ -93,16 +111,28 @@ fn simulator_options(
 ) -> (Option<Scenario>, Options) {
     let mut wrong = |flag: &str, text: &str, accepted: String| {
         let text = format!("is `{}`; accepted: {accepted}", escape::line(text));
-        problems.0.push(Problem { input: flag.to_owned(), source: None, text });
+        problems.0.push(Problem {
+            input: flag.to_owned(),
+            source: None,
+            text,
+        });
     };
     let names = || Scenario::ALL.map(Scenario::as_str).join(", ");
     let parsed = scenario.and_then(Scenario::parse);
     if let (Some(text), None) = (scenario, parsed) {
         wrong("--scenario", text, names());
     }
-    let mut options = Options { speed: 120.0, auth: Auth::example("token").unwrap_or(Auth::Any), ..Options::default() };
+    let mut options = Options {
+        speed: 120.0,
+        auth: Auth::example("token").unwrap_or(Auth::Any),
+        ..Options::default()
+    };
     if let Some(text) = speed {
-        match text.parse().ok().filter(|speed: &f64| (0.1..=100_000.0).contains(speed)) {
+        match text
+            .parse()
+            .ok()
+            .filter(|speed: &f64| (0.1..=100_000.0).contains(speed))
+        {
             Some(speed) => options.speed = speed,
             None => wrong("--speed", text, "a number from 0.1 to 100000".to_owned()),
         }

@@ -107,7 +107,9 @@ impl TaskReport {
             failed_polls: waiter.failed_polls(),
             failing: waiter.failing().cloned(),
             cloud_reason: task.cloud_reason.clone(),
-            unanswered: waiter.unanswered_for(now).filter(|&since| since >= Duration::from_secs(1)),
+            unanswered: waiter
+                .unanswered_for(now)
+                .filter(|&since| since >= Duration::from_secs(1)),
             elapsed: task.outcome.as_ref().map_or(now, |&(_, at)| at),
             history,
             advance: waiter.advance(),
@@ -122,13 +124,19 @@ impl TaskReport {
     fn compare_advance(&self, other: &Self) -> Ordering {
         // A failed task is behind every other.
         let failed = |task: &Self| task.bad_end().is_some();
-        failed(other).cmp(&failed(self)).then_with(|| self.advance.compare(&other.advance))
+        failed(other)
+            .cmp(&failed(self))
+            .then_with(|| self.advance.compare(&other.advance))
     }
 }
 
 impl Report {
     /// A report of a wait that has no tasks to show, because it has not begun, or never could.
-    pub fn without_tasks(output: &Output, outcome: Option<Outcome>, started_at: SystemTime) -> Self {
+    pub fn without_tasks(
+        output: &Output,
+        outcome: Option<Outcome>,
+        started_at: SystemTime,
+    ) -> Self {
         Self {
             outcome,
             goal: output.goal,
@@ -144,7 +152,9 @@ impl Report {
 
     /// The contract's word for the end.
     pub fn result(&self) -> &'static str {
-        self.outcome.as_ref().map_or("unknown", |outcome| result(outcome, self.goal))
+        self.outcome
+            .as_ref()
+            .map_or("unknown", |outcome| result(outcome, self.goal))
     }
 
     /// Whether it is the goal.
@@ -159,7 +169,9 @@ impl Report {
 
     /// The largest offset that still counts as in sync.
     pub fn max_offset(&self) -> i64 {
-        self.rules.as_ref().map_or(0, |rules| rules.condition.max_offset)
+        self.rules
+            .as_ref()
+            .map_or(0, |rules| rules.condition.max_offset)
     }
 
     /// Polls over all tasks.
@@ -182,13 +194,18 @@ impl Report {
     /// The task whose own end is that of the whole wait, where one's bad end is.
     pub fn deciding(&self) -> Option<&TaskReport> {
         let kind = std::mem::discriminant(self.outcome.as_ref()?);
-        self.tasks.iter().find(|task| task.bad_end().is_some_and(|end| std::mem::discriminant(end) == kind))
+        self.tasks.iter().find(|task| {
+            task.bad_end()
+                .is_some_and(|end| std::mem::discriminant(end) == kind)
+        })
     }
 
     /// How a task's wait ended. What ended the whole wait ended it for a task that was still on its way, unless that
     /// was another task's end.
     pub fn outcome_of<'a>(&'a self, task: &'a TaskReport) -> Option<&'a Outcome> {
-        task.outcome.as_ref().or_else(|| self.outcome.as_ref().filter(|outcome| outcome.ends_all()))
+        task.outcome
+            .as_ref()
+            .or_else(|| self.outcome.as_ref().filter(|outcome| outcome.ends_all()))
     }
 }
 
@@ -197,7 +214,9 @@ pub fn result(outcome: &Outcome, goal: Option<Goal>) -> &'static str {
     match outcome {
         Outcome::Ready => goal.unwrap_or(Goal::Completed).as_str(),
         Outcome::Failed(_) => "failed",
-        Outcome::UnknownTask(_) | Outcome::Rejected(_) | Outcome::InvalidInput(_) => "invalid-input",
+        Outcome::UnknownTask(_) | Outcome::Rejected(_) | Outcome::InvalidInput(_) => {
+            "invalid-input"
+        }
         Outcome::Denied(_) => "denied",
         Outcome::Stalled(_) => "stalled",
         Outcome::Unreachable(..) => "unreachable",
@@ -229,7 +248,9 @@ pub const OUTPUTS: [&str; 16] = [
 
 /// Whether `DCS_` + `name` is a variable that we write, so that it may be there when a later job starts.
 pub fn is_output_variable(name: &str) -> bool {
-    OUTPUTS.iter().any(|output| output.to_ascii_uppercase().replace('-', "_") == name)
+    OUTPUTS
+        .iter()
+        .any(|output| output.to_ascii_uppercase().replace('-', "_") == name)
 }
 
 /// The outputs, in the order of [`OUTPUTS`]. An unknown value is the empty string.
@@ -240,10 +261,16 @@ pub fn outputs(report: &Report) -> Vec<(&'static str, String)> {
     let values = [
         report.result().to_owned(),
         report.is_ready().to_string(),
-        report.exit_code().map(|code| code.to_string()).unwrap_or_default(),
+        report
+            .exit_code()
+            .map(|code| code.to_string())
+            .unwrap_or_default(),
         words::reason(report),
         report.goal.map(|goal| goal.to_string()).unwrap_or_default(),
-        reading.and_then(|reading| reading.is_migrating).map(|is| is.to_string()).unwrap_or_default(),
+        reading
+            .and_then(|reading| reading.is_migrating)
+            .map(|is| is.to_string())
+            .unwrap_or_default(),
         known(reading.and_then(|reading| reading.offset)),
         reading
             .and_then(|reading| reading.full_migration_progress)
@@ -251,8 +278,11 @@ pub fn outputs(report: &Report) -> Vec<(&'static str, String)> {
             .unwrap_or_default(),
         known(reading.and_then(|reading| reading.source_dbsize)),
         known(reading.and_then(|reading| reading.target_dbsize)),
-        task.and_then(|task| task.detail.as_ref()).map(|detail| detail.status.word().to_owned()).unwrap_or_default(),
-        task.and_then(|task| task.detail.as_ref()?.task_status.clone()).unwrap_or_default(),
+        task.and_then(|task| task.detail.as_ref())
+            .map(|detail| detail.status.word().to_owned())
+            .unwrap_or_default(),
+        task.and_then(|task| task.detail.as_ref()?.task_status.clone())
+            .unwrap_or_default(),
         report.elapsed.as_secs().to_string(),
         report.polls().to_string(),
         words::instant(report.started_at),

@@ -8,12 +8,21 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Signals, from now on, as a queue. The first of them starts the watchdog, whatever the wait is doing: the process ends
 /// `within` that time. Returns once they are listened to, or after `patience`.
-pub(crate) fn listen(watchdog: &Watchdog, within: Duration, patience: Duration) -> UnboundedReceiver<Interrupt> {
+pub(crate) fn listen(
+    watchdog: &Watchdog,
+    within: Duration,
+    patience: Duration,
+) -> UnboundedReceiver<Interrupt> {
     let (sender, receiver) = unbounded_channel();
     let (ready, registered) = std::sync::mpsc::channel::<()>();
     let watchdog = watchdog.clone();
     let listen = move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+        else {
+            return;
+        };
         runtime.block_on(async move {
             let mut signals = Signals::register();
             // Registered: not even the first moments are without it.
@@ -28,7 +37,9 @@ pub(crate) fn listen(watchdog: &Watchdog, within: Duration, patience: Duration) 
         });
     };
     // Where no thread can be had, a signal ends the process in the system's own way; the first answer stands.
-    let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(listen);
+    let _ = std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(listen);
     let _ = registered.recv_timeout(patience);
     receiver
 }
@@ -40,10 +51,15 @@ struct Signals([Option<tokio::signal::unix::Signal>; 3]);
 impl Signals {
     fn register() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        let [int, term] = [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok());
+        let [int, term] =
+            [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok());
         // Whoever started us with `nohup` wants the wait to outlive the terminal. Only Linux tells.
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let hup = if is_hangup_heard(&status) { signal(SignalKind::hangup()).ok() } else { None };
+        let hup = if is_hangup_heard(&status) {
+            signal(SignalKind::hangup()).ok()
+        } else {
+            None
+        };
         Self([int, term, hup])
     }
 
@@ -62,7 +78,9 @@ impl Signals {
 #[cfg(unix)]
 fn is_hangup_heard(status: &str) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 0)
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 0)
 }
 
 #[cfg(not(unix))]
@@ -85,8 +103,12 @@ mod tests {
 
     #[test]
     fn a_hangup_that_is_ignored_stays_so_and_so_does_one_of_which_nothing_is_known() {
-        assert!(is_hangup_heard("SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n"));
-        assert!(!is_hangup_heard("SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n"));
+        assert!(is_hangup_heard(
+            "SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n"
+        ));
+        assert!(!is_hangup_heard(
+            "SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n"
+        ));
         assert!(!is_hangup_heard(""));
         assert!(!is_hangup_heard("SigIgn:\tnone\n"));
     }

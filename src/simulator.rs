@@ -37,9 +37,17 @@ pub fn base_url(address: SocketAddr) -> String {
 }
 
 /// The environment variables with which a client waits for the scenario's own task. They hold the credentials in clear.
-pub fn environment(address: SocketAddr, options: &Options, scenario: Scenario) -> Vec<(&'static str, String)> {
+pub fn environment(
+    address: SocketAddr,
+    options: &Options,
+    scenario: Scenario,
+) -> Vec<(&'static str, String)> {
     let base = base_url(address);
-    let credentials = options.auth.variables(&base).into_iter().map(|(name, value)| (name, value.reveal()));
+    let credentials = options
+        .auth
+        .variables(&base)
+        .into_iter()
+        .map(|(name, value)| (name, value.reveal()));
     let mut variables = target(&base, options);
     variables.extend(credentials);
     variables.extend(wait(options, scenario));
@@ -56,7 +64,9 @@ pub fn banner(address: SocketAddr, options: &Options) -> String {
         "A DCS (and IAM) for rehearsals on {base}; nothing leaves this machine.\n\
          A second here is {} of a migration. A task's clock starts when it is first asked for; to begin again, restart\n\
          the simulator.\n",
-        humantime::format_duration(Duration::from_millis(options.simulated(Duration::from_secs(1)).as_millis() as u64)),
+        humantime::format_duration(Duration::from_millis(
+            options.simulated(Duration::from_secs(1)).as_millis() as u64
+        )),
     );
 
     let _ = writeln!(out, "Point dcs-migration-wait at it:\n");
@@ -65,17 +75,27 @@ pub fn banner(address: SocketAddr, options: &Options) -> String {
         let _ = writeln!(out, "  export {name}={}", quoted(&value));
     }
     for (name, value) in options.auth.variables(&base) {
-        let value = value.public().map_or_else(|| "...   # as you gave it".to_owned(), |value| quoted(&value));
+        let value = value.public().map_or_else(
+            || "...   # as you gave it".to_owned(),
+            |value| quoted(&value),
+        );
         let _ = writeln!(out, "  export {name}={value}");
     }
     for (name, value) in wait(options, example) {
         let _ = writeln!(out, "  export {name}={}", quoted(&value));
     }
     if matches!(options.auth, Auth::Any) {
-        let _ = writeln!(out, "\nEvery other token, access key, password or id token is accepted, too.");
+        let _ = writeln!(
+            out,
+            "\nEvery other token, access key, password or id token is accepted, too."
+        );
     }
 
-    let _ = writeln!(out, "\n{:<17} {:<37} {:<10} exit code", "scenario", "DCS_TASK_ID", "DCS_UNTIL");
+    let _ = writeln!(
+        out,
+        "\n{:<17} {:<37} {:<10} exit code",
+        "scenario", "DCS_TASK_ID", "DCS_UNTIL"
+    );
     for scenario in Scenario::ALL {
         let _ = writeln!(
             out,
@@ -110,13 +130,18 @@ pub fn banner(address: SocketAddr, options: &Options) -> String {
 /// Where the simulator is.
 fn target(base: &str, options: &Options) -> Vec<(&'static str, String)> {
     let project = options.project_id.as_deref().unwrap_or(PROJECT_ID);
-    vec![("DCS_ENDPOINT", base.to_owned()), ("DCS_PROJECT_ID", project.to_owned())]
+    vec![
+        ("DCS_ENDPOINT", base.to_owned()),
+        ("DCS_PROJECT_ID", project.to_owned()),
+    ]
 }
 
 /// What to wait for, how often to poll, and for how long.
 fn wait(options: &Options, scenario: Scenario) -> Vec<(&'static str, String)> {
-    let mut variables =
-        vec![("DCS_TASK_ID", scenario.task_id().to_owned()), ("DCS_UNTIL", scenario.goal().as_str().to_owned())];
+    let mut variables = vec![
+        ("DCS_TASK_ID", scenario.task_id().to_owned()),
+        ("DCS_UNTIL", scenario.goal().as_str().to_owned()),
+    ];
     // Usual intervals would sleep through a migration that is over in seconds. The budget of requests bounds the rest.
     let usual = [("DCS_INITIAL_INTERVAL", 5), ("DCS_MAX_INTERVAL", 30)];
     for (name, seconds) in usual {
@@ -124,11 +149,19 @@ fn wait(options: &Options, scenario: Scenario) -> Vec<(&'static str, String)> {
         let scaled = options.real(usual).max(SHORTEST_INTERVAL);
         if scaled < usual {
             let scaled = Duration::from_millis(scaled.as_millis() as u64);
-            variables.push((name, humantime::format_duration(scaled).to_string().replace(' ', "")));
+            variables.push((
+                name,
+                humantime::format_duration(scaled)
+                    .to_string()
+                    .replace(' ', ""),
+            ));
         }
     }
     // A little more for the waiter's own pauses, which are not sped up.
-    let timeout = options.real(scenario.patience()).as_secs().saturating_add(GRACE.as_secs());
+    let timeout = options
+        .real(scenario.patience())
+        .as_secs()
+        .saturating_add(GRACE.as_secs());
     variables.push(("DCS_TIMEOUT", format!("{timeout}s")));
     variables
 }
@@ -155,9 +188,20 @@ mod tests {
 
     #[test]
     fn the_banner_names_every_scenario_and_how_to_get_there() {
-        let banner = banner(address(), &Options { speed: 120.0, ..Options::default() });
+        let banner = banner(
+            address(),
+            &Options {
+                speed: 120.0,
+                ..Options::default()
+            },
+        );
         for scenario in Scenario::ALL {
-            for part in [scenario.as_str(), scenario.task_id(), scenario.goal().as_str(), scenario.describe()] {
+            for part in [
+                scenario.as_str(),
+                scenario.task_id(),
+                scenario.goal().as_str(),
+                scenario.describe(),
+            ] {
                 assert!(banner.contains(part), "{part}");
             }
         }
@@ -177,18 +221,37 @@ mod tests {
     #[test]
     fn the_banner_shows_no_secret_of_anybody() {
         let own = SecretString::from("hunter2-hunter2");
-        let options = |auth| Options { auth, ..Options::default() };
+        let options = |auth| Options {
+            auth,
+            ..Options::default()
+        };
         for auth in [
             Auth::Token(own.clone()),
-            Auth::AccessKey { access_key: "AK".to_owned(), secret_key: own.clone(), security_token: Some(own.clone()) },
-            Auth::Password { username: "o'user".to_owned(), password: own.clone(), domain_name: "d".to_owned() },
+            Auth::AccessKey {
+                access_key: "AK".to_owned(),
+                secret_key: own.clone(),
+                security_token: Some(own.clone()),
+            },
+            Auth::Password {
+                username: "o'user".to_owned(),
+                password: own.clone(),
+                domain_name: "d".to_owned(),
+            },
         ] {
             let shown = banner(address(), &options(auth.clone()));
             assert!(!shown.contains("hunter2"), "{shown}");
             let variables = environment(address(), &options(auth), Scenario::Full);
-            assert!(variables.iter().any(|(_, value)| value == "hunter2-hunter2"));
+            assert!(
+                variables
+                    .iter()
+                    .any(|(_, value)| value == "hunter2-hunter2")
+            );
         }
-        let auth = Auth::Password { username: "o'user".to_owned(), password: own, domain_name: "d".to_owned() };
+        let auth = Auth::Password {
+            username: "o'user".to_owned(),
+            password: own,
+            domain_name: "d".to_owned(),
+        };
         assert!(banner(address(), &options(auth)).contains(r"export DCS_USERNAME='o'\''user'"));
     }
 
@@ -196,10 +259,16 @@ mod tests {
     fn every_kind_of_sign_in_has_an_example() {
         for kind in Auth::KINDS {
             let auth = Auth::example(kind).unwrap();
-            let options = Options { auth, ..Options::default() };
+            let options = Options {
+                auth,
+                ..Options::default()
+            };
             let shown = banner(address(), &options);
             for (name, value) in environment(address(), &options, Scenario::Incremental) {
-                assert!(shown.contains(&format!("export {name}={}\n", quoted(&value))), "{name}={value} in\n{shown}");
+                assert!(
+                    shown.contains(&format!("export {name}={}\n", quoted(&value))),
+                    "{name}={value} in\n{shown}"
+                );
             }
         }
         assert!(Auth::example("kerberos").is_none());
@@ -207,7 +276,13 @@ mod tests {
 
     #[test]
     fn a_wildcard_address_is_reached_on_loopback() {
-        assert_eq!(base_url(SocketAddr::from(([0, 0, 0, 0], 80))), "http://127.0.0.1:80");
-        assert_eq!(base_url(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8080))), "http://[::1]:8080");
+        assert_eq!(
+            base_url(SocketAddr::from(([0, 0, 0, 0], 80))),
+            "http://127.0.0.1:80"
+        );
+        assert_eq!(
+            base_url(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8080))),
+            "http://[::1]:8080"
+        );
     }
 }

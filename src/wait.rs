@@ -52,7 +52,10 @@ pub trait Cloud: Send + Sync + 'static {
     /// Reads one page of the project's tasks, beginning with the task at `offset`.
     fn list(&self, offset: usize) -> impl Future<Output = Result<Page, ApiError>> + Send;
     /// Reads the newest error in a task's log, one visible line; `None` where there is none.
-    fn newest_error(&self, _task: &TaskId) -> impl Future<Output = Result<Option<String>, ApiError>> + Send {
+    fn newest_error(
+        &self,
+        _task: &TaskId,
+    ) -> impl Future<Output = Result<Option<String>, ApiError>> + Send {
         std::future::ready(Ok(None))
     }
 }
@@ -192,7 +195,10 @@ impl Clock {
     /// For how long the machine has been suspended since the start, as far as the wall clock tells: the other one may
     /// have stood still. Somebody who sets the wall clock forward looks the same.
     fn suspended(self, wall_at_start: SystemTime) -> Duration {
-        self.wall().duration_since(wall_at_start).unwrap_or_default().saturating_sub(self.elapsed())
+        self.wall()
+            .duration_since(wall_at_start)
+            .unwrap_or_default()
+            .saturating_sub(self.elapsed())
     }
 
     /// Sleeps until so long after the start.
@@ -329,7 +335,10 @@ impl<C: Cloud> Fleet<C> {
             clock,
             budget: Budget::new(plan.requests_per_second),
             pair_at: Duration::ZERO,
-            wall_at_start: clock.wall().checked_sub(now).unwrap_or(SystemTime::UNIX_EPOCH),
+            wall_at_start: clock
+                .wall()
+                .checked_sub(now)
+                .unwrap_or(SystemTime::UNIX_EPOCH),
             suspended: Duration::ZERO,
             sign_in: SigningIn {
                 is_under_way: false,
@@ -415,7 +424,10 @@ impl<C: Cloud> Fleet<C> {
     fn send_what_is_due(&mut self) {
         let now = self.clock.elapsed();
         self.pair_at = Duration::ZERO;
-        while self.due_at().is_some_and(|at| at <= now) && !self.is_held_back(now) && self.budget.free_at() <= now {
+        while self.due_at().is_some_and(|at| at <= now)
+            && !self.is_held_back(now)
+            && self.budget.free_at() <= now
+        {
             if self.wants_sign_in(now) {
                 self.send_sign_in(now);
             } else if !self.send_look(now) {
@@ -428,7 +440,8 @@ impl<C: Cloud> Fleet<C> {
     /// Whether the next request is one of the sign-in.
     fn wants_sign_in(&self, now: Duration) -> bool {
         let renews = self.sign_in.goes_on || self.sign_in.renew_at <= now;
-        !self.sign_in.is_under_way && (self.cloud.needs_sign_in() || (renews && self.cloud.should_renew()))
+        !self.sign_in.is_under_way
+            && (self.cloud.needs_sign_in() || (renews && self.cloud.should_renew()))
     }
 
     fn send_sign_in(&mut self, now: Duration) {
@@ -440,15 +453,23 @@ impl<C: Cloud> Fleet<C> {
     /// Sends the request whose turn it is; `false` where there is none.
     fn send_look(&mut self, now: Duration) -> bool {
         let cloud = Arc::clone(&self.cloud);
-        if let Some(listing) = self.listing.as_mut().filter(|listing| listing.next.is_due(now)) {
+        if let Some(listing) = self
+            .listing
+            .as_mut()
+            .filter(|listing| listing.next.is_due(now))
+        {
             listing.next = Next::InFlight;
             listing.failures.begin_poll(now);
             let offset = listing.offset;
             self.send(now, async move { What::List(cloud.list(offset).await) });
             return true;
         }
-        let Some(task) = self.queue.pop(now, self.rules.pace.max.saturating_mul(2)) else { return false };
-        let Some(wait) = self.tasks.get_mut(task) else { return false };
+        let Some(task) = self.queue.pop(now, self.rules.pace.max.saturating_mul(2)) else {
+            return false;
+        };
+        let Some(wait) = self.tasks.get_mut(task) else {
+            return false;
+        };
         if let Next::StatsAt(at) = wait.next
             && wait.waiter.expects_status()
         {
@@ -465,10 +486,16 @@ impl<C: Cloud> Fleet<C> {
             Next::StatsAt(_) => {
                 wait.waiter.begin_poll(now);
                 self.note_outage(task);
-                self.send(now, async move { What::Stats(task, cloud.stats(&id).await) });
+                self.send(
+                    now,
+                    async move { What::Stats(task, cloud.stats(&id).await) },
+                );
             }
             Next::StatusNow => {
-                self.send(now, async move { What::Status(task, cloud.detail(&id).await) });
+                self.send(
+                    now,
+                    async move { What::Status(task, cloud.detail(&id).await) },
+                );
             }
             // Neither is in the queue.
             Next::InFlight | Next::Nothing => return false,
@@ -478,7 +505,13 @@ impl<C: Cloud> Fleet<C> {
 
     fn send(&mut self, asked: Duration, request: impl Future<Output = What> + Send + 'static) {
         let session = self.sign_in.sessions;
-        self.in_flight.spawn(async move { Answer { asked, session, what: request.await } });
+        self.in_flight.spawn(async move {
+            Answer {
+                asked,
+                session,
+                what: request.await,
+            }
+        });
     }
 
     /// Whether no request may be sent now, whatever is due.
@@ -505,20 +538,29 @@ impl<C: Cloud> Fleet<C> {
     /// When the loop has to look around again, if nothing happens before.
     fn wake_at(&self) -> Duration {
         let due = match self.due_at() {
-            Some(at) if !self.is_held_back_by_answers() => {
-                at.max(self.budget.free_at()).max(self.pair_at).max(self.hold_until)
-            }
+            Some(at) if !self.is_held_back_by_answers() => at
+                .max(self.budget.free_at())
+                .max(self.pair_at)
+                .max(self.hold_until),
             _ => Duration::MAX,
         };
-        self.next_give_up().map_or(due, |at| at.min(due)).min(FAR_AWAY)
+        self.next_give_up()
+            .map_or(due, |at| at.min(due))
+            .min(FAR_AWAY)
     }
 
     fn take(&mut self, answer: Result<Answer, JoinError>, observer: &mut impl Observer) {
         let now = self.clock.elapsed();
-        let Answer { asked, session, what } = match answer {
+        let Answer {
+            asked,
+            session,
+            what,
+        } = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                self.broken = Some(Outcome::InternalError(format!("a request's task broke: {error}")));
+                self.broken = Some(Outcome::InternalError(format!(
+                    "a request's task broke: {error}"
+                )));
                 return;
             }
         };
@@ -549,20 +591,28 @@ impl<C: Cloud> Fleet<C> {
             }
             What::Stats(task, Ok(stats)) => {
                 self.answered_well(asked);
-                self.step(task, now, observer, |waiter| waiter.handle_stats(asked, now, Ok(stats)));
+                self.step(task, now, observer, |waiter| {
+                    waiter.handle_stats(asked, now, Ok(stats))
+                });
             }
             What::Stats(task, Err(error)) => {
                 let error = self.weigh(session, error);
-                self.step(task, now, observer, |waiter| waiter.handle_stats(asked, now, Err(error.clone())));
+                self.step(task, now, observer, |waiter| {
+                    waiter.handle_stats(asked, now, Err(error.clone()))
+                });
                 self.slow_down(asked, now, &error);
             }
             What::Status(task, Ok(detail)) => {
                 self.answered_well(asked);
-                self.step(task, now, observer, |waiter| waiter.handle_status(now, Ok(detail)));
+                self.step(task, now, observer, |waiter| {
+                    waiter.handle_status(now, Ok(detail))
+                });
             }
             What::Status(task, Err(error)) => {
                 let error = self.weigh(session, error);
-                self.step(task, now, observer, |waiter| waiter.handle_status(now, Err(error.clone())));
+                self.step(task, now, observer, |waiter| {
+                    waiter.handle_status(now, Err(error.clone()))
+                });
                 // Where this endpoint alone is throttled, the stats go on being read, only more slowly.
                 if matches!(error.class, Class::Throttled { .. }) {
                     self.budget.cut(asked, now);
@@ -588,7 +638,11 @@ impl<C: Cloud> Fleet<C> {
         if self.sign_in.refused.replace(session) != Some(session) {
             self.sign_in.refusals += 1;
         }
-        let class = if self.sign_in.refusals >= 2 { Class::Denied } else { error.class };
+        let class = if self.sign_in.refusals >= 2 {
+            Class::Denied
+        } else {
+            error.class
+        };
         ApiError { class, ..error }
     }
 
@@ -607,7 +661,9 @@ impl<C: Cloud> Fleet<C> {
     /// No request for so long, but not until it is too late for a last poll before the deadline, or before a task is
     /// given up because of `max-outage`.
     fn hold_back(&mut self, now: Duration, retry_after: Option<Duration>) {
-        let before = |end: Duration, length: Duration| end.saturating_sub(self.rules.request_timeout.min(length / 2));
+        let before = |end: Duration, length: Duration| {
+            end.saturating_sub(self.rules.request_timeout.min(length / 2))
+        };
         let mut until = now.saturating_add(retry_after.unwrap_or_default());
         until = until.min(before(self.rules.deadline, self.rules.deadline));
         if let Some(give_up_at) = self.next_give_up() {
@@ -619,14 +675,27 @@ impl<C: Cloud> Fleet<C> {
     /// When the first task, or the search for tasks, is given up unless it is answered.
     fn next_give_up(&self) -> Option<Duration> {
         let task = self.outages.first().map(|&(at, _)| at);
-        let listing = self.listing.as_ref().and_then(|listing| listing.failures.give_up_at());
+        let listing = self
+            .listing
+            .as_ref()
+            .and_then(|listing| listing.failures.give_up_at());
         [task, listing].into_iter().flatten().min()
     }
 
-    fn sign_in_failed(&mut self, asked: Duration, now: Duration, error: ApiError, observer: &mut impl Observer) {
+    fn sign_in_failed(
+        &mut self,
+        asked: Duration,
+        now: Duration,
+        error: ApiError,
+        observer: &mut impl Observer,
+    ) {
         if error.is_transient() && !self.cloud.needs_sign_in() {
             // The present session still serves; nobody has to wait for the new one.
-            let delay = self.sign_in.renewing.next_delay().max(error.retry_after().unwrap_or_default());
+            let delay = self
+                .sign_in
+                .renewing
+                .next_delay()
+                .max(error.retry_after().unwrap_or_default());
             self.sign_in.renew_at = now.saturating_add(delay);
             observer.renewal_failed(now, &error);
             return;
@@ -636,12 +705,18 @@ impl<C: Cloud> Fleet<C> {
         let error = self.weigh(self.sign_in.sessions, error);
         // Whoever was due could not look: for each of them this was a failed poll.
         for task in self.queue.due(now) {
-            self.step(task, now, observer, |waiter| waiter.handle_stats(asked, now, Err(error.clone())));
+            self.step(task, now, observer, |waiter| {
+                waiter.handle_stats(asked, now, Err(error.clone()))
+            });
         }
         self.slow_down(asked, now, &error);
         // Nobody can do without the session.
         self.hold_back(now, error.retry_after());
-        if self.listing.as_ref().is_some_and(|listing| listing.next.is_due(now)) {
+        if self
+            .listing
+            .as_ref()
+            .is_some_and(|listing| listing.next.is_due(now))
+        {
             self.list_failed(asked, now, error, observer);
         }
     }
@@ -649,10 +724,14 @@ impl<C: Cloud> Fleet<C> {
     fn give_up_where_due(&mut self, observer: &mut impl Observer) {
         let now = self.clock.elapsed();
         while let Some(&(_, task)) = self.outages.first().filter(|&&(at, _)| at <= now) {
-            self.step(task, now, observer, |waiter| Step::Done(waiter.handle_give_up()));
+            self.step(task, now, observer, |waiter| {
+                Step::Done(waiter.handle_give_up())
+            });
         }
-        if let Some(listing) =
-            self.listing.as_mut().filter(|listing| listing.failures.give_up_at().is_some_and(|at| at <= now))
+        if let Some(listing) = self
+            .listing
+            .as_mut()
+            .filter(|listing| listing.failures.give_up_at().is_some_and(|at| at <= now))
         {
             self.broken = Some(listing.failures.handle_give_up());
         }
@@ -666,7 +745,10 @@ impl<C: Cloud> Fleet<C> {
             self.sign_in_failed(now, now, error.or_advise(CHECK_IAM), observer);
         }
         for task in 0..self.tasks.len() {
-            let unfinished = self.tasks.get_mut(task).filter(|wait| wait.outcome.is_none());
+            let unfinished = self
+                .tasks
+                .get_mut(task)
+                .filter(|wait| wait.outcome.is_none());
             if let Some(step) = unfinished.and_then(|wait| wait.waiter.handle_deadline(now)) {
                 self.step(task, now, observer, |_| step);
             }
@@ -675,7 +757,11 @@ impl<C: Cloud> Fleet<C> {
             return outcome;
         }
         // A task that can never reach the goal is not made better by others that only lacked time.
-        match self.bad.clone().filter(|bad| bad.gravity() > Outcome::TimedOut.gravity()) {
+        match self
+            .bad
+            .clone()
+            .filter(|bad| bad.gravity() > Outcome::TimedOut.gravity())
+        {
             Some(bad) => {
                 for wait in self.tasks.iter_mut().filter(|wait| wait.outcome.is_none()) {
                     wait.outcome = Some((Outcome::TimedOut, now));
@@ -688,11 +774,19 @@ impl<C: Cloud> Fleet<C> {
 
     /// Takes a page of tasks, and begins to wait once it was the last one.
     fn listed(&mut self, asked: Duration, now: Duration, page: Page, observer: &mut impl Observer) {
-        let Some(listing) = &mut self.listing else { return };
-        if let Some((before, total)) = listing.total.zip(page.total).filter(|(before, total)| before != total) {
+        let Some(listing) = &mut self.listing else {
+            return;
+        };
+        if let Some((before, total)) = listing
+            .total
+            .zip(page.total)
+            .filter(|(before, total)| before != total)
+        {
             // Behind a task that is gone, all others have moved up: one of them would be left out.
             listing.restart();
-            let text = format!("the number of tasks changed from {before} to {total} while they were listed");
+            let text = format!(
+                "the number of tasks changed from {before} to {total} while they were listed"
+            );
             return self.list_failed(asked, now, ApiError::transient(text), observer);
         }
         listing.total = page.total;
@@ -715,7 +809,9 @@ impl<C: Cloud> Fleet<C> {
             let text = format!("the list of tasks ends after {known} of {total}");
             return self.list_failed(asked, now, ApiError::transient(text), observer);
         }
-        let Some(listing) = self.listing.take() else { return };
+        let Some(listing) = self.listing.take() else {
+            return;
+        };
         if listing.running.is_empty() {
             // Nothing to wait for is no evidence of anything.
             self.broken = Some(Outcome::InvalidInput(
@@ -729,9 +825,20 @@ impl<C: Cloud> Fleet<C> {
         observer.listed(now, &self.tasks, others);
     }
 
-    fn list_failed(&mut self, asked: Duration, now: Duration, error: ApiError, observer: &mut impl Observer) {
-        let Some(listing) = &mut self.listing else { return };
-        match listing.failures.handle_stats(asked, now, Err(error.clone())) {
+    fn list_failed(
+        &mut self,
+        asked: Duration,
+        now: Duration,
+        error: ApiError,
+        observer: &mut impl Observer,
+    ) {
+        let Some(listing) = &mut self.listing else {
+            return;
+        };
+        match listing
+            .failures
+            .handle_stats(asked, now, Err(error.clone()))
+        {
             Step::StatsAt(at) => listing.next = Next::StatsAt(at),
             Step::StatusNow => listing.next = Next::StatsAt(now),
             Step::Done(outcome) => self.broken = Some(outcome),
@@ -747,7 +854,13 @@ impl<C: Cloud> Fleet<C> {
         handle: impl FnOnce(&mut Waiter) -> Step,
     ) {
         let several = self.tasks.len() > 1;
-        let Some(wait) = self.tasks.get_mut(task).filter(|wait| wait.outcome.is_none()) else { return };
+        let Some(wait) = self
+            .tasks
+            .get_mut(task)
+            .filter(|wait| wait.outcome.is_none())
+        else {
+            return;
+        };
         match handle(&mut wait.waiter) {
             Step::StatusNow => {
                 // In the middle of a poll: what there is to tell, comes with its end.
@@ -796,10 +909,15 @@ impl<C: Cloud> Fleet<C> {
     /// Once every task has been in sync: who was there long before the last one is read once more, since a task in sync
     /// can fall behind again, or fail, at any time. An ended task stays as it is.
     fn read_early_ones_again(&mut self, now: Duration) {
-        if self.rules.condition.goal != Goal::InSync || self.ended < self.tasks.len() || self.bad.is_some() {
+        if self.rules.condition.goal != Goal::InSync
+            || self.ended < self.tasks.len()
+            || self.bad.is_some()
+        {
             return;
         }
-        let Some(last) = self.tasks.iter().filter_map(|wait| wait.got_there).max() else { return };
+        let Some(last) = self.tasks.iter().filter_map(|wait| wait.got_there).max() else {
+            return;
+        };
         let longest = self.rules.pace.max.saturating_mul(3);
         for (task, wait) in self.tasks.iter_mut().enumerate() {
             let read_at = wait.waiter.seen().map_or(Duration::ZERO, |seen| seen.at);
@@ -819,19 +937,32 @@ impl<C: Cloud> Fleet<C> {
         let now = self.clock.elapsed();
         // The answer has to be written before the deadline, too.
         let left = self.rules.deadline.saturating_sub(now) / 2;
-        let until = now + left.min(LONGEST_FOR_REASONS).min(self.rules.request_timeout.saturating_mul(2));
+        let until = now
+            + left
+                .min(LONGEST_FOR_REASONS)
+                .min(self.rules.request_timeout.saturating_mul(2));
         self.in_flight.abort_all();
-        let failed =
-            |wait: &TaskWait| matches!(&wait.outcome, Some((Outcome::Failed(failure), _)) if failure.has_reason());
-        let mut asked: Vec<TaskId> =
-            self.tasks.iter().filter(|wait| failed(wait)).map(|wait| wait.id.clone()).collect();
+        let failed = |wait: &TaskWait| matches!(&wait.outcome, Some((Outcome::Failed(failure), _)) if failure.has_reason());
+        let mut asked: Vec<TaskId> = self
+            .tasks
+            .iter()
+            .filter(|wait| failed(wait))
+            .map(|wait| wait.id.clone())
+            .collect();
         // Of a batch that fails as a whole, one page and a few logs say enough.
         asked.truncate(MOST_REASONS);
         if asked.is_empty() {
             return;
         }
         let mut reasons = BTreeMap::new();
-        let gather = gather_reasons(&*self.cloud, self.clock, &mut self.budget, self.hold_until, &asked, &mut reasons);
+        let gather = gather_reasons(
+            &*self.cloud,
+            self.clock,
+            &mut self.budget,
+            self.hold_until,
+            &asked,
+            &mut reasons,
+        );
         tokio::select! {
             biased;
             _ = interrupts.recv() => {}
@@ -845,7 +976,9 @@ impl<C: Cloud> Fleet<C> {
 
     /// Keeps the list of outages in step with what a waiter says.
     fn note_outage(&mut self, task: usize) {
-        let Some(wait) = self.tasks.get_mut(task) else { return };
+        let Some(wait) = self.tasks.get_mut(task) else {
+            return;
+        };
         let give_up_at = wait.waiter.give_up_at().filter(|_| wait.outcome.is_none());
         if wait.give_up_at != give_up_at {
             if let Some(at) = wait.give_up_at {

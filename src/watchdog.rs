@@ -31,7 +31,11 @@ const STANDSTILL: Duration = Duration::from_millis(500);
 /// What is left after a slice. A standstill (a paused container, a machine that slept) does not count, so that whoever
 /// wakes up has the time to end in order.
 fn left(within: Duration, slice: Duration, slept: Duration) -> Duration {
-    within.saturating_sub(if slept > slice + STANDSTILL { slice.min(within / 2) } else { slept })
+    within.saturating_sub(if slept > slice + STANDSTILL {
+        slice.min(within / 2)
+    } else {
+        slept
+    })
 }
 
 impl fmt::Debug for Watchdog {
@@ -42,32 +46,39 @@ impl fmt::Debug for Watchdog {
 
 impl Watchdog {
     /// Starts the thread, which waits for its first order.
-    #[expect(clippy::disallowed_methods, reason = "it has to know how long it slept")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it has to know how long it slept"
+    )]
     pub(crate) fn start() -> Self {
         let (orders, inbox) = channel::<Order>();
         let last_words = LastWords::default();
         let words = Arc::clone(&last_words);
         // Where no thread can be had, there is no watchdog, and the wait goes on.
-        let _ = std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
-            let Ok(mut order) = inbox.recv() else { return };
-            loop {
-                let slice = order.within.min(SLICE);
-                let began = Instant::now();
-                match inbox.recv_timeout(slice) {
-                    // Each order replaces the one before.
-                    Ok(next) => order = next,
-                    Err(RecvTimeoutError::Timeout) => order.within = left(order.within, slice, began.elapsed()),
-                    Err(RecvTimeoutError::Disconnected) => return,
-                }
-                if order.within.is_zero() {
-                    let words = words.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    if let Some(speak) = words {
-                        speak(order.exit_code);
+        let _ = std::thread::Builder::new()
+            .name("watchdog".to_owned())
+            .spawn(move || {
+                let Ok(mut order) = inbox.recv() else { return };
+                loop {
+                    let slice = order.within.min(SLICE);
+                    let began = Instant::now();
+                    match inbox.recv_timeout(slice) {
+                        // Each order replaces the one before.
+                        Ok(next) => order = next,
+                        Err(RecvTimeoutError::Timeout) => {
+                            order.within = left(order.within, slice, began.elapsed())
+                        }
+                        Err(RecvTimeoutError::Disconnected) => return,
                     }
-                    end(order.exit_code)
+                    if order.within.is_zero() {
+                        let words = words.lock().unwrap_or_else(PoisonError::into_inner).take();
+                        if let Some(speak) = words {
+                            speak(order.exit_code);
+                        }
+                        end(order.exit_code)
+                    }
                 }
-            }
-        });
+            });
         Self { orders, last_words }
     }
 
@@ -78,12 +89,19 @@ impl Watchdog {
 
     /// What to do before the process is ended; it must not take long. `None` where everything is done already.
     pub(crate) fn set_last_words(&self, words: Option<Box<dyn FnOnce(u8) + Send>>) {
-        *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = words;
+        *self
+            .last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = words;
     }
 }
 
 /// Ends the process now.
-#[expect(clippy::exit, clippy::disallowed_methods, reason = "the orderly way out hangs")]
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the orderly way out hangs"
+)]
 pub(crate) fn end(exit_code: u8) -> ! {
     std::process::exit(i32::from(exit_code))
 }
@@ -99,10 +117,15 @@ mod tests {
     #[test]
     fn a_process_that_hangs_is_ended() {
         // It ends its process, so that the test runs once more, as a child.
-        #[expect(clippy::disallowed_methods, reason = "tells the two processes of this test apart")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tells the two processes of this test apart"
+        )]
         if let Ok(path) = std::env::var(CHILD) {
             let watchdog = Watchdog::start();
-            watchdog.set_last_words(Some(Box::new(move |code| std::fs::write(path, code.to_string()).unwrap())));
+            watchdog.set_last_words(Some(Box::new(move |code| {
+                std::fs::write(path, code.to_string()).unwrap()
+            })));
             watchdog.end_within(Duration::from_secs(3600), 5);
             watchdog.end_within(Duration::from_millis(300), 124);
             loop {
@@ -111,7 +134,11 @@ mod tests {
         }
         let said = tempfile::NamedTempFile::new().unwrap();
         let status = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "watchdog::tests::a_process_that_hangs_is_ended"])
+            .args([
+                "--exact",
+                "--nocapture",
+                "watchdog::tests::a_process_that_hangs_is_ended",
+            ])
             .env(CHILD, said.path())
             .output()
             .unwrap()

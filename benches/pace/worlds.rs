@@ -61,9 +61,20 @@ pub(crate) struct World {
 
 impl World {
     fn new(goal: Goal, random: &mut Random) -> Self {
-        let step = if random.next().is_multiple_of(2) { 1.0 } else { 0.1 };
+        let step = if random.next().is_multiple_of(2) {
+            1.0
+        } else {
+            0.1
+        };
         let method = "incremental_migration";
-        Self { goal, method, legs: Vec::new(), step, noise: 0.0, seed: random.next() }
+        Self {
+            goal,
+            method,
+            legs: Vec::new(),
+            step,
+            noise: 0.0,
+            seed: random.next(),
+        }
     }
 
     fn leg(&mut self, seconds: f64, percent: f64, offset: f64, status: &'static str) -> &mut Leg {
@@ -118,13 +129,27 @@ impl World {
 
     /// What a look at that time shows. Behind its last leg the migration is at its goal.
     pub(crate) fn look(&self, at: f64) -> (Reading, &'static str) {
-        let mut reading = Reading { is_migrating: Some(true), ..Reading::default() };
+        let mut reading = Reading {
+            is_migrating: Some(true),
+            ..Reading::default()
+        };
         let Some(leg) = self.legs.iter().find(|leg| at < leg.until) else {
             reading.full_migration_progress = Some(100.0);
             reading.offset = Some(0);
             reading.is_migrating = Some(self.goal != Goal::Completed);
-            let ended = if self.method == "incremental_migration" { "TERMINATED" } else { "SUCCESS" };
-            return (reading, if self.goal == Goal::Completed { ended } else { "INCRMIGEATING" });
+            let ended = if self.method == "incremental_migration" {
+                "TERMINATED"
+            } else {
+                "SUCCESS"
+            };
+            return (
+                reading,
+                if self.goal == Goal::Completed {
+                    ended
+                } else {
+                    "INCRMIGEATING"
+                },
+            );
         };
         let share = (at - leg.from) / (leg.until - leg.from);
         let between = |(from, to): (f64, f64)| from + (to - from) * share;
@@ -164,7 +189,13 @@ pub(crate) const SHAPES: [Shape; 13] = [
         let length = random.scale(600.0, 21_600.0);
         let steps = (length / random.even(60.0, 180.0)) as usize;
         // The last stretch goes, or it would not be the last.
-        world.uneven_copy(length, steps, |n| if n + 1 < steps && random.even(0.0, 1.0) < 0.3 { 0.0 } else { 1.0 });
+        world.uneven_copy(length, steps, |n| {
+            if n + 1 < steps && random.even(0.0, 1.0) < 0.3 {
+                0.0
+            } else {
+                1.0
+            }
+        });
         world
     }),
     ("copy, noisy", true, |random| {

@@ -17,21 +17,34 @@ pub fn clouds_yaml(data: &[u8]) {
         return generated(lines);
     }
     let text = with_secret(&text);
-    let parts: Vec<String> =
-        parts(text.as_bytes()).iter().map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+    let parts: Vec<String> = parts(text.as_bytes())
+        .iter()
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+        .collect();
     let (name, clouds) = (parts[0].trim(), parts.get(1).map_or("", String::as_str));
     match lookup(clouds, parts.get(2).map(String::as_str), name) {
         Ok(cloud) => {
-            if !open_values(&cloud).iter().flatten().any(|value| value.contains(SECRET)) {
+            if !open_values(&cloud)
+                .iter()
+                .flatten()
+                .any(|value| value.contains(SECRET))
+            {
                 assert_no_secret(&format!("{cloud:?}"));
             }
-            let all = open_values(&cloud).into_iter().flatten().map(String::as_str).chain(secrets(&cloud));
+            let all = open_values(&cloud)
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .chain(secrets(&cloud));
             for value in all {
                 assert!(!value.trim().is_empty());
             }
             // A second file that says nothing changes nothing.
             let with_empty = lookup(clouds, Some("clouds: {}\n"), name);
-            assert_eq!(format!("{with_empty:?}"), format!("{:?}", lookup(clouds, None, name)));
+            assert_eq!(
+                format!("{with_empty:?}"),
+                format!("{:?}", lookup(clouds, None, name))
+            );
         }
         Err(error) => holds_names_only(&error, name),
     }
@@ -41,18 +54,33 @@ fn holds_names_only(error: &CloudsError, asked: &str) {
     let text = error.to_string();
     assert_line(&text);
     match error {
-        CloudsError::Syntax { file, line } => assert_eq!(text, format!("{file} is not valid YAML: line {line}")),
-        CloudsError::TooMuch { file } => assert_eq!(text, format!("{file} is too long, too deep or merges too much")),
+        CloudsError::Syntax { file, line } => {
+            assert_eq!(text, format!("{file} is not valid YAML: line {line}"))
+        }
+        CloudsError::TooMuch { file } => assert_eq!(
+            text,
+            format!("{file} is too long, too deep or merges too much")
+        ),
         CloudsError::NotText { cloud, field } => {
             assert_eq!(*cloud, escape::line(asked));
-            assert!(field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
-            let words = format!("in clouds.yaml or secure.yaml, {field} of cloud {cloud:?} is not a text; quote it");
+            assert!(
+                field
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            );
+            let words = format!(
+                "in clouds.yaml or secure.yaml, {field} of cloud {cloud:?} is not a text; quote it"
+            );
             assert_eq!(text, words);
         }
         CloudsError::Unknown { cloud, known } => {
             assert_eq!(*cloud, escape::line(asked));
             assert!(text.len() < 22 * 4000, "{} bytes", text.len());
-            if !known.iter().chain([cloud]).any(|name| name.contains(SECRET)) {
+            if !known
+                .iter()
+                .chain([cloud])
+                .any(|name| name.contains(SECRET))
+            {
                 assert_no_secret(&text);
             }
         }
@@ -74,7 +102,12 @@ pub(super) fn open_values(cloud: &Cloud) -> [Option<&String>; 8] {
 }
 
 fn secrets(cloud: &Cloud) -> impl Iterator<Item = &str> {
-    let all = [&cloud.password, &cloud.token, &cloud.secret_key, &cloud.security_token];
+    let all = [
+        &cloud.password,
+        &cloud.token,
+        &cloud.secret_key,
+        &cloud.security_token,
+    ];
     all.into_iter().flatten().map(ExposeSecret::expose_secret)
 }
 
@@ -111,35 +144,69 @@ fn generated(text: &str) {
         else {
             continue;
         };
-        let name = FIELDS.iter().copied().flatten().find(|&&other| other == name).unwrap_or(&"auth_url");
+        let name = FIELDS
+            .iter()
+            .copied()
+            .flatten()
+            .find(|&&other| other == name)
+            .unwrap_or(&"auth_url");
         // A long key has to be written in a way that nobody uses.
         let cloud: String = cloud.chars().take(100).collect();
-        values.insert((file == "s", cloud, place == "a", name), words.next().unwrap_or_default().to_owned());
+        values.insert(
+            (file == "s", cloud, place == "a", name),
+            words.next().unwrap_or_default().to_owned(),
+        );
     }
     let asked: String = asked.chars().take(100).collect();
-    let found = lookup(&written(&values, false), Some(&written(&values, true)), &asked);
+    let found = lookup(
+        &written(&values, false),
+        Some(&written(&values, true)),
+        &asked,
+    );
     let names: BTreeSet<&String> = values.keys().map(|(_, cloud, _, _)| cloud).collect();
     let Ok(cloud) = found else {
-        let known = names.iter().map(|name| escape::line(name)).collect::<BTreeSet<_>>().into_iter().collect();
+        let known = names
+            .iter()
+            .map(|name| escape::line(name))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
         assert!(!names.contains(&asked), "{found:?}");
-        assert_eq!(found.err(), Some(CloudsError::Unknown { cloud: escape::line(&asked), known }));
+        assert_eq!(
+            found.err(),
+            Some(CloudsError::Unknown {
+                cloud: escape::line(&asked),
+                known
+            })
+        );
         return;
     };
     assert!(names.contains(&asked));
-    let secret = |secret: &Option<secrecy::SecretString>| secret.as_ref().map(|text| text.expose_secret().to_owned());
-    let read = open_values(&cloud).map(|value| value.cloned()).into_iter().chain([
-        secret(&cloud.password),
-        secret(&cloud.token),
-        secret(&cloud.secret_key),
-        secret(&cloud.security_token),
-    ]);
+    let secret = |secret: &Option<secrecy::SecretString>| {
+        secret.as_ref().map(|text| text.expose_secret().to_owned())
+    };
+    let read = open_values(&cloud)
+        .map(|value| value.cloned())
+        .into_iter()
+        .chain([
+            secret(&cloud.password),
+            secret(&cloud.token),
+            secret(&cloud.secret_key),
+            secret(&cloud.security_token),
+        ]);
     // The order of `open_values`, which the first eight of `FIELDS` have.
     for (names, read) in FIELDS.iter().zip(read) {
         let of_this = values
             .iter()
-            .filter(|((_, cloud, _, name), value)| *cloud == asked && names.contains(name) && !value.trim().is_empty())
+            .filter(|((_, cloud, _, name), value)| {
+                *cloud == asked && names.contains(name) && !value.trim().is_empty()
+            })
             .max_by_key(|((file, _, place, name), _)| {
-                (*file, std::cmp::Reverse(names.iter().position(|other| other == name)), *place)
+                (
+                    *file,
+                    std::cmp::Reverse(names.iter().position(|other| other == name)),
+                    *place,
+                )
             });
         assert_eq!(read.as_ref(), of_this.map(|(_, value)| value), "{names:?}");
     }

@@ -2,7 +2,9 @@
 
 use super::clouds::open_values;
 use super::sinks;
-use super::text::{SECRET, assert_line, assert_log_line, assert_no_secret, parts, read, with_secret};
+use super::text::{
+    SECRET, assert_line, assert_log_line, assert_no_secret, parts, read, with_secret,
+};
 use dcs_migration_wait::api::endpoint;
 use dcs_migration_wait::auth::{ProjectScope, clouds};
 use dcs_migration_wait::config::cli::{self, Flags, Invocation};
@@ -29,40 +31,65 @@ pub fn inputs(data: &[u8]) {
     }
     let parts = parts(data);
     let part = |n: usize| parts.get(n).copied().unwrap_or_default();
-    let mut files = Files { dir: None, roots: part(4) };
-    let mut environment = Environment { arguments: arguments(part(1)), ..Environment::default() };
+    let mut files = Files {
+        dir: None,
+        roots: part(4),
+    };
+    let mut environment = Environment {
+        arguments: arguments(part(1)),
+        ..Environment::default()
+    };
     for line in part(0).split(|&byte| byte == b'\n').take(300) {
-        let Some(at) = line.iter().position(|&byte| byte == b'=') else { continue };
+        let Some(at) = line.iter().position(|&byte| byte == b'=') else {
+            continue;
+        };
         let name = String::from_utf8_lossy(&line[..at]).into_owned();
         if let Some(value) = value(&name, &line[at + 1..], &mut files) {
             environment.variables.insert(name, value);
         }
     }
-    let is_cloud_named =
-        environment.variables.get("OS_CLOUD").is_some_and(|name| !name.to_string_lossy().trim().is_empty());
+    let is_cloud_named = environment
+        .variables
+        .get("OS_CLOUD")
+        .is_some_and(|name| !name.to_string_lossy().trim().is_empty());
     // Where foreign words hold the secret by right, nothing can be said about it.
     let mut is_hidden = true;
     if is_cloud_named {
         let place = files.put("roots.pem", files.roots);
-        let text = |n: usize| with_secret(&String::from_utf8_lossy(part(n))).replace("@CA@", &place.to_string_lossy());
+        let text = |n: usize| {
+            with_secret(&String::from_utf8_lossy(part(n))).replace("@CA@", &place.to_string_lossy())
+        };
         let (clouds, secure) = (text(2), text(3));
-        let name = environment.variables["OS_CLOUD"].to_string_lossy().trim().to_owned();
+        let name = environment.variables["OS_CLOUD"]
+            .to_string_lossy()
+            .trim()
+            .to_owned();
         match clouds::lookup(&clouds, Some(&secure), &name) {
             Ok(cloud) => {
-                if cloud.cacert.as_ref().is_some_and(|path| *path.trim() != *place.to_string_lossy()) {
+                if cloud
+                    .cacert
+                    .as_ref()
+                    .is_some_and(|path| *path.trim() != *place.to_string_lossy())
+                {
                     return;
                 }
-                is_hidden = !open_values(&cloud).iter().flatten().any(|value| value.contains(SECRET));
+                is_hidden = !open_values(&cloud)
+                    .iter()
+                    .flatten()
+                    .any(|value| value.contains(SECRET));
             }
             Err(clouds::CloudsError::Unknown { known, .. }) => {
                 is_hidden = !known.iter().any(|name| name.contains(SECRET));
             }
             Err(_) => {}
         }
-        for (variable, name, text) in
-            [("OS_CLIENT_CONFIG_FILE", "clouds.yaml", clouds), ("OS_CLIENT_SECURE_FILE", "secure.yaml", secure)]
-        {
-            environment.variables.insert(variable.to_owned(), files.put(name, text.as_bytes()).into());
+        for (variable, name, text) in [
+            ("OS_CLIENT_CONFIG_FILE", "clouds.yaml", clouds),
+            ("OS_CLIENT_SECURE_FILE", "secure.yaml", secure),
+        ] {
+            environment
+                .variables
+                .insert(variable.to_owned(), files.put(name, text.as_bytes()).into());
         }
     }
 
@@ -87,11 +114,18 @@ pub fn inputs(data: &[u8]) {
         *path = files.roots_at(path).to_string_lossy().into_owned();
     }
     for name in flags.keys() {
-        assert!(Input::named(name).is_some_and(|input| !input.is_secret()), "{name}");
+        assert!(
+            Input::named(name).is_some_and(|input| !input.is_secret()),
+            "{name}"
+        );
     }
     let allows_http = flags.contains_key("allow-http")
-        || Input::named("allow-http")
-            .is_some_and(|input| input.variables().iter().any(|variable| environment.variables.contains_key(variable)));
+        || Input::named("allow-http").is_some_and(|input| {
+            input
+                .variables()
+                .iter()
+                .any(|variable| environment.variables.contains_key(variable))
+        });
 
     let was_good = problems.0.is_empty();
     let (output, config) = resolve(&environment, flags, problems);
@@ -119,22 +153,38 @@ fn is_valid(config: &Config, allows_http: bool) {
         assert!(!tasks.is_empty());
         for (n, task) in tasks.iter().enumerate() {
             assert!(!tasks[..n].contains(task));
-            assert!(task.as_str().bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'));
+            assert!(
+                task.as_str()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+            );
         }
     }
     assert!((0.01..=10_000.0).contains(&config.plan.requests_per_second));
     assert!(0 <= rules.condition.max_offset && (1..=1000).contains(&rules.stable_polls));
-    assert!(is_valid(rules.deadline) && is_valid(rules.max_outage) && is_valid(rules.request_timeout));
+    assert!(
+        is_valid(rules.deadline) && is_valid(rules.max_outage) && is_valid(rules.request_timeout)
+    );
     assert!(rules.stall_timeout.is_none_or(is_valid));
-    assert!(is_valid(rules.pace.initial) && rules.pace.initial <= rules.pace.max && is_valid(rules.pace.max));
+    assert!(
+        is_valid(rules.pace.initial)
+            && rules.pace.initial <= rules.pace.max
+            && is_valid(rules.pace.max)
+    );
     assert!((1.0..=10.0).contains(&rules.pace.multiplier));
     let connection = &config.connection;
     assert!(rules.pace.initial >= Duration::from_secs(1) || endpoint::is_loopback(&connection.dcs));
     assert_eq!(connection.request_timeout, rules.request_timeout);
-    for url in [Some(&connection.dcs), connection.iam.as_ref()].into_iter().flatten() {
+    for url in [Some(&connection.dcs), connection.iam.as_ref()]
+        .into_iter()
+        .flatten()
+    {
         assert!(url.host().is_some() && url.query().is_none() && url.fragment().is_none());
         assert!(url.username().is_empty() && url.password().is_none());
-        assert!(url.scheme() == "https" || (url.scheme() == "http" && (allows_http || endpoint::is_loopback(url))));
+        assert!(
+            url.scheme() == "https"
+                || (url.scheme() == "http" && (allows_http || endpoint::is_loopback(url)))
+        );
     }
     match &connection.project {
         ProjectScope::Id(id) => {
@@ -150,14 +200,21 @@ fn is_valid(config: &Config, allows_http: bool) {
 fn are_told(problems: &Problems, output: &Output) -> String {
     assert!(!problems.0.is_empty());
     for problem in &problems.0 {
-        for text in [&problem.input, &problem.text].into_iter().chain(&problem.source) {
+        for text in [&problem.input, &problem.text]
+            .into_iter()
+            .chain(&problem.source)
+        {
             assert_line(text);
             assert!(!text.is_empty());
         }
         assert_log_line(&escape::log(&format!("error: {problem}")));
     }
     let outcome = Outcome::InvalidInput(problems.to_string());
-    sinks::check(&Report::without_tasks(output, Some(outcome), SystemTime::UNIX_EPOCH))
+    sinks::check(&Report::without_tasks(
+        output,
+        Some(outcome),
+        SystemTime::UNIX_EPOCH,
+    ))
 }
 
 /// Files for one input; there are none before they are wanted.
@@ -168,7 +225,9 @@ struct Files<'a> {
 
 impl Files<'_> {
     fn put(&mut self, name: &str, text: &[u8]) -> PathBuf {
-        let dir = self.dir.get_or_insert_with(|| tempfile::tempdir().expect("a folder for files"));
+        let dir = self
+            .dir
+            .get_or_insert_with(|| tempfile::tempdir().expect("a folder for files"));
         let path = dir.path().join(name);
         std::fs::write(&path, text).expect("a file");
         path
@@ -180,23 +239,37 @@ impl Files<'_> {
             return PathBuf::from(name);
         }
         let path = self.put("roots.pem", self.roots);
-        if name.contains("missing") { path.with_file_name("missing.pem") } else { path }
+        if name.contains("missing") {
+            path.with_file_name("missing.pem")
+        } else {
+            path
+        }
     }
 }
 
 fn is_variable_of(wanted: impl Fn(&Input) -> bool, name: &str) -> bool {
-    INPUTS.iter().any(|input| wanted(input) && input.variables().iter().any(|variable| variable == name))
+    INPUTS
+        .iter()
+        .any(|input| wanted(input) && input.variables().iter().any(|variable| variable == name))
 }
 
 /// A variable's value as the input has it, but for secrets and names of files.
 fn value(name: &str, value: &[u8], files: &mut Files<'_>) -> Option<OsString> {
-    if ["OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE", "HOME", "XDG_CONFIG_HOME"].contains(&name) {
+    if [
+        "OS_CLIENT_CONFIG_FILE",
+        "OS_CLIENT_SECURE_FILE",
+        "HOME",
+        "XDG_CONFIG_HOME",
+    ]
+    .contains(&name)
+    {
         return None;
     }
     if is_variable_of(|input| input.name == "ca-file", name) {
         return Some(files.roots_at(&String::from_utf8_lossy(value)).into());
     }
-    let is_secret = is_variable_of(Input::is_secret, name) || name == "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+    let is_secret =
+        is_variable_of(Input::is_secret, name) || name == "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
     let mut value = with_password(value);
     if is_secret && !value.trim_ascii().is_empty() {
         value.extend_from_slice(SECRET.as_bytes());
@@ -207,7 +280,9 @@ fn value(name: &str, value: &[u8], files: &mut Files<'_>) -> Option<OsString> {
 /// A password in an address is secret; elsewhere our words for it are only words.
 fn with_password(value: &[u8]) -> Vec<u8> {
     match std::str::from_utf8(value) {
-        Ok(text) => text.replace(":@SECRET@@", &format!(":{SECRET}@")).into_bytes(),
+        Ok(text) => text
+            .replace(":@SECRET@@", &format!(":{SECRET}@"))
+            .into_bytes(),
         Err(_) => value.to_vec(),
     }
 }
@@ -219,13 +294,19 @@ fn arguments(part: &[u8]) -> Vec<OsString> {
         name.is_some_and(|name| Input::named(&name).is_some_and(Input::is_secret))
     };
     let mut arguments: Vec<OsString> = Vec::new();
-    let lines = part.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let lines = part
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty());
     for line in lines.take(40) {
         let mut argument = with_password(line);
         let flag = line.split(|&byte| byte == b'=').next().unwrap_or_default();
-        let is_value = arguments.last().is_some_and(|before| is_secret_flag(before.as_bytes()));
+        let is_value = arguments
+            .last()
+            .is_some_and(|before| is_secret_flag(before.as_bytes()));
         // What begins with two hyphens may be a flag.
-        if (flag.len() < line.len() && is_secret_flag(flag)) || (is_value && !line.starts_with(b"--")) {
+        if (flag.len() < line.len() && is_secret_flag(flag))
+            || (is_value && !line.starts_with(b"--"))
+        {
             argument.extend_from_slice(SECRET.as_bytes());
         }
         arguments.push(OsString::from_vec(argument));

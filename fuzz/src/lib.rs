@@ -5,11 +5,20 @@
 //! stands on nothing that the program's tests do not have. Inputs are text with a frame ([`text`]) rather than packed
 //! structures: a person can write a seed and read a finding.
 
-#![expect(clippy::disallowed_methods, reason = "prepares the files that inputs name")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "prepares the files that inputs name"
+)]
 
 mod clouds;
-#[expect(dead_code, reason = "the tests' readers of what forges read; not all of them are needed here")]
-#[allow(clippy::duplicate_mod, reason = "the tests have it as well; here it is this crate's own")]
+#[expect(
+    dead_code,
+    reason = "the tests' readers of what forges read; not all of them are needed here"
+)]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "the tests have it as well; here it is this crate's own"
+)]
 #[path = "../../tests/it/support/formats.rs"]
 mod formats;
 mod inputs;

@@ -1,7 +1,9 @@
 //! Whole waits against a cloud that answers as the input says, and everything that is written about them.
 
 use super::sinks;
-use super::text::{Message, SECRET, assert_line, assert_log_line, assert_no_secret, parts, read, with_secret};
+use super::text::{
+    Message, SECRET, assert_line, assert_log_line, assert_no_secret, parts, read, with_secret,
+};
 use super::wire::{asked_for, sign_in_named};
 use dcs_migration_wait::api::error::{Refusal, SignIn, classify};
 use dcs_migration_wait::api::{ApiError, Class, Page, SignedIn, Stats, retry_after, wire};
@@ -14,7 +16,8 @@ use dcs_migration_wait::migration::{Detail, FullCopy, Gap};
 use dcs_migration_wait::report::history::Recorder;
 use dcs_migration_wait::report::{Report, TaskReport, words};
 use dcs_migration_wait::wait::{
-    Clock, Cloud, Interrupt, Note, Observer, Outcome, Pace, Plan, Rules, StatusCheck, TaskWait, Tasks, wait,
+    Clock, Cloud, Interrupt, Note, Observer, Outcome, Pace, Plan, Rules, StatusCheck, TaskWait,
+    Tasks, wait,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,21 +38,36 @@ pub fn outputs(data: &[u8]) {
     let is_hidden = !script.details.iter().any(Scripted::shows_the_secret);
     let started_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400);
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     let (mut report, logged) = runtime.expect("a runtime").block_on(async {
         let clock = Clock::start();
         let (_sender, mut interrupts) = tokio::sync::mpsc::unbounded_channel();
-        let mut log = Log { rules: settings.rules.clone(), lines: String::new() };
+        let mut log = Log {
+            rules: settings.rules.clone(),
+            lines: String::new(),
+        };
         let mut recorder = Recorder::default();
         let cloud = Arc::new(Pretended(Mutex::new(script)));
-        let (outcome, tasks) =
-            wait(cloud, settings.plan(), clock, &mut interrupts, &mut (&mut log, &mut recorder)).await;
+        let (outcome, tasks) = wait(
+            cloud,
+            settings.plan(),
+            clock,
+            &mut interrupts,
+            &mut (&mut log, &mut recorder),
+        )
+        .await;
         let now = clock.elapsed();
         let report = Report {
             goal: Some(settings.rules.condition.goal),
             outcome: Some(outcome),
             rules: Some(settings.rules.clone()),
-            tasks: tasks.iter().map(|task| TaskReport::of(task, recorder.take(&task.id), now)).collect(),
+            tasks: tasks
+                .iter()
+                .map(|task| TaskReport::of(task, recorder.take(&task.id), now))
+                .collect(),
             listing: recorder.listing,
             events: recorder.events,
             elapsed: now,
@@ -69,7 +87,9 @@ pub fn outputs(data: &[u8]) {
         0 => None,
         1 => Some(Outcome::Cancelled(Interrupt::Term)),
         2 => Some(Outcome::TimedOut),
-        _ => Some(Outcome::InternalError(text.chars().rev().take(400).collect())),
+        _ => Some(Outcome::InternalError(
+            text.chars().rev().take(400).collect(),
+        )),
     };
     written.push_str(&sinks::check(&report));
     if is_hidden {
@@ -79,7 +99,9 @@ pub fn outputs(data: &[u8]) {
 
 /// Ready needs evidence in the newest reading of each task; a refusal for good ends the wait as what it is.
 fn ended_rightly(report: &Report, rules: &Rules) {
-    let Some(outcome) = &report.outcome else { panic!("no end") };
+    let Some(outcome) = &report.outcome else {
+        panic!("no end")
+    };
     match outcome {
         Outcome::Ready => {
             assert!(!report.tasks.is_empty(), "of no tasks, none is ready");
@@ -91,7 +113,9 @@ fn ended_rightly(report: &Report, rules: &Rules) {
                     Goal::Completed => {
                         assert_eq!(reading.is_migrating, Some(false));
                         assert!(reading.full_copy() != FullCopy::Short || gap == Gap::Unknown);
-                        assert!(gap == Gap::Closed || (gap == Gap::Unknown && task.detail.is_some()));
+                        assert!(
+                            gap == Gap::Closed || (gap == Gap::Unknown && task.detail.is_some())
+                        );
                     }
                     Goal::InSync => {
                         assert_eq!(reading.is_migrating, Some(true));
@@ -101,7 +125,10 @@ fn ended_rightly(report: &Report, rules: &Rules) {
                     }
                     Goal::Switched => {
                         assert!(reading.is_migrating.is_some());
-                        let switch = task.detail.as_ref().and_then(|detail| detail.task_status.as_deref());
+                        let switch = task
+                            .detail
+                            .as_ref()
+                            .and_then(|detail| detail.task_status.as_deref());
                         assert_eq!(switch, Some("EXCHANGE_SUCCESS"));
                     }
                     Goal::FullSync => {
@@ -112,24 +139,47 @@ fn ended_rightly(report: &Report, rules: &Rules) {
             }
         }
         Outcome::Failed(Failure::TaskFailed) => {
-            assert!(report.tasks.iter().any(|task| task.detail.is_some()), "failed without a status");
+            assert!(
+                report.tasks.iter().any(|task| task.detail.is_some()),
+                "failed without a status"
+            );
         }
-        Outcome::Failed(_) => assert!(report.tasks.iter().any(|task| task.reading.is_some() || task.detail.is_some())),
+        Outcome::Failed(_) => assert!(
+            report
+                .tasks
+                .iter()
+                .any(|task| task.reading.is_some() || task.detail.is_some())
+        ),
         Outcome::UnknownTask(error) => assert_eq!(error.class, Class::UnknownTask),
         Outcome::Rejected(error) => assert_eq!(error.class, Class::Rejected),
         Outcome::Denied(error) => {
-            assert!(matches!(error.class, Class::Denied | Class::Forbidden | Class::Unauthenticated))
+            assert!(matches!(
+                error.class,
+                Class::Denied | Class::Forbidden | Class::Unauthenticated
+            ))
         }
-        Outcome::Unreachable(None, _) => assert!(report.tasks.iter().any(|task| task.reading.is_some())),
-        Outcome::Unreachable(Some(after), _) => assert!(*after == rules.max_outage && report.elapsed >= *after),
-        Outcome::Stalled(after) => assert!(rules.stall_timeout == Some(*after) && report.elapsed >= *after),
+        Outcome::Unreachable(None, _) => {
+            assert!(report.tasks.iter().any(|task| task.reading.is_some()))
+        }
+        Outcome::Unreachable(Some(after), _) => {
+            assert!(*after == rules.max_outage && report.elapsed >= *after)
+        }
+        Outcome::Stalled(after) => {
+            assert!(rules.stall_timeout == Some(*after) && report.elapsed >= *after)
+        }
         Outcome::TimedOut => assert!(report.elapsed >= rules.deadline),
         Outcome::InvalidInput(_) => {
-            assert!(report.tasks.is_empty(), "only a list of no tasks is found to be wrong later")
+            assert!(
+                report.tasks.is_empty(),
+                "only a list of no tasks is found to be wrong later"
+            )
         }
         Outcome::Cancelled(_) | Outcome::InternalError(_) => panic!("{outcome:?}"),
     }
-    assert_eq!(report.exit_code() == Some(exit_code::READY), outcome.is_ready());
+    assert_eq!(
+        report.exit_code() == Some(exit_code::READY),
+        outcome.is_ready()
+    );
 }
 
 struct Settings {
@@ -145,13 +195,22 @@ impl Settings {
     /// `tasks` (their number, 0 for `all-running`), `fail-fast`, `sign-in`; what is missing or odd is the default.
     fn read(text: &str) -> Self {
         let word = |name: &str| {
-            text.split_whitespace().find_map(|word| word.split_once('=').filter(|(other, _)| *other == name)?.1.into())
+            text.split_whitespace().find_map(|word| {
+                word.split_once('=')
+                    .filter(|(other, _)| *other == name)?
+                    .1
+                    .into()
+            })
         };
         let number = |name: &str, default: u64, most: u64| {
-            word(name).and_then(|text: &str| text.parse().ok()).map_or(default, |number: u64| number.min(most))
+            word(name)
+                .and_then(|text: &str| text.parse().ok())
+                .map_or(default, |number: u64| number.min(most))
         };
         let seconds = |name: &str, default: u64| Duration::from_secs(number(name, default, 3600));
-        let goal = Goal::ALL.into_iter().find(|goal| word("until") == Some(goal.as_str()));
+        let goal = Goal::ALL
+            .into_iter()
+            .find(|goal| word("until") == Some(goal.as_str()));
         let stall = seconds("stall-timeout", 0);
         let rules = Rules {
             condition: Condition {
@@ -159,13 +218,19 @@ impl Settings {
                 max_offset: i64::try_from(number("max-offset", 0, u64::MAX)).unwrap_or(i64::MAX),
                 max_missing_keys: Default::default(),
             },
-            stable_polls: u32::try_from(number("stable-polls", 1, 20)).unwrap_or(1).max(1),
+            stable_polls: u32::try_from(number("stable-polls", 1, 20))
+                .unwrap_or(1)
+                .max(1),
             status_check: match word("status-check") {
                 Some("require") => StatusCheck::Require,
                 Some("off") => StatusCheck::Off,
                 _ => StatusCheck::Auto,
             },
-            pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(30), multiplier: 1.5 },
+            pace: Pace {
+                initial: Duration::from_secs(5),
+                max: Duration::from_secs(30),
+                multiplier: 1.5,
+            },
             max_gap: Duration::from_secs(90),
             max_outage: seconds("max-outage", 120).max(Duration::from_millis(1)),
             stall_timeout: (!stall.is_zero()).then_some(stall),
@@ -181,7 +246,9 @@ impl Settings {
     }
 
     fn plan(&self) -> Plan {
-        let id = |n: usize| TaskId::parse(&format!("31c6fd2b-2893-430b-90ff-d1adb806058{n}")).expect("an id");
+        let id = |n: usize| {
+            TaskId::parse(&format!("31c6fd2b-2893-430b-90ff-d1adb806058{n}")).expect("an id")
+        };
         Plan {
             tasks: match self.n_tasks {
                 0 => Tasks::AllRunning,
@@ -240,7 +307,9 @@ impl Script {
                     let answer = match status {
                         200 => wire::detail(planted.as_bytes())
                             .map(|(_, detail)| detail)
-                            .map_err(|error| ApiError::transient(format!("the task's status: {error}"))),
+                            .map_err(|error| {
+                                ApiError::transient(format!("the task's status: {error}"))
+                            }),
                         // What a refusal says is shown: no place for passwords.
                         _ => Err(refused(&message, status, sign_in)),
                     };
@@ -248,7 +317,8 @@ impl Script {
                 }
                 "list" => {
                     let answer = match status {
-                        200 => wire::page(message.body).map_err(|error| ApiError::transient(error.to_string())),
+                        200 => wire::page(message.body)
+                            .map_err(|error| ApiError::transient(error.to_string())),
                         _ => Err(refused(&message, status, sign_in)),
                     };
                     script.lists.push_back(Scripted::List(answer));
@@ -256,9 +326,14 @@ impl Script {
                 "iam" => {
                     let answer = match status {
                         201 => {
-                            let token = message.header(token::SUBJECT_HEADER).map(|token| format!("{token}{SECRET}"));
+                            let token = message
+                                .header(token::SUBJECT_HEADER)
+                                .map(|token| format!("{token}{SECRET}"));
                             token::issued(token.as_deref(), None, message.body)
-                                .map(|issued| SignedIn { kind: "user name and password", lifetime: issued.lifetime })
+                                .map(|issued| SignedIn {
+                                    kind: "user name and password",
+                                    lifetime: issued.lifetime,
+                                })
                                 .map_err(|error| ApiError::transient(error.to_string()))
                         }
                         _ => Err(refused(&message, status, SignIn::ByPassword)),
@@ -268,7 +343,10 @@ impl Script {
                 _ => {
                     let answer = match status {
                         200 => wire::reading(message.body)
-                            .map(|reading| Stats { reading, raw: wire::compact(message.body) })
+                            .map(|reading| Stats {
+                                reading,
+                                raw: wire::compact(message.body),
+                            })
                             .map_err(|error| ApiError::transient(error.to_string())),
                         _ => Err(refused(&message, status, sign_in)),
                     };
@@ -295,7 +373,9 @@ fn refused(message: &Message<'_>, status: u16, sign_in: SignIn) -> ApiError {
         status,
         body: message.body,
         request_id: message.header("x-request-id"),
-        retry_after: message.header("retry-after").and_then(|text| retry_after::parse(text, SystemTime::UNIX_EPOCH)),
+        retry_after: message
+            .header("retry-after")
+            .and_then(|text| retry_after::parse(text, SystemTime::UNIX_EPOCH)),
         clock_skew: None,
         location: message.header("location"),
         sign_in,
@@ -305,7 +385,11 @@ fn refused(message: &Message<'_>, status: u16, sign_in: SignIn) -> ApiError {
 
 /// The next answer of a queue; the last one stays.
 fn next(queue: &mut VecDeque<Scripted>) -> Option<Scripted> {
-    if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() }
+    if queue.len() > 1 {
+        queue.pop_front()
+    } else {
+        queue.front().cloned()
+    }
 }
 
 struct Pretended(Mutex<Script>);

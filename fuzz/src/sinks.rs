@@ -3,7 +3,9 @@
 use super::formats;
 use super::text::{assert_line, assert_log_line};
 use dcs_migration_wait::escape;
-use dcs_migration_wait::report::{self, OUTPUTS, Report, github, gitlab, html, json, junit, markdown, words};
+use dcs_migration_wait::report::{
+    self, OUTPUTS, Report, github, gitlab, html, json, junit, markdown, words,
+};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -16,12 +18,20 @@ pub(super) fn check(report: &Report) -> String {
     for (_, value) in &values {
         assert_line(value);
     }
-    let of = |name: &str| values.iter().find(|(other, _)| *other == name).map_or("", |(_, value)| value);
+    let of = |name: &str| {
+        values
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map_or("", |(_, value)| value)
+    };
     // The one bit, in each of its spellings.
     let is_ready = report.is_ready();
     assert_eq!(of("ready"), is_ready.to_string());
     assert_eq!(of("exit-code") == "0", is_ready);
-    assert_eq!(["completed", "in-sync", "full-sync"].contains(&of("result")), is_ready);
+    assert_eq!(
+        ["completed", "in-sync", "full-sync"].contains(&of("result")),
+        is_ready
+    );
     assert!(!of("reason").is_empty());
 
     let written = [
@@ -38,7 +48,8 @@ pub(super) fn check(report: &Report) -> String {
 
 fn check_github(report: &Report, values: &[(&str, String)]) -> String {
     let text = github::outputs(report);
-    let mut read = formats::github_output(&text).unwrap_or_else(|error| panic!("{error} in:\n{text}"));
+    let mut read =
+        formats::github_output(&text).unwrap_or_else(|error| panic!("{error} in:\n{text}"));
     // A name a line, so that none stands twice.
     assert_eq!(text.lines().count(), OUTPUTS.len() + 2, "{text}");
     for line in text.lines() {
@@ -47,17 +58,25 @@ fn check_github(report: &Report, values: &[(&str, String)]) -> String {
     }
     for (name, value) in values {
         // A later step may echo it.
-        assert!(!value.starts_with("::") && !value.contains("##["), "{name}: {value}");
+        assert!(
+            !value.starts_with("::") && !value.contains("##["),
+            "{name}: {value}"
+        );
         assert_eq!(read.remove(*name).as_ref(), Some(value));
     }
     let stats = read.remove("stats").expect("`stats` is always there");
     assert!(stats.is_ascii() && stats.len() <= 512 * 1024);
     assert_log_line(&stats);
-    assert!(stats.is_empty() || serde_json::from_str::<&RawValue>(&stats).is_ok_and(|raw| raw.get().starts_with('{')));
+    assert!(
+        stats.is_empty()
+            || serde_json::from_str::<&RawValue>(&stats)
+                .is_ok_and(|raw| raw.get().starts_with('{'))
+    );
     let tasks = read.remove("tasks").expect("`tasks` is always there");
     assert!(tasks.is_ascii());
     assert_log_line(&tasks);
-    let tasks: Vec<BTreeMap<String, Value>> = serde_json::from_str(&tasks).expect("an array of objects");
+    let tasks: Vec<BTreeMap<String, Value>> =
+        serde_json::from_str(&tasks).expect("an array of objects");
     assert_eq!(tasks.len(), report.tasks.len());
     for (task, of) in tasks.iter().zip(&report.tasks) {
         assert_eq!(task["task-id"], of.id.as_str());
@@ -80,9 +99,14 @@ fn check_gitlab(report: &Report, values: &[(&str, String)]) -> String {
     }
     for (name, value) in values {
         let variable = format!("DCS_{}", name.to_ascii_uppercase().replace('-', "_"));
-        let read = read.remove(&variable).unwrap_or_else(|| panic!("no {variable}"));
+        let read = read
+            .remove(&variable)
+            .unwrap_or_else(|| panic!("no {variable}"));
         // Neither GitLab, which expands variables, nor a shell that sources the file finds anything to do.
-        assert!(!read.contains(['$', '`', '"', '\'', '\\', ';', '&', '|', '<', '>', '(', ')']), "{read}");
+        assert!(
+            !read.contains(['$', '`', '"', '\'', '\\', ';', '&', '|', '<', '>', '(', ')']),
+            "{read}"
+        );
         if !["reason", "task-status", "ip-switch"].contains(name) {
             assert_eq!(read, *value);
         }
@@ -93,17 +117,24 @@ fn check_gitlab(report: &Report, values: &[(&str, String)]) -> String {
 
 fn check_json(report: &Report) -> String {
     let (line, text) = (json::line(report), json::report(report));
-    assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line:?}");
+    assert!(
+        line.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
+        "{line:?}"
+    );
     assert_log_line(&line);
     for text in [&line, &text] {
-        assert!(serde_json::from_str::<Value>(text).is_ok(), "a strict reader refuses {text}");
+        assert!(
+            serde_json::from_str::<Value>(text).is_ok(),
+            "a strict reader refuses {text}"
+        );
         let whole: BTreeMap<String, &RawValue> =
             serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(whole["ready"].get(), report.is_ready().to_string());
         assert_eq!(whole["result"].get(), format!("\"{}\"", report.result()));
         let reason: String = serde_json::from_str(whole["reason"].get()).expect("a string");
         assert_eq!(reason, words::reason(report));
-        let tasks: Vec<BTreeMap<String, &RawValue>> = serde_json::from_str(whole["tasks"].get()).expect("objects");
+        let tasks: Vec<BTreeMap<String, &RawValue>> =
+            serde_json::from_str(whole["tasks"].get()).expect("objects");
         assert_eq!(tasks.len(), report.tasks.len());
         for (name, value) in tasks.iter().flatten().filter(|(name, _)| *name != "stats") {
             assert!(serde_json::from_str::<Value>(value.get()).is_ok(), "{name}");
@@ -114,8 +145,16 @@ fn check_json(report: &Report) -> String {
 
 /// The summary has our tags, our tables and our code spans, and nothing that foreign text could open.
 fn check_markdown(report: &Report) -> String {
-    const TAGS: [&str; 8] =
-        ["<code>", "</code>", "<sub>", "</sub>", "<details>", "</details>", "<summary>", "</summary>"];
+    const TAGS: [&str; 8] = [
+        "<code>",
+        "</code>",
+        "<sub>",
+        "</sub>",
+        "<details>",
+        "</details>",
+        "<summary>",
+        "</summary>",
+    ];
     let text = markdown::summary(report);
     let (mut columns, mut in_block) = (None, false);
     for line in text.lines() {
@@ -129,11 +168,19 @@ fn check_markdown(report: &Report) -> String {
             assert!(!line.contains('`'), "{line}");
             continue;
         }
-        let bare = TAGS.iter().fold(line.to_owned(), |line, tag| line.replace(tag, ""));
+        let bare = TAGS
+            .iter()
+            .fold(line.to_owned(), |line, tag| line.replace(tag, ""));
         assert!(!bare.contains(['<', '>', '@']), "{line}");
-        assert_eq!(line.matches("<code>").count(), line.matches("</code>").count(), "{line}");
+        assert_eq!(
+            line.matches("<code>").count(),
+            line.matches("</code>").count(),
+            "{line}"
+        );
         // Bold names begin an item, and one of our remarks is in backticks.
-        let bare = bare.strip_prefix("- **").map_or(bare.clone(), |rest| rest.replacen(":**", "", 1));
+        let bare = bare
+            .strip_prefix("- **")
+            .map_or(bare.clone(), |rest| rest.replacen(":**", "", 1));
         let bare = bare.strip_prefix("`·`").map_or(bare.clone(), str::to_owned);
         let (mut is_escaped, mut bars) = (false, 0);
         for c in bare.chars() {
@@ -203,7 +250,8 @@ fn check_html(report: &Report) -> String {
     let start = page.find("<body").expect("a body");
     let end = page.find("</body>").expect("an end");
     let body = &page[start..end + "</body>".len()];
-    let elements = formats::xml_elements(body).unwrap_or_else(|error| panic!("{error} in:\n{body}"));
+    let elements =
+        formats::xml_elements(body).unwrap_or_else(|error| panic!("{error} in:\n{body}"));
     for element in elements {
         assert!(ELEMENTS.contains(&element.as_str()), "<{element}>");
     }
@@ -211,7 +259,10 @@ fn check_html(report: &Report) -> String {
         assert_line(line);
     }
     // Every link leads to the page itself, and no foreign text has a quote left to end an attribute with.
-    assert_eq!(body.matches("href=\"").count(), body.matches("href=\"#task-").count());
+    assert_eq!(
+        body.matches("href=\"").count(),
+        body.matches("href=\"#task-").count()
+    );
     for text in body.split('>').filter_map(|piece| piece.split('<').next()) {
         assert!(!text.contains('"'), "{text}");
     }
@@ -221,7 +272,8 @@ fn check_html(report: &Report) -> String {
 /// A suite fails unless the whole wait is ready, or has not ended, which passes for nothing either.
 fn check_junit(report: &Report) -> String {
     let text = junit::report(report);
-    let elements = formats::xml_elements(&text).unwrap_or_else(|error| panic!("{error} in:\n{text}"));
+    let elements =
+        formats::xml_elements(&text).unwrap_or_else(|error| panic!("{error} in:\n{text}"));
     let count = |name: &str| elements.iter().filter(|element| *element == name).count();
     let n_bad = count("failure") + count("error");
     if report.outcome.is_some() {
@@ -231,9 +283,23 @@ fn check_junit(report: &Report) -> String {
         assert!(n_bad + count("skipped") > 0, "{text}");
     }
     assert!(count("testcase") >= report.tasks.len().max(1));
-    const ELEMENTS: [&str; 9] =
-        ["testsuites", "testsuite", "properties", "property", "testcase", "failure", "error", "skipped", "system-out"];
-    assert!(elements.iter().all(|element| ELEMENTS.contains(&element.as_str())), "{elements:?}");
+    const ELEMENTS: [&str; 9] = [
+        "testsuites",
+        "testsuite",
+        "properties",
+        "property",
+        "testcase",
+        "failure",
+        "error",
+        "skipped",
+        "system-out",
+    ];
+    assert!(
+        elements
+            .iter()
+            .all(|element| ELEMENTS.contains(&element.as_str())),
+        "{elements:?}"
+    );
     for line in text.lines() {
         assert_line(line);
     }

@@ -23,7 +23,11 @@ pub(super) fn parts(data: &[u8]) -> Vec<&[u8]> {
     let mut parts = Vec::new();
     let (mut start, mut line) = (0, 0);
     while line <= data.len() {
-        let end = data.iter().skip(line).position(|&byte| byte == b'\n').map_or(data.len(), |n| line + n);
+        let end = data
+            .iter()
+            .skip(line)
+            .position(|&byte| byte == b'\n')
+            .map_or(data.len(), |n| line + n);
         if &data[line..end] == b"%%%" {
             parts.push(&data[start..line]);
             start = (end + 1).min(data.len());
@@ -45,7 +49,10 @@ impl<'a> Message<'a> {
     pub(super) fn read(part: &'a [u8]) -> Self {
         let mut rest = part;
         let mut line = || {
-            let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+            let end = rest
+                .iter()
+                .position(|&byte| byte == b'\n')
+                .unwrap_or(rest.len());
             let line = String::from_utf8_lossy(&rest[..end]).into_owned();
             rest = rest.get(end + 1..).unwrap_or_default();
             line
@@ -55,11 +62,18 @@ impl<'a> Message<'a> {
         while let Some((name, value)) = line().split_once(':') {
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
-        Self { words, headers, body: rest }
+        Self {
+            words,
+            headers,
+            body: rest,
+        }
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        let found = self
+            .headers
+            .iter()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 }

@@ -1,6 +1,8 @@
 //! Answers of the API: readings, task details, refusals, tokens.
 
-use super::text::{Message, SECRET, assert_line, assert_log_line, assert_no_secret, read, with_secret};
+use super::text::{
+    Message, SECRET, assert_line, assert_log_line, assert_no_secret, read, with_secret,
+};
 use dcs_migration_wait::api::error::{Asked, ErrorBody, Refusal, SignIn, classify};
 use dcs_migration_wait::api::{Class, ListedTask, retry_after as header, wire};
 use dcs_migration_wait::auth::{self, oidc, token};
@@ -44,14 +46,18 @@ impl Fields {
     /// A field's value, `Null` where it is not there; no answer where nobody can know it.
     pub(super) fn one(&self, name: &str) -> Option<Value> {
         let mut found = self.0.iter().filter(|(other, _)| other == name);
-        let value = found.next().map_or(Some(Value::Null), |(_, raw)| serde_json::from_str(raw.get()).ok());
+        let value = found.next().map_or(Some(Value::Null), |(_, raw)| {
+            serde_json::from_str(raw.get()).ok()
+        });
         value.filter(|_| found.next().is_none())
     }
 
     /// A field's value as it is written.
     fn written(&self, name: &str) -> String {
         let found = self.0.iter().find(|(other, _)| other == name);
-        found.map(|(_, raw)| raw.get().to_owned()).unwrap_or_default()
+        found
+            .map(|(_, raw)| raw.get().to_owned())
+            .unwrap_or_default()
     }
 }
 
@@ -74,15 +80,25 @@ fn expected(body: &[u8]) -> Option<Reading> {
         })
     };
     let whole = |name| {
-        let Some(text) = written(name)? else { return Some(None) };
-        let is_plain = text.bytes().enumerate().all(|(n, byte)| byte.is_ascii_digit() || (n == 0 && byte == b'-'));
+        let Some(text) = written(name)? else {
+            return Some(None);
+        };
+        let is_plain = text
+            .bytes()
+            .enumerate()
+            .all(|(n, byte)| byte.is_ascii_digit() || (n == 0 && byte == b'-'));
         text.parse::<i64>().ok().filter(|_| is_plain).map(Some)
     };
     let decimal = |name| {
-        let Some(text) = written(name)? else { return Some(None) };
+        let Some(text) = written(name)? else {
+            return Some(None);
+        };
         let text = text.strip_suffix('%').unwrap_or(&text).trim_end();
         let is_plain = text.bytes().all(|byte| b"0123456789.eE+-".contains(&byte));
-        text.parse::<f64>().ok().filter(|number| is_plain && number.is_finite()).map(Some)
+        text.parse::<f64>()
+            .ok()
+            .filter(|number| is_plain && number.is_finite())
+            .map(Some)
     };
     let is_migrating = match written("is_migrating")?.as_deref() {
         None => None,
@@ -94,7 +110,9 @@ fn expected(body: &[u8]) -> Option<Reading> {
     Some(Reading {
         is_migrating,
         offset: whole("offset")?,
-        full_migration_progress: if progress.is_some_and(|progress| !(0.0..=100.0).contains(&progress)) {
+        full_migration_progress: if progress
+            .is_some_and(|progress| !(0.0..=100.0).contains(&progress))
+        {
             return None;
         } else {
             progress
@@ -113,7 +131,9 @@ pub fn reading(body: &[u8]) {
         (Ok(reading), Some(mut expected)) => {
             // What is written as less than 100 and read as 100 by rounding is no finished copy.
             let almost = Some(100.0_f64.next_down());
-            if reading.full_migration_progress == almost && expected.full_migration_progress == Some(100.0) {
+            if reading.full_migration_progress == almost
+                && expected.full_migration_progress == Some(100.0)
+            {
                 assert!(String::from_utf8_lossy(body).contains('9'));
                 expected.full_migration_progress = almost;
             }
@@ -137,7 +157,10 @@ pub fn reading(body: &[u8]) {
 fn raw(body: &[u8], reading: &Reading) {
     let text = String::from_utf8_lossy(body);
     let raw = escape::compact_json(&text);
-    assert!(raw.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{raw:?}");
+    assert!(
+        raw.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
+        "{raw:?}"
+    );
     assert_log_line(&raw);
     assert_eq!(escape::compact_json(&raw), raw);
     assert_eq!(wire::reading(raw.as_bytes()).as_ref(), Ok(reading));
@@ -152,25 +175,39 @@ pub fn task_detail(data: &[u8]) {
     let Some(text) = read(data) else { return };
     // As it came where no secret has a place in it, so that bad UTF-8 is tried, too.
     let planted = with_secret(&text);
-    let body = if planted == text { data } else { planted.as_bytes() };
+    let body = if planted == text {
+        data
+    } else {
+        planted.as_bytes()
+    };
     let fields = Fields::of(body);
     let word = |name| match fields.as_ref()?.one(name)? {
         Value::String(text) => Some(escape::line(&text)),
         Value::Null => Some(String::new()),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
     };
-    let words = (word("status"), word("task_status"), word("migration_method"));
+    let words = (
+        word("status"),
+        word("task_status"),
+        word("migration_method"),
+    );
     match (wire::detail(body), words) {
         (Ok((_, detail)), (Some(status), Some(switch), Some(method))) => {
             assert!(!status.is_empty());
             assert_eq!(detail.status.word(), status);
             assert_eq!(detail.task_status.as_deref().unwrap_or_default(), switch);
-            assert_eq!(detail.migration_method.as_deref().unwrap_or_default(), method);
+            assert_eq!(
+                detail.migration_method.as_deref().unwrap_or_default(),
+                method
+            );
             for word in [&status, &switch, &method] {
                 assert_line(word);
                 assert!(word.chars().count() <= 10 * 300 + 1);
             }
-            if ![status, switch, method].iter().any(|word| word.contains(SECRET)) {
+            if ![status, switch, method]
+                .iter()
+                .any(|word| word.contains(SECRET))
+            {
                 assert_no_secret(&format!("{detail:?}"));
             }
         }
@@ -179,8 +216,11 @@ pub fn task_detail(data: &[u8]) {
             assert!(!is_good || !is_text(body), "{error} for {words:?}");
             // Not only without the secret: there is no place in these words for anything that was read.
             let error = error.to_string();
-            let text = error.strip_prefix("malformed reading: ").expect("they say whose they are");
-            let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let text = error
+                .strip_prefix("malformed reading: ")
+                .expect("they say whose they are");
+            let is_number =
+                |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             let is_place = text
                 .strip_prefix("the body is no valid JSON at line ")
                 .and_then(|place| place.split_once(" column "))
@@ -209,8 +249,17 @@ pub fn task_list(body: &[u8]) {
             let written = written.as_ref().and_then(Value::as_array).map(Vec::len);
             // Of depth and the like in unread fields the reader here knows less.
             assert!(written.is_none_or(|n_tasks| n_tasks == page.tasks.len()));
-            for ListedTask { id, status, error_message } in &page.tasks {
-                assert!(id.as_str().bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'));
+            for ListedTask {
+                id,
+                status,
+                error_message,
+            } in &page.tasks
+            {
+                assert!(
+                    id.as_str()
+                        .bytes()
+                        .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+                );
                 assert!(matches!(id.as_str().len(), 32 | 36));
                 assert_line(status.word());
                 if let Some(text) = error_message {
@@ -237,7 +286,10 @@ const SIGN_INS: [(&str, SignIn); 6] = [
 
 /// How the request was authenticated, by its word in an input.
 pub(super) fn sign_in_named(name: &str) -> SignIn {
-    SIGN_INS.iter().find(|(other, _)| *other == name).map_or(SignIn::Token, |&(_, sign_in)| sign_in)
+    SIGN_INS
+        .iter()
+        .find(|(other, _)| *other == name)
+        .map_or(SignIn::Token, |&(_, sign_in)| sign_in)
 }
 
 /// What a request was for, by the words of an answer.
@@ -260,12 +312,16 @@ pub(super) fn asked_for(words: &[String]) -> Asked {
 pub fn error_body(data: &[u8]) {
     let message = Message::read(data);
     let word = |n: usize| message.words.get(n).map(String::as_str).unwrap_or_default();
-    let Ok(status) = word(0).parse::<u16>() else { return };
+    let Ok(status) = word(0).parse::<u16>() else {
+        return;
+    };
     let refusal = Refusal {
         status,
         body: message.body,
         request_id: message.header("x-request-id"),
-        retry_after: message.header("retry-after").and_then(|text| header::parse(text, SystemTime::UNIX_EPOCH)),
+        retry_after: message
+            .header("retry-after")
+            .and_then(|text| header::parse(text, SystemTime::UNIX_EPOCH)),
         clock_skew: message.header("skew").and_then(|text| text.parse().ok()),
         location: message.header("location"),
         sign_in: sign_in_named(word(1)),
@@ -275,9 +331,15 @@ pub fn error_body(data: &[u8]) {
 
     assert_line(&error.message);
     assert_log_line(&escape::log(&error.message));
-    let told = ["", "GitHub: ", "IAM: "].iter().any(|who| error.message.starts_with(&format!("{who}HTTP {status}")));
+    let told = ["", "GitHub: ", "IAM: "]
+        .iter()
+        .any(|who| error.message.starts_with(&format!("{who}HTTP {status}")));
     assert!(told, "{}", error.message);
-    assert!(error.message.len() < 4 * 4000, "{} bytes", error.message.len());
+    assert!(
+        error.message.len() < 4 * 4000,
+        "{} bytes",
+        error.message.len()
+    );
     if let Some(advice) = &error.advice {
         assert_line(advice);
         assert!(!advice.is_empty() && advice.len() < 5000);
@@ -285,7 +347,10 @@ pub fn error_body(data: &[u8]) {
     // No request follows a fatal error, so it has to say what to change.
     match error.class {
         Class::Transient { retry_after } | Class::Throttled { retry_after } => {
-            assert!(matches!(status, 400 | 408 | 429 | 500..) || status < 300, "{status} is tried again");
+            assert!(
+                matches!(status, 400 | 408 | 429 | 500..) || status < 300,
+                "{status} is tried again"
+            );
             assert!(retry_after.is_none() || retry_after == refusal.retry_after);
         }
         Class::Unauthenticated => {
@@ -297,7 +362,10 @@ pub fn error_body(data: &[u8]) {
         Class::NotFound => assert!(matches!(status, 404 | 405)),
         Class::Rejected => assert!((300..500).contains(&status)),
     }
-    if !matches!(error.class, Class::Transient { .. } | Class::Throttled { .. } | Class::Unauthenticated) {
+    if !matches!(
+        error.class,
+        Class::Transient { .. } | Class::Throttled { .. } | Class::Unauthenticated
+    ) {
         assert!(error.advice.is_some(), "{error:?}");
     }
     // Busy servers and broken gateways heal, whatever they write.
@@ -309,7 +377,10 @@ pub fn error_body(data: &[u8]) {
     }
     // The same trouble is said once, although each answer has an id of its own.
     assert!(error.is_like(&error));
-    assert!(error.is_like(&classify(&Refusal { request_id: Some("another"), ..refusal })));
+    assert!(error.is_like(&classify(&Refusal {
+        request_id: Some("another"),
+        ..refusal
+    })));
 
     let ErrorBody { code, message } = ErrorBody::parse(message.body);
     for text in code.iter().chain(&message) {
@@ -317,7 +388,10 @@ pub fn error_body(data: &[u8]) {
         assert!(!text.is_empty());
     }
     let told = Fields::of(refusal.body).is_some();
-    assert!(told || (code.is_none() && message.is_none()), "{code:?} {message:?}");
+    assert!(
+        told || (code.is_none() && message.is_none()),
+        "{code:?} {message:?}"
+    );
 }
 
 /// No header makes us wait for longer than a day.
@@ -327,7 +401,8 @@ pub fn retry_after(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (now, value) = text.split_once('\n').unwrap_or(("784111777", &text));
     const LAST_SECOND: u64 = 253_402_300_799;
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now.parse().unwrap_or(0).min(LAST_SECOND - 86_400));
+    let now = SystemTime::UNIX_EPOCH
+        + Duration::from_secs(now.parse().unwrap_or(0).min(LAST_SECOND - 86_400));
     const DAY: Duration = Duration::from_secs(86_400);
 
     let wait = header::parse(value, now);
@@ -337,14 +412,20 @@ pub fn retry_after(data: &[u8]) {
     let digits = value.trim();
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         let seconds = digits.trim_start_matches('0');
-        let seconds = if seconds.len() > 9 { u64::MAX } else { seconds.parse().unwrap_or(0) };
+        let seconds = if seconds.len() > 9 {
+            u64::MAX
+        } else {
+            seconds.parse().unwrap_or(0)
+        };
         assert_eq!(wait, Some(Duration::from_secs(seconds).min(DAY)));
         assert_eq!(later, wait);
     } else if let Some(wait) = wait {
         // A date: the same one in the usual spelling means the same, and comes nearer.
         let date = httpdate::fmt_http_date(now + wait);
         assert_eq!(header::parse(&date, now), Some(wait));
-        assert!(later.is_none_or(|later| later <= wait && (wait == DAY || later + Duration::from_secs(60) == wait)));
+        assert!(later.is_none_or(
+            |later| later <= wait && (wait == DAY || later + Duration::from_secs(60) == wait)
+        ));
     } else {
         assert_eq!(later, None);
     }
@@ -357,10 +438,16 @@ pub fn sign_in(data: &[u8]) {
     let Some(text) = read(data) else { return };
     let planted = with_secret(&text);
     let message = Message::read(planted.as_bytes());
-    let is_path_safe =
-        |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let is_path_safe = |id: &str| {
+        !id.is_empty()
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
 
-    let date = message.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
+    let date = message
+        .header("date")
+        .and_then(|date| httpdate::parse_http_date(date).ok());
     match token::issued(message.header(token::SUBJECT_HEADER), date, message.body) {
         Ok(issued) => {
             let text = issued.token.expose_secret();
@@ -372,7 +459,11 @@ pub fn sign_in(data: &[u8]) {
             }
             if let Some(lifetime) = issued.lifetime {
                 let renew = auth::renew_after(lifetime);
-                assert!(!lifetime.is_zero() && renew <= lifetime && lifetime - renew <= Duration::from_secs(600));
+                assert!(
+                    !lifetime.is_zero()
+                        && renew <= lifetime
+                        && lifetime - renew <= Duration::from_secs(600)
+                );
             }
         }
         Err(error) => assert_no_secret(&error.to_string()),
@@ -391,7 +482,9 @@ pub fn sign_in(data: &[u8]) {
         }
         Err(error) => assert_no_secret(&format!("{error} {error:?}")),
     }
-    let Some(url) = message.header("request-url") else { return };
+    let Some(url) = message.header("request-url") else {
+        return;
+    };
     let audience = message.header("audience");
     match oidc::github_url(url, audience) {
         Ok(url) => {

@@ -9,13 +9,23 @@ use url::{Host, Url};
 /// Cloud, by the vendor's SDK.
 pub fn hosts(region: &str) -> (String, String) {
     match region {
-        "eu-de" | "eu-nl" => (format!("dcs.{region}.otc.t-systems.com"), format!("iam.{region}.otc.t-systems.com")),
-        "eu-ch2" => (format!("dcs.{region}.sc.otc.t-systems.com"), format!("iam-pub.{region}.sc.otc.t-systems.com")),
+        "eu-de" | "eu-nl" => (
+            format!("dcs.{region}.otc.t-systems.com"),
+            format!("iam.{region}.otc.t-systems.com"),
+        ),
+        "eu-ch2" => (
+            format!("dcs.{region}.sc.otc.t-systems.com"),
+            format!("iam-pub.{region}.sc.otc.t-systems.com"),
+        ),
         // Huawei's European partition keeps its own IAM.
-        _ if region.starts_with("eu-west-1") => {
-            (format!("dcs.{region}.myhuaweicloud.com"), format!("iam.{region}.myhuaweicloud.eu"))
-        }
-        _ => (format!("dcs.{region}.myhuaweicloud.com"), format!("iam.{region}.myhuaweicloud.com")),
+        _ if region.starts_with("eu-west-1") => (
+            format!("dcs.{region}.myhuaweicloud.com"),
+            format!("iam.{region}.myhuaweicloud.eu"),
+        ),
+        _ => (
+            format!("dcs.{region}.myhuaweicloud.com"),
+            format!("iam.{region}.myhuaweicloud.com"),
+        ),
     }
 }
 
@@ -34,7 +44,8 @@ pub fn is_loopback(url: &Url) -> bool {
 /// # Errors
 /// What is wrong with it, in words that follow its name.
 pub fn parse(text: &str, allow_http: bool) -> Result<Url, String> {
-    let mut url = Url::parse(text).map_err(|error| format!("is no URL ({error}); accepted: `https://HOST`"))?;
+    let mut url = Url::parse(text)
+        .map_err(|error| format!("is no URL ({error}); accepted: `https://HOST`"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
             "holds a user name or password; accepted: `https://HOST`, since sign-in has its own inputs".to_owned()
@@ -86,13 +97,22 @@ mod tests {
             "https://iam.eu-de.otc.t-systems.com:443/v3",
         ] {
             let url = join(&parse(text, false).unwrap(), &["v3", "auth", "tokens"]);
-            assert_eq!(url.as_str(), "https://iam.eu-de.otc.t-systems.com/v3/auth/tokens", "{text}");
+            assert_eq!(
+                url.as_str(),
+                "https://iam.eu-de.otc.t-systems.com/v3/auth/tokens",
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn http_is_for_loopback_alone() {
-        for good in ["http://127.0.0.1:8080", "http://127.8.8.8", "http://[::1]:1", "http://localhost:1/base/"] {
+        for good in [
+            "http://127.0.0.1:8080",
+            "http://127.8.8.8",
+            "http://[::1]:1",
+            "http://localhost:1/base/",
+        ] {
             assert!(parse(good, false).is_ok(), "{good}");
         }
         for bad in [
@@ -115,6 +135,9 @@ mod tests {
     #[test]
     fn a_path_segment_cannot_leave_its_place() {
         let base = parse("http://127.0.0.1:1/base/", false).unwrap();
-        assert_eq!(join(&base, &["v2", "a/../b?c#d"]).as_str(), "http://127.0.0.1:1/base/v2/a%2F..%2Fb%3Fc%23d");
+        assert_eq!(
+            join(&base, &["v2", "a/../b?c#d"]).as_str(),
+            "http://127.0.0.1:1/base/v2/a%2F..%2Fb%3Fc%23d"
+        );
     }
 }

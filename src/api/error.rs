@@ -52,22 +52,36 @@ pub enum Class {
 impl ApiError {
     /// An error worth a new try.
     pub fn transient(message: impl Into<String>) -> Self {
-        Self { class: Class::Transient { retry_after: None }, message: message.into(), advice: None }
+        Self {
+            class: Class::Transient { retry_after: None },
+            message: message.into(),
+            advice: None,
+        }
     }
 
     /// The same trouble with this advice, where it has none of its own.
     pub fn or_advise(self, advice: &str) -> Self {
-        Self { advice: self.advice.or_else(|| Some(advice.to_owned())), ..self }
+        Self {
+            advice: self.advice.or_else(|| Some(advice.to_owned())),
+            ..self
+        }
     }
 
     /// The same trouble, as one worth a new try.
     pub fn into_transient(self) -> Self {
-        Self { class: Class::Transient { retry_after: None }, ..self }
+        Self {
+            class: Class::Transient { retry_after: None },
+            ..self
+        }
     }
 
     /// The same trouble, but never an end: `Retry-After` stays.
     pub fn or_retried(self) -> Self {
-        if self.is_transient() { self } else { self.into_transient() }
+        if self.is_transient() {
+            self
+        } else {
+            self.into_transient()
+        }
     }
 
     /// Whether asking again may help.
@@ -166,7 +180,10 @@ impl SignIn {
         match (self, asked) {
             (Self::AskingGitHub, _) => "GitHub: ",
             (Self::ByPassword | Self::ByOidc, _) | (_, Asked::Project) => "IAM: ",
-            (Self::Token | Self::RenewableToken | Self::AccessKey, Asked::Task | Asked::List | Asked::Session) => "",
+            (
+                Self::Token | Self::RenewableToken | Self::AccessKey,
+                Asked::Task | Asked::List | Asked::Session,
+            ) => "",
         }
     }
 }
@@ -184,7 +201,9 @@ impl ErrorBody {
     /// Reads `{error_code,error_msg}`, `{errorCode,errorMsg}`, `{code,message}` and `{"error":{code,message}}`; anything
     /// else has neither code nor message.
     pub fn parse(body: &[u8]) -> Self {
-        let Ok(Value::Object(body)) = serde_json::from_slice(body) else { return Self::default() };
+        let Ok(Value::Object(body)) = serde_json::from_slice(body) else {
+            return Self::default();
+        };
         Self::of(&body)
     }
 
@@ -194,10 +213,17 @@ impl ErrorBody {
             names.iter().find_map(|&name| match body.get(name)? {
                 Value::String(text) if !text.trim().is_empty() => Some(escape::line(text)),
                 Value::Number(number) => Some(number.to_string()),
-                Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
+                Value::Null
+                | Value::Bool(_)
+                | Value::String(_)
+                | Value::Array(_)
+                | Value::Object(_) => None,
             })
         };
-        Self { code: text(["error_code", "errorCode", "code"]), message: text(["error_msg", "errorMsg", "message"]) }
+        Self {
+            code: text(["error_code", "errorCode", "code"]),
+            message: text(["error_msg", "errorMsg", "message"]),
+        }
     }
 }
 
@@ -215,15 +241,31 @@ pub fn classify(refusal: &Refusal<'_>) -> ApiError {
         401 => unauthorized(known, text, refusal),
         403 => forbidden(known, refusal),
         407 => (Class::Rejected, "the proxy asks for credentials".to_owned()),
-        429 => (Class::Throttled { retry_after: refusal.retry_after }, String::new()),
-        408 | 500..=599 => (Class::Transient { retry_after: refusal.retry_after }, String::new()),
+        429 => (
+            Class::Throttled {
+                retry_after: refusal.retry_after,
+            },
+            String::new(),
+        ),
+        408 | 500..=599 => (
+            Class::Transient {
+                retry_after: refusal.retry_after,
+            },
+            String::new(),
+        ),
         404 | 405 => (Class::NotFound, not_found_advice(known, refusal)),
-        402 | 406 | 409..=428 | 430..=499 => (Class::Rejected, "check `endpoint` and `region`".to_owned()),
+        402 | 406 | 409..=428 | 430..=499 => {
+            (Class::Rejected, "check `endpoint` and `region`".to_owned())
+        }
         // Neither success nor failure: not an answer that this API gives.
         _ => (Class::Transient { retry_after: None }, String::new()),
     };
 
-    let mut what = format!("{}HTTP {}", refusal.sign_in.server(refusal.asked), refusal.status);
+    let mut what = format!(
+        "{}HTTP {}",
+        refusal.sign_in.server(refusal.asked),
+        refusal.status
+    );
     if let Some(code) = &code {
         let _ = write!(what, " {code}");
     }
@@ -236,12 +278,20 @@ pub fn classify(refusal: &Refusal<'_>) -> ApiError {
     if let Some(id) = refusal.request_id {
         let _ = write!(what, "{REQUEST_ID}{})", escape::line(id));
     }
-    ApiError { class, message: what, advice: Some(advice).filter(|advice| !advice.is_empty()) }
+    ApiError {
+        class,
+        message: what,
+        advice: Some(advice).filter(|advice| !advice.is_empty()),
+    }
 }
 
 /// DCS's codes of version 1 in those of version 2: `111400070` is `DCS.4070`, and `111401004` is `DCS.1004`.
 fn of_today(code: &str) -> Cow<'_, str> {
-    let number = |status: &str| code.strip_prefix("111")?.strip_prefix(status).filter(|number| number.len() == 3);
+    let number = |status: &str| {
+        code.strip_prefix("111")?
+            .strip_prefix(status)
+            .filter(|number| number.len() == 3)
+    };
     match (number("400"), number("401")) {
         (Some(number), _) => Cow::Owned(format!("DCS.4{number}")),
         (_, Some(number)) => Cow::Owned(format!("DCS.1{number}")),
@@ -254,69 +304,96 @@ pub fn input(sign_in: SignIn, asked: Asked) -> &'static str {
     match (sign_in, asked) {
         (SignIn::AskingGitHub, _) => "the job's network",
         (SignIn::ByPassword | SignIn::ByOidc, _) | (_, Asked::Project) => "`iam-endpoint`",
-        (SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, Asked::Task | Asked::List | Asked::Session) => {
-            "`endpoint`"
-        }
+        (
+            SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey,
+            Asked::Task | Asked::List | Asked::Session,
+        ) => "`endpoint`",
     }
 }
 
 fn redirect_advice(refusal: &Refusal<'_>) -> String {
-    let to = refusal.location.map(|location| format!(" (to `{}`)", escape::line(location))).unwrap_or_default();
+    let to = refusal
+        .location
+        .map(|location| format!(" (to `{}`)", escape::line(location)))
+        .unwrap_or_default();
     let input = input(refusal.sign_in, refusal.asked);
     format!("redirects are not followed{to}, since the credential would go along: check {input}")
 }
 
 /// Codes of status 400 that ask to try again: the instance is busy, or recovers from a fault.
 const BUSY: &[&str] = &[
-    "DCS.4017", "DCS.4026", "DCS.4049", "DCS.4096", "DCS.4097", "DCS.4104", "DCS.4111", "DCS.4112", "DCS.4113",
-    "DCS.4114", "DCS.4115", "DCS.4116", "DCS.4117", "DCS.4118", "DCS.4120", "DCS.4121", "DCS.4231", "DCS.4975",
+    "DCS.4017", "DCS.4026", "DCS.4049", "DCS.4096", "DCS.4097", "DCS.4104", "DCS.4111", "DCS.4112",
+    "DCS.4113", "DCS.4114", "DCS.4115", "DCS.4116", "DCS.4117", "DCS.4118", "DCS.4120", "DCS.4121",
+    "DCS.4231", "DCS.4975",
 ];
 
 fn bad_request(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
     match code {
         // A list names no task, so it cannot be the task that is not known.
-        Some("DCS.4133") if refusal.asked == Asked::Task => {
-            (Class::UnknownTask, "check `task-id`, and that `region` and `project-id` are those of the task".to_owned())
-        }
-        Some("DCS.4070") => (Class::Rejected, "the API does not accept the format of `task-id`".to_owned()),
-        Some("DCS.4002") => {
-            (Class::Rejected, "the API does not accept the format of `project-id`: it is an id, not a name".to_owned())
-        }
+        Some("DCS.4133") if refusal.asked == Asked::Task => (
+            Class::UnknownTask,
+            "check `task-id`, and that `region` and `project-id` are those of the task".to_owned(),
+        ),
+        Some("DCS.4070") => (
+            Class::Rejected,
+            "the API does not accept the format of `task-id`".to_owned(),
+        ),
+        Some("DCS.4002") => (
+            Class::Rejected,
+            "the API does not accept the format of `project-id`: it is an id, not a name"
+                .to_owned(),
+        ),
         Some("IAM.1105" | "IAM.1108") => match refusal.sign_in {
             SignIn::RenewableToken => (Class::Unauthenticated, String::new()),
-            SignIn::Token | SignIn::AccessKey | SignIn::ByPassword | SignIn::ByOidc | SignIn::AskingGitHub => {
-                (Class::Denied, EXPIRED_KEYS.to_owned())
-            }
+            SignIn::Token
+            | SignIn::AccessKey
+            | SignIn::ByPassword
+            | SignIn::ByOidc
+            | SignIn::AskingGitHub => (Class::Denied, EXPIRED_KEYS.to_owned()),
         },
-        Some(code) if BUSY.contains(&code) => (Class::Transient { retry_after: refusal.retry_after }, String::new()),
+        Some(code) if BUSY.contains(&code) => (
+            Class::Transient {
+                retry_after: refusal.retry_after,
+            },
+            String::new(),
+        ),
         _ => {
             let advice = match (refusal.sign_in, refusal.asked) {
-                (SignIn::ByPassword, _) => "check `username`, `password`, `domain-name` and `iam-endpoint`",
+                (SignIn::ByPassword, _) => {
+                    "check `username`, `password`, `domain-name` and `iam-endpoint`"
+                }
                 (SignIn::ByOidc, _) => "check `idp-id`, the job's OIDC token and `iam-endpoint`",
                 (SignIn::AskingGitHub, _) => "check `oidc-audience`",
                 (_, Asked::Project) => "set `project-id`, or check `iam-endpoint`",
-                (_, Asked::List) => "check `project-id` and `endpoint`, or name the tasks in `task-id`",
-                (SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, Asked::Task | Asked::Session) => {
-                    "check `task-id`, `project-id` and `endpoint`"
+                (_, Asked::List) => {
+                    "check `project-id` and `endpoint`, or name the tasks in `task-id`"
                 }
+                (
+                    SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey,
+                    Asked::Task | Asked::Session,
+                ) => "check `task-id`, `project-id` and `endpoint`",
             };
             (Class::Rejected, advice.to_owned())
         }
     }
 }
 
-const EXPIRED_KEYS: &str = "the temporary access keys have expired: get new ones, or sign in with `idp-id`";
+const EXPIRED_KEYS: &str =
+    "the temporary access keys have expired: get new ones, or sign in with `idp-id`";
 
 fn not_found_advice(code: Option<&str>, refusal: &Refusal<'_>) -> String {
     let advice = match (refusal.sign_in, refusal.asked) {
         (SignIn::ByOidc, _) if code == Some("IAM.0004") => {
             "the identity provider is not known: check `idp-id` and `iam-endpoint`"
         }
-        (SignIn::ByPassword | SignIn::ByOidc, _) | (_, Asked::Project) => "check `iam-endpoint` and `region`",
-        (SignIn::AskingGitHub, _) => "check the job's permission `id-token: write`",
-        (SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, Asked::Task | Asked::List | Asked::Session) => {
-            "check `endpoint`, `region` and `project-id`"
+        (SignIn::ByPassword | SignIn::ByOidc, _) | (_, Asked::Project) => {
+            "check `iam-endpoint` and `region`"
         }
+        (SignIn::AskingGitHub, _) => "check the job's permission `id-token: write`",
+        (
+            SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey,
+            Asked::Task | Asked::List | Asked::Session,
+        ) => "check `endpoint`, `region` and `project-id`",
     };
     advice.to_owned()
 }
@@ -326,7 +403,9 @@ const MAX_CLOCK_SKEW: u64 = 15 * 60;
 
 fn unauthorized(code: Option<&str>, text: &str, refusal: &Refusal<'_>) -> (Class, String) {
     let lower = text.to_ascii_lowercase();
-    let skew = refusal.clock_skew.filter(|skew| skew.unsigned_abs() > MAX_CLOCK_SKEW);
+    let skew = refusal
+        .clock_skew
+        .filter(|skew| skew.unsigned_abs() > MAX_CLOCK_SKEW);
     match (code, refusal.sign_in) {
         (Some("DCS.1004"), _) => {
             (Class::Denied, "the credential belongs to another project: check `project-id`".to_owned())
@@ -382,12 +461,16 @@ fn region_advice(code: Option<&str>) -> String {
         Some("APIGW.0307" | "APIG.0307") => {
             "the token is not one of this region: check `region` and `endpoint`".to_owned()
         }
-        _ => "a new token is refused as well: check `project-id`, `region` and `endpoint`".to_owned(),
+        _ => {
+            "a new token is refused as well: check `project-id`, `region` and `endpoint`".to_owned()
+        }
     }
 }
 
 fn clock_advice(skew: Option<i64>) -> String {
-    let words = |skew: i64| humantime::format_duration(Duration::from_secs(skew.unsigned_abs())).to_string();
+    let words = |skew: i64| {
+        humantime::format_duration(Duration::from_secs(skew.unsigned_abs())).to_string()
+    };
     let what = match skew {
         Some(skew) if skew.unsigned_abs() > MAX_CLOCK_SKEW => format!(
             "this machine's clock is {} {} the server's; set it right",
@@ -442,33 +525,62 @@ fn forbidden(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
 /// that wants credentials. Unless this server has answered before: then something was changed on the way, and may be
 /// changed back.
 pub fn from_transport(error: &reqwest::Error, server: &Server<'_>) -> ApiError {
-    let &Server { name: server, input, proxy, has_answered } = server;
+    let &Server {
+        name: server,
+        input,
+        proxy,
+        has_answered,
+    } = server;
     let causes = causes(error);
     let what = words(error);
     let refusal = |class: Class, message: String, advice: &str| {
-        let class = if has_answered { Class::Transient { retry_after: None } } else { class };
-        ApiError { class, message, advice: Some(advice.to_owned()) }
+        let class = if has_answered {
+            Class::Transient { retry_after: None }
+        } else {
+            class
+        };
+        ApiError {
+            class,
+            message,
+            advice: Some(advice.to_owned()),
+        }
     };
     if causes.iter().any(|cause| has_no_common_ground(cause)) {
-        let advice = format!("TLS 1.2 or 1.3 with a modern cipher is needed: check {input}, and what answers there");
-        return refusal(Class::Rejected, format!("no TLS version or cipher in common with {server}: {what}"), &advice);
+        let advice = format!(
+            "TLS 1.2 or 1.3 with a modern cipher is needed: check {input}, and what answers there"
+        );
+        return refusal(
+            Class::Rejected,
+            format!("no TLS version or cipher in common with {server}: {what}"),
+            &advice,
+        );
     }
     if causes.iter().any(|cause| is_certificate_problem(cause)) {
         let advice = if what.contains("CaUsedAsEndEntity") {
             "its certificate is that of an authority (CA:TRUE), which no server may show: give the server one that is \
              not, and set `ca-file` to the authority that issued it"
         } else {
-            &format!("check {input}; where a proxy or a private cloud has its own authority, set `ca-file`")
+            &format!(
+                "check {input}; where a proxy or a private cloud has its own authority, set `ca-file`"
+            )
         };
         let any_more = if has_answered { " any more" } else { "" };
-        return refusal(Class::Rejected, format!("cannot trust {server}{any_more}: {what}"), advice);
+        return refusal(
+            Class::Rejected,
+            format!("cannot trust {server}{any_more}: {what}"),
+            advice,
+        );
     }
     if causes.iter().any(|cause| cause.starts_with(TUNNEL)) {
         let (class, what) = match what.strip_prefix(TUNNEL) {
-            Some("proxy authorization required") => {
-                (Class::Rejected, "it asks for credentials, or refuses those it got")
-            }
-            Some("unsuccessful") => (Class::Transient { retry_after: None }, "it refuses to connect there"),
+            Some("proxy authorization required") => (
+                Class::Rejected,
+                "it asks for credentials, or refuses those it got",
+            ),
+            Some("unsuccessful") => (
+                Class::Transient { retry_after: None },
+                "it refuses to connect there",
+            ),
             Some(other) => (Class::Transient { retry_after: None }, other),
             None => (Class::Transient { retry_after: None }, what.as_str()),
         };
@@ -500,9 +612,19 @@ pub struct Server<'a> {
 
 /// The refusal of a proxy that http goes through.
 pub fn proxy_wants_credentials(error: ApiError, proxy: &str, has_answered: bool) -> ApiError {
-    let advice = format!("the proxy of `{proxy}` asks for credentials, or refuses those it got: check `{proxy}`");
-    let class = if has_answered { Class::Transient { retry_after: None } } else { error.class };
-    ApiError { class, advice: Some(advice), ..error }
+    let advice = format!(
+        "the proxy of `{proxy}` asks for credentials, or refuses those it got: check `{proxy}`"
+    );
+    let class = if has_answered {
+        Class::Transient { retry_after: None }
+    } else {
+        error.class
+    };
+    ApiError {
+        class,
+        advice: Some(advice),
+        ..error
+    }
 }
 
 /// A server that is silent for too long.
@@ -515,7 +637,9 @@ const TUNNEL: &str = "tunnel error: ";
 
 /// The innermost cause of an error of the HTTP client.
 pub fn words(error: &reqwest::Error) -> String {
-    causes(error).pop().unwrap_or_else(|| "unknown cause".to_owned())
+    causes(error)
+        .pop()
+        .unwrap_or_else(|| "unknown cause".to_owned())
 }
 
 /// The error's causes, outermost first, without its own words: those may hold the URL.
@@ -523,7 +647,10 @@ fn causes(error: &reqwest::Error) -> Vec<String> {
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
-        let words = match cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+        let words = match cause
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind)
+        {
             Some(ErrorKind::ConnectionReset) => "connection reset".to_owned(),
             Some(ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
             Some(_) | None => escape::line(&cause.to_string()),
@@ -541,8 +668,13 @@ fn is_certificate_problem(cause: &str) -> bool {
 
 /// Neither do two sides that have no version or cipher in common. The words are those of rustls.
 fn has_no_common_ground(cause: &str) -> bool {
-    const ALERTS: [&str; 3] = ["HandshakeFailure", "ProtocolVersion", "InsufficientSecurity"];
-    let is_alert = cause.contains("received fatal alert") && ALERTS.iter().any(|alert| cause.contains(alert));
+    const ALERTS: [&str; 3] = [
+        "HandshakeFailure",
+        "ProtocolVersion",
+        "InsufficientSecurity",
+    ];
+    let is_alert =
+        cause.contains("received fatal alert") && ALERTS.iter().any(|alert| cause.contains(alert));
     is_alert || cause.contains("peer is incompatible")
 }
 

@@ -51,13 +51,20 @@ impl Exchanges {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
-        std::thread::Builder::new().name("http".to_owned()).spawn(move || {
-            let _ = runtime.block_on(stopped);
-            // A name look-up that hangs would hold up an orderly end.
-            runtime.shutdown_background();
-        })?;
+        std::thread::Builder::new()
+            .name("http".to_owned())
+            .spawn(move || {
+                let _ = runtime.block_on(stopped);
+                // A name look-up that hangs would hold up an orderly end.
+                runtime.shutdown_background();
+            })?;
         // The client's own bound comes first: it knows what it was waiting for.
-        Ok(Self { client, thread, bound: request_timeout + Duration::from_millis(250), _stop: stop })
+        Ok(Self {
+            client,
+            thread,
+            bound: request_timeout + Duration::from_millis(250),
+            _stop: stop,
+        })
     }
 
     /// Sends a request and reads the answer within the limits.
@@ -66,9 +73,16 @@ impl Exchanges {
         let mut task = Task(self.thread.spawn(async move {
             let response = client.execute(request).await.map_err(Broken::Http)?;
             let (status, headers) = (response.status(), response.headers().clone());
-            Ok(Reply { status, headers, body: read_body(response).await })
+            Ok(Reply {
+                status,
+                headers,
+                body: read_body(response).await,
+            })
         }));
-        #[expect(clippy::disallowed_methods, reason = "bounds one request, where its client cannot")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "bounds one request, where its client cannot"
+        )]
         match tokio::time::timeout(self.bound, &mut task.0).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) | Err(_) => Err(Broken::Late),
@@ -78,7 +92,10 @@ impl Exchanges {
 
 /// Reads a body, or stops at the limit.
 async fn read_body(mut response: Response) -> Result<Vec<u8>, Broken> {
-    if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
+    if response
+        .content_length()
+        .is_some_and(|length| length > MAX_BODY as u64)
+    {
         return Err(Broken::TooLarge);
     }
     let mut body = Vec::new();

@@ -10,7 +10,11 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 pub fn parse(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(value.parse().map_or(LONGEST, |seconds| Duration::from_secs(seconds).min(LONGEST)));
+        return Some(
+            value
+                .parse()
+                .map_or(LONGEST, |seconds| Duration::from_secs(seconds).min(LONGEST)),
+        );
     }
     let date = httpdate::parse_http_date(value).ok()?;
     date.duration_since(now).ok().map(|wait| wait.min(LONGEST))

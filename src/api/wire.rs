@@ -33,7 +33,9 @@ struct ErrorFields {
 
 /// A success that holds an error is none.
 fn refuse_error(body: &[u8]) -> Result<(), Malformed> {
-    let Ok(ErrorFields { error_code, error }) = serde_json::from_slice(body) else { return Ok(()) };
+    let Ok(ErrorFields { error_code, error }) = serde_json::from_slice(body) else {
+        return Ok(());
+    };
     let is_error = match error_code {
         None | Some(Value::Null) => error.is_some(),
         Some(Value::String(code)) => !code.trim().is_empty(),
@@ -44,8 +46,12 @@ fn refuse_error(body: &[u8]) -> Result<(), Malformed> {
     }
     let ErrorBody { code, message } = ErrorBody::parse(body);
     let code = code.map(|code| format!(" {code}")).unwrap_or_default();
-    let message = message.map(|message| format!(" \"{message}\"")).unwrap_or_default();
-    Err(Malformed::Refused(format!("HTTP 200 with an error{code}{message}")))
+    let message = message
+        .map(|message| format!(" \"{message}\""))
+        .unwrap_or_default();
+    Err(Malformed::Refused(format!(
+        "HTTP 200 with an error{code}{message}"
+    )))
 }
 
 /// `ShowMigrationTaskStats`. A field that stands twice is an error: nobody can know which one is meant.
@@ -79,7 +85,10 @@ pub fn reading(body: &[u8]) -> Result<Reading, Malformed> {
     Ok(Reading {
         is_migrating: boolean("is_migrating", body.is_migrating.as_ref())?,
         offset: integer("offset", body.offset)?,
-        full_migration_progress: percentage("full_migration_progress", body.full_migration_progress)?,
+        full_migration_progress: percentage(
+            "full_migration_progress",
+            body.full_migration_progress,
+        )?,
         source_dbsize: integer("source_dbsize", body.source_dbsize)?,
         target_dbsize: integer("target_dbsize", body.target_dbsize)?,
         target_input_kbps: decimal("target_input_kbps", body.target_input_kbps)?,
@@ -118,7 +127,8 @@ pub fn detail(body: &[u8]) -> Result<(Option<String>, Detail), Malformed> {
     };
     let detail = Detail {
         status: Status::parse(
-            &word("status", body.status)?.ok_or_else(|| Malformed::Shape("`status` is missing".to_owned()))?,
+            &word("status", body.status)?
+                .ok_or_else(|| Malformed::Shape("`status` is missing".to_owned()))?,
         ),
         task_status: word("task_status", body.task_status)?,
         migration_method: word("migration_method", body.migration_method)?,
@@ -149,22 +159,38 @@ struct ListEntry {
 pub fn page(body: &[u8]) -> Result<Page, Malformed> {
     refuse_error(body)?;
     let body: ListBody<'_> = serde_json::from_slice(body).map_err(|error| {
-        Malformed::Shape(format!("the list of tasks is not one, at line {} column {}", error.line(), error.column()))
+        Malformed::Shape(format!(
+            "the list of tasks is not one, at line {} column {}",
+            error.line(),
+            error.column()
+        ))
     })?;
-    let total = integer("count", body.count)?.map(|count| usize::try_from(count).unwrap_or_default());
+    let total =
+        integer("count", body.count)?.map(|count| usize::try_from(count).unwrap_or_default());
     let entries = match body.migration_tasks {
         None if total == Some(0) => Vec::new(),
-        entries => entries.ok_or_else(|| Malformed::Shape("`migration_tasks` is missing".to_owned()))?,
+        entries => {
+            entries.ok_or_else(|| Malformed::Shape("`migration_tasks` is missing".to_owned()))?
+        }
     };
     let tasks = entries.into_iter().map(|entry| {
         let id = entry.task_id.as_deref().and_then(TaskId::parse);
-        let status = entry.status.map(|status| Status::parse(&escape::line(&status)));
-        let (id, status) = id
-            .zip(status)
-            .ok_or_else(|| Malformed::Shape("a task in the list has no status, or no id that is one".to_owned()))?;
-        Ok(ListedTask { id, status, error_message: text(entry.error_message.as_ref()) })
+        let status = entry
+            .status
+            .map(|status| Status::parse(&escape::line(&status)));
+        let (id, status) = id.zip(status).ok_or_else(|| {
+            Malformed::Shape("a task in the list has no status, or no id that is one".to_owned())
+        })?;
+        Ok(ListedTask {
+            id,
+            status,
+            error_message: text(entry.error_message.as_ref()),
+        })
     });
-    Ok(Page { total, tasks: tasks.collect::<Result<_, _>>()? })
+    Ok(Page {
+        total,
+        tasks: tasks.collect::<Result<_, _>>()?,
+    })
 }
 
 /// `ListMigrationTaskLogs`, as far as it matters.
@@ -184,12 +210,18 @@ struct LogEntry {
 pub fn newest_error(body: &[u8]) -> Option<String> {
     let body: LogBody = serde_json::from_slice(body).ok()?;
     let errors = body.migration_logs?.into_iter().filter_map(|entry| {
-        let is_error = text(entry.log_level.as_ref()).is_none_or(|level| level.eq_ignore_ascii_case("ERROR"));
+        let is_error =
+            text(entry.log_level.as_ref()).is_none_or(|level| level.eq_ignore_ascii_case("ERROR"));
         // RFC 3339 in UTC: the later is the greater text.
-        Some((text(entry.created_at.as_ref()), text(entry.message.as_ref()).filter(|_| is_error)?))
+        Some((
+            text(entry.created_at.as_ref()),
+            text(entry.message.as_ref()).filter(|_| is_error)?,
+        ))
     });
     // Of entries without a time, the first one is the newest.
-    errors.reduce(|newest, other| if newest.0 < other.0 { other } else { newest }).map(|(_, message)| message)
+    errors
+        .reduce(|newest, other| if newest.0 < other.0 { other } else { newest })
+        .map(|(_, message)| message)
 }
 
 /// A text that is only shown: one visible line, `None` where it is empty or of another kind.
@@ -207,10 +239,19 @@ fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
     serde_json::from_slice(body).map_err(|error| {
         let words = error.to_string();
         // The name of a field is one of ours.
-        Malformed::Shape(match words.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`')) {
-            Some((field, _)) => format!("`{field}` stands twice"),
-            None => format!("the body is no valid JSON at line {} column {}", error.line(), error.column()),
-        })
+        Malformed::Shape(
+            match words
+                .strip_prefix("duplicate field `")
+                .and_then(|rest| rest.split_once('`'))
+            {
+                Some((field, _)) => format!("`{field}` stands twice"),
+                None => format!(
+                    "the body is no valid JSON at line {} column {}",
+                    error.line(),
+                    error.column()
+                ),
+            },
+        )
     })
 }
 
@@ -222,7 +263,10 @@ fn boolean(field: &str, value: Option<&Value>) -> Result<Option<bool>, Malformed
             "" => Ok(None),
             "true" => Ok(Some(true)),
             "false" => Ok(Some(false)),
-            other => Err(Malformed::Shape(format!("`{field}` is `{}`, not true or false", escape::line(other)))),
+            other => Err(Malformed::Shape(format!(
+                "`{field}` is `{}`, not true or false",
+                escape::line(other)
+            ))),
         },
         Some(Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
             Err(Malformed::Shape(format!("`{field}` is not true or false")))
@@ -231,23 +275,36 @@ fn boolean(field: &str, value: Option<&Value>) -> Result<Option<bool>, Malformed
 }
 
 fn integer(field: &str, written: Written<'_>) -> Result<Option<i64>, Malformed> {
-    let Some(text) = characters(field, written, "a whole number")? else { return Ok(None) };
+    let Some(text) = characters(field, written, "a whole number")? else {
+        return Ok(None);
+    };
     let digits = text.strip_prefix('-').unwrap_or(&text);
     if !is_plain(digits) {
         return Err(not(field, &text, "a whole number"));
     }
     // What does not fit is larger than any number of keys or bytes.
-    text.parse().map(Some).map_err(|_| not(field, &text, "a whole number of at most 64 bits"))
+    text.parse()
+        .map(Some)
+        .map_err(|_| not(field, &text, "a whole number of at most 64 bits"))
 }
 
 /// A decimal number; a trailing `%` is accepted.
 fn decimal(field: &str, written: Written<'_>) -> Result<Option<f64>, Malformed> {
-    let Some(text) = characters(field, written, "a number")? else { return Ok(None) };
+    let Some(text) = characters(field, written, "a number")? else {
+        return Ok(None);
+    };
     let digits = text.strip_suffix('%').map_or(text.as_str(), str::trim_end);
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'e' | b'E' | b'+'));
+    let plain = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'e' | b'E' | b'+'));
     // `parse` alone would take "inf" and "nan".
-    let number = digits.parse().ok().filter(|number: &f64| plain && number.is_finite());
-    number.map(Some).ok_or_else(|| not(field, &text, "a number"))
+    let number = digits
+        .parse()
+        .ok()
+        .filter(|number: &f64| plain && number.is_finite());
+    number
+        .map(Some)
+        .ok_or_else(|| not(field, &text, "a number"))
 }
 
 /// Digits as people write them: no sign, no leading zeros. What is odd may mean something else.
@@ -258,11 +315,18 @@ fn is_plain(digits: &str) -> bool {
 
 /// A percentage. One so near to 100 that it is rounded to it is not 100: the copy is done when the server says so.
 fn percentage(field: &str, written: Written<'_>) -> Result<Option<f64>, Malformed> {
-    let Some(text) = characters(field, written, "a percentage")? else { return Ok(None) };
+    let Some(text) = characters(field, written, "a percentage")? else {
+        return Ok(None);
+    };
     let digits = text.strip_suffix('%').map_or(text.as_str(), str::trim_end);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let is_number = is_plain(whole) && !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(percent) = Some(digits).filter(|_| is_number).and_then(|digits| digits.parse::<f64>().ok()) else {
+    let is_number = is_plain(whole)
+        && !fraction.is_empty()
+        && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(percent) = Some(digits)
+        .filter(|_| is_number)
+        .and_then(|digits| digits.parse::<f64>().ok())
+    else {
         return Err(not(field, &text, "a percentage, written in plain digits"));
     };
     // Decided on the digits: a number may be rounded where it is read.
@@ -274,8 +338,14 @@ fn percentage(field: &str, written: Written<'_>) -> Result<Option<f64>, Malforme
 }
 
 /// A number as it is written, in quotation marks or without; `None` where it is unknown.
-fn characters(field: &str, written: Written<'_>, wanted: &str) -> Result<Option<String>, Malformed> {
-    let Some(written) = written.map(RawValue::get) else { return Ok(None) };
+fn characters(
+    field: &str,
+    written: Written<'_>,
+    wanted: &str,
+) -> Result<Option<String>, Malformed> {
+    let Some(written) = written.map(RawValue::get) else {
+        return Ok(None);
+    };
     if written.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         return Ok(Some(written.to_owned()));
     }
@@ -289,7 +359,10 @@ fn characters(field: &str, written: Written<'_>, wanted: &str) -> Result<Option<
 }
 
 fn not(field: &str, text: &str, wanted: &str) -> Malformed {
-    Malformed::Shape(format!("`{field}` is `{}`, not {wanted}", escape::line(text)))
+    Malformed::Shape(format!(
+        "`{field}` is `{}`, not {wanted}",
+        escape::line(text)
+    ))
 }
 
 #[cfg(test)]
@@ -313,7 +386,8 @@ mod tests {
 
     #[test]
     fn absent_null_and_empty_are_unknown() {
-        let empty = r#"{"full_migration_progress":"","offset":null,"source_dbsize":" ","is_migrating":""}"#;
+        let empty =
+            r#"{"full_migration_progress":"","offset":null,"source_dbsize":" ","is_migrating":""}"#;
         assert_eq!(read(empty).unwrap(), Reading::default());
         assert_eq!(read("{}").unwrap(), Reading::default());
     }
@@ -327,8 +401,14 @@ mod tests {
             (r#"{"offset":"0%"}"#, "offset"),
             (r#"{"offset":1e400}"#, "`offset` is `1e400`"),
             (r#"{"offset":-0.0}"#, "offset"),
-            (r#"{"offset":99999999999999999999}"#, "`99999999999999999999`, not a whole number of at most 64 bits"),
-            (r#"{"full_migration_progress":1e400}"#, "full_migration_progress"),
+            (
+                r#"{"offset":99999999999999999999}"#,
+                "`99999999999999999999`, not a whole number of at most 64 bits",
+            ),
+            (
+                r#"{"full_migration_progress":1e400}"#,
+                "full_migration_progress",
+            ),
             (r#"{"offset":"1e2"}"#, "offset"),
             (r#"{"offset":18446744073709551615}"#, "offset"),
             (r#"{"offset":false}"#, "offset"),
@@ -336,10 +416,22 @@ mod tests {
             (r#"{"offset":0,"offset":5}"#, "`offset` stands twice"),
             (r#"{"is_migrating":0}"#, "is_migrating"),
             (r#"{"is_migrating":"no"}"#, "is_migrating"),
-            (r#"{"full_migration_progress":101}"#, "full_migration_progress"),
-            (r#"{"full_migration_progress":"-1"}"#, "full_migration_progress"),
-            (r#"{"full_migration_progress":"NaN"}"#, "full_migration_progress"),
-            (r#"{"full_migration_progress":"inf"}"#, "full_migration_progress"),
+            (
+                r#"{"full_migration_progress":101}"#,
+                "full_migration_progress",
+            ),
+            (
+                r#"{"full_migration_progress":"-1"}"#,
+                "full_migration_progress",
+            ),
+            (
+                r#"{"full_migration_progress":"NaN"}"#,
+                "full_migration_progress",
+            ),
+            (
+                r#"{"full_migration_progress":"inf"}"#,
+                "full_migration_progress",
+            ),
             (r#"{"source_dbsize":{}}"#, "source_dbsize"),
             ("[true,0,100,1,1,1,1]", "object"),
             ("null", "object"),
@@ -354,9 +446,18 @@ mod tests {
 
     #[test]
     fn what_is_not_quite_done_is_never_rounded_to_done() {
-        for text in ["99.99999999999999999999", "\"99.99999999999999999999\"", "\"\\u00399.99999999999999999999 %\""] {
+        for text in [
+            "99.99999999999999999999",
+            "\"99.99999999999999999999\"",
+            "\"\\u00399.99999999999999999999 %\"",
+        ] {
             let reading = read(&format!(r#"{{"full_migration_progress":{text}}}"#)).unwrap();
-            assert!(reading.full_migration_progress.is_some_and(|percent| percent < 100.0), "{text}");
+            assert!(
+                reading
+                    .full_migration_progress
+                    .is_some_and(|percent| percent < 100.0),
+                "{text}"
+            );
         }
         for text in ["100", "100.0", "\"100.00%\""] {
             let reading = read(&format!(r#"{{"full_migration_progress":{text}}}"#)).unwrap();
@@ -367,9 +468,20 @@ mod tests {
 
     #[test]
     fn a_body_that_would_spoil_what_it_stands_in_is_not_handed_on() {
-        assert_eq!(compact(br#"{ "offset": 0, "new": [1.0] }"#), r#"{"offset":0,"new":[1.0]}"#);
-        let deep = format!(r#"{{"offset":0,"new":{}{}}}"#, "[".repeat(500), "]".repeat(500));
-        for body in [r#"{"offset":0,"new":1e400}"#, r#"{"offset":0,"new":"\ud800"}"#, &deep] {
+        assert_eq!(
+            compact(br#"{ "offset": 0, "new": [1.0] }"#),
+            r#"{"offset":0,"new":[1.0]}"#
+        );
+        let deep = format!(
+            r#"{{"offset":0,"new":{}{}}}"#,
+            "[".repeat(500),
+            "]".repeat(500)
+        );
+        for body in [
+            r#"{"offset":0,"new":1e400}"#,
+            r#"{"offset":0,"new":"\ud800"}"#,
+            &deep,
+        ] {
             assert_eq!(read(body).unwrap().offset, Some(0), "{body}");
             assert_eq!(compact(body.as_bytes()), "", "{body}");
         }
@@ -407,7 +519,13 @@ mod tests {
             "\"DCStest123\"",
             "DCStest123",
         ] {
-            assert!(!detail(bad.as_bytes()).unwrap_err().to_string().contains("DCS"), "{bad}");
+            assert!(
+                !detail(bad.as_bytes())
+                    .unwrap_err()
+                    .to_string()
+                    .contains("DCS"),
+                "{bad}"
+            );
         }
     }
 

@@ -124,10 +124,16 @@ pub fn lookup(clouds: &str, secure: Option<&str>, cloud: &str) -> Result<Cloud, 
     let secure = read(secure.unwrap_or_default(), File::Secure)?;
     // The file that wins comes first.
     let files = [secure.as_ref(), clouds.as_ref()];
-    let found: Vec<&Node> =
-        files.iter().filter_map(|file| file.get("clouds")?.get(cloud)).filter(|node| node.is_mapping()).collect();
+    let found: Vec<&Node> = files
+        .iter()
+        .filter_map(|file| file.get("clouds")?.get(cloud))
+        .filter(|node| node.is_mapping())
+        .collect();
     if found.is_empty() {
-        return Err(CloudsError::Unknown { cloud: escape::line(cloud), known: names(&files) });
+        return Err(CloudsError::Unknown {
+            cloud: escape::line(cloud),
+            known: names(&files),
+        });
     }
     let text = |names: &[&'static str]| -> Result<Option<String>, CloudsError> {
         for node in &found {
@@ -139,7 +145,10 @@ pub fn lookup(clouds: &str, secure: Option<&str>, cloud: &str) -> Result<Cloud, 
                         Node::Text(text) if text.trim().is_empty() => {}
                         Node::Text(text) => return Ok(Some(text.clone())),
                         Node::List(_) | Node::Mapping(_) => {
-                            return Err(CloudsError::NotText { cloud: escape::line(cloud), field });
+                            return Err(CloudsError::NotText {
+                                cloud: escape::line(cloud),
+                                field,
+                            });
                         }
                     }
                 }
@@ -147,7 +156,8 @@ pub fn lookup(clouds: &str, secure: Option<&str>, cloud: &str) -> Result<Cloud, 
         }
         Ok(None)
     };
-    let secret = |names: &[&'static str]| Ok::<_, CloudsError>(text(names)?.map(SecretString::from));
+    let secret =
+        |names: &[&'static str]| Ok::<_, CloudsError>(text(names)?.map(SecretString::from));
     Ok(Cloud {
         auth_url: text(&["auth_url"])?,
         username: text(&["username"])?,
@@ -170,23 +180,43 @@ fn names(files: &[&Node]) -> Vec<String> {
         Node::Null | Node::Text(_) | Node::List(_) => None,
     });
     // A text is no cloud, and may be a secret at the wrong place.
-    let names = clouds.flatten().filter(|(_, node)| node.is_mapping()).map(|(name, _)| escape::line(name));
+    let names = clouds
+        .flatten()
+        .filter(|(_, node)| node.is_mapping())
+        .map(|(name, _)| escape::line(name));
     names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Where `clouds.yaml` is looked for, first found wins. The arguments are `OS_CLIENT_CONFIG_FILE`, `HOME` and
 /// `XDG_CONFIG_HOME`.
-pub fn search_paths(config_file: Option<&str>, home: Option<&str>, xdg_config: Option<&str>) -> Vec<PathBuf> {
+pub fn search_paths(
+    config_file: Option<&str>,
+    home: Option<&str>,
+    xdg_config: Option<&str>,
+) -> Vec<PathBuf> {
     paths("clouds", config_file, home, xdg_config)
 }
 
 /// Where `secure.yaml` is looked for, first found wins. The first argument is `OS_CLIENT_SECURE_FILE`.
-pub fn secure_search_paths(secure_file: Option<&str>, home: Option<&str>, xdg_config: Option<&str>) -> Vec<PathBuf> {
+pub fn secure_search_paths(
+    secure_file: Option<&str>,
+    home: Option<&str>,
+    xdg_config: Option<&str>,
+) -> Vec<PathBuf> {
     paths("secure", secure_file, home, xdg_config)
 }
 
-fn paths(stem: &str, explicit: Option<&str>, home: Option<&str>, xdg_config: Option<&str>) -> Vec<PathBuf> {
-    let set = |value: Option<&str>| value.filter(|value| !value.trim().is_empty()).map(PathBuf::from);
+fn paths(
+    stem: &str,
+    explicit: Option<&str>,
+    home: Option<&str>,
+    xdg_config: Option<&str>,
+) -> Vec<PathBuf> {
+    let set = |value: Option<&str>| {
+        value
+            .filter(|value| !value.trim().is_empty())
+            .map(PathBuf::from)
+    };
     let config = set(xdg_config).or_else(|| set(home).map(|home| home.join(".config")));
     let folders = [
         Some(PathBuf::from(".")),
@@ -194,7 +224,8 @@ fn paths(stem: &str, explicit: Option<&str>, home: Option<&str>, xdg_config: Opt
         Some(Path::new("/etc/openstack").into()),
     ];
     let found = folders.into_iter().flatten();
-    let found = found.flat_map(|folder| ["yaml", "yml"].map(|ending| folder.join(format!("{stem}.{ending}"))));
+    let found = found
+        .flat_map(|folder| ["yaml", "yml"].map(|ending| folder.join(format!("{stem}.{ending}"))));
     set(explicit).into_iter().chain(found).collect()
 }
 
@@ -227,10 +258,19 @@ fn read(text: &str, file: File) -> Result<Rc<Node>, CloudsError> {
     if text.len() > LONGEST {
         return Err(CloudsError::TooMuch { file });
     }
-    let mut tree =
-        Tree { file, open: Vec::new(), anchors: HashMap::new(), aliases: 0, merged: 0, root: Rc::new(Node::Null) };
+    let mut tree = Tree {
+        file,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        aliases: 0,
+        merged: 0,
+        root: Rc::new(Node::Null),
+    };
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| CloudsError::Syntax { file, line: error.marker().line() })?;
+        let (event, span) = event.map_err(|error| CloudsError::Syntax {
+            file,
+            line: error.marker().line(),
+        })?;
         match event {
             Event::Scalar(text, ScalarStyle::Plain, anchor, _) => match &*text {
                 "~" | "null" | "Null" | "NULL" => tree.put(anchor, Node::Null),
@@ -240,7 +280,9 @@ fn read(text: &str, file: File) -> Result<Rc<Node>, CloudsError> {
             Event::Scalar(text, _, anchor, _) => tree.put(anchor, Node::Text(text.into_owned())),
             Event::Alias(anchor) => tree.put_alias(anchor, span.start.line())?,
             Event::SequenceStart(anchor, _) => tree.start(anchor, Unfinished::List(Vec::new()))?,
-            Event::MappingStart(anchor, _) => tree.start(anchor, Unfinished::Mapping(Entries::default()))?,
+            Event::MappingStart(anchor, _) => {
+                tree.start(anchor, Unfinished::Mapping(Entries::default()))?
+            }
             Event::SequenceEnd | Event::MappingEnd => tree.end()?,
             Event::DocumentEnd => break,
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => {}
@@ -322,7 +364,9 @@ impl Tree {
                 Node::Null | Node::Text(_) | Node::Mapping(_) => std::slice::from_ref(source),
             };
             for source in sources {
-                let Node::Mapping(more) = source.as_ref() else { continue };
+                let Node::Mapping(more) = source.as_ref() else {
+                    continue;
+                };
                 self.merged += more.len();
                 self.bounded(self.merged <= MOST_MERGED)?;
                 for (key, value) in more {
@@ -342,7 +386,10 @@ impl Tree {
                 Ok(())
             }
             // It stands inside of what it names.
-            None => Err(CloudsError::Syntax { file: self.file, line }),
+            None => Err(CloudsError::Syntax {
+                file: self.file,
+                line,
+            }),
         }
     }
 
@@ -378,7 +425,11 @@ impl Tree {
     }
 
     fn bounded(&self, within: bool) -> Result<(), CloudsError> {
-        if within { Ok(()) } else { Err(CloudsError::TooMuch { file: self.file }) }
+        if within {
+            Ok(())
+        } else {
+            Err(CloudsError::TooMuch { file: self.file })
+        }
     }
 }
 
@@ -421,9 +472,15 @@ clouds:
     #[test]
     fn a_usual_file_reads_as_one_expects() {
         let otc = cloud(CLOUDS, "otc");
-        assert_eq!(otc.auth_url.as_deref(), Some("https://iam.eu-de.example.com/v3"));
+        assert_eq!(
+            otc.auth_url.as_deref(),
+            Some("https://iam.eu-de.example.com/v3")
+        );
         assert_eq!(otc.username.as_deref(), Some("ci"));
-        assert_eq!(otc.user_domain_name.as_deref(), Some("OTC00000000001000000000"));
+        assert_eq!(
+            otc.user_domain_name.as_deref(),
+            Some("OTC00000000001000000000")
+        );
         assert_eq!(otc.project_name.as_deref(), Some("eu-de_shop"));
         // As it was written, not as a number.
         assert_eq!(otc.project_id.as_deref(), Some("0123"));
@@ -442,8 +499,14 @@ clouds:
         assert_eq!(secret(beside.secret_key.as_ref()), Some("SKBESIDE"));
         assert_eq!(secret(beside.security_token.as_ref()), Some("ST"));
         let long = cloud("clouds: {c: {auth: {access_key: A, secret_key: S}}}", "c");
-        assert_eq!((long.access_key.as_deref(), secret(long.secret_key.as_ref())), (Some("A"), Some("S")));
-        let twice = cloud("clouds: {c: {username: beside, auth: {username: under}}}", "c");
+        assert_eq!(
+            (long.access_key.as_deref(), secret(long.secret_key.as_ref())),
+            (Some("A"), Some("S"))
+        );
+        let twice = cloud(
+            "clouds: {c: {username: beside, auth: {username: under}}}",
+            "c",
+        );
         assert_eq!(twice.username.as_deref(), Some("under"));
     }
 
@@ -456,26 +519,49 @@ clouds:
         assert_eq!(secret(c.password.as_ref()), Some("new"));
         assert_eq!(c.user_domain_name.as_deref(), Some("d"));
         assert!(c.token.is_none());
-        assert_eq!(secret(lookup(clouds, Some(secure), "extra").unwrap().token.as_ref()), Some("t"));
-        assert_eq!(lookup(clouds, Some(""), "c").unwrap().username.as_deref(), Some("u"));
+        assert_eq!(
+            secret(
+                lookup(clouds, Some(secure), "extra")
+                    .unwrap()
+                    .token
+                    .as_ref()
+            ),
+            Some("t")
+        );
+        assert_eq!(
+            lookup(clouds, Some(""), "c").unwrap().username.as_deref(),
+            Some("u")
+        );
         // Under another name and at another place, too.
-        let keys = lookup("clouds: {c: {auth: {sk: old}}}", Some("clouds: {c: {secret_key: new}}"), "c").unwrap();
+        let keys = lookup(
+            "clouds: {c: {auth: {sk: old}}}",
+            Some("clouds: {c: {secret_key: new}}"),
+            "c",
+        )
+        .unwrap();
         assert_eq!(secret(keys.secret_key.as_ref()), Some("new"));
     }
 
     #[test]
     fn nothing_and_null_are_not_set_but_quoted_words_are() {
         let of = |value: &str| {
-            cloud(&format!("clouds: {{c: {{auth: {{password: {value}, username: u}}}}}}"), "c")
-                .password
-                .map(|p| p.expose_secret().to_owned())
+            cloud(
+                &format!("clouds: {{c: {{auth: {{password: {value}, username: u}}}}}}"),
+                "c",
+            )
+            .password
+            .map(|p| p.expose_secret().to_owned())
         };
         for unset in ["", "~", "null", "''", "'  '"] {
             assert_eq!(of(unset), None, "{unset}");
         }
-        for (written, read) in
-            [("'null'", "null"), ("1e3", "1e3"), ("yes", "yes"), ("\"a\\tb \"", "a\tb "), ("!!str 7", "7")]
-        {
+        for (written, read) in [
+            ("'null'", "null"),
+            ("1e3", "1e3"),
+            ("yes", "yes"),
+            ("\"a\\tb \"", "a\tb "),
+            ("!!str 7", "7"),
+        ] {
             assert_eq!(of(written).as_deref(), Some(read), "{written}");
         }
     }
@@ -492,10 +578,19 @@ clouds:
     auth: {<<: *auth, username: v}
 ";
         let one = cloud(text, "one");
-        assert_eq!((one.username.as_deref(), one.region_name.as_deref()), (Some("u"), Some("eu-ch2")));
+        assert_eq!(
+            (one.username.as_deref(), one.region_name.as_deref()),
+            (Some("u"), Some("eu-ch2"))
+        );
         let two = cloud(text, "two");
-        assert_eq!((two.username.as_deref(), secret(two.password.as_ref())), (Some("v"), Some("p")));
-        assert_eq!((two.region_name.as_deref(), two.cacert.as_deref()), (Some("eu-nl"), Some("c")));
+        assert_eq!(
+            (two.username.as_deref(), secret(two.password.as_ref())),
+            (Some("v"), Some("p"))
+        );
+        assert_eq!(
+            (two.region_name.as_deref(), two.cacert.as_deref()),
+            (Some("eu-nl"), Some("c"))
+        );
     }
 
     #[test]
@@ -508,11 +603,21 @@ clouds:
             merges.push_str(&format!("a{n}: &a{n} {{<<: [{aliases}], k{n}: lol}}\n"));
         }
         let clouds = "clouds: {c: {region_name: r}}\n";
-        assert_eq!(cloud(&format!("{laughs}{clouds}"), "c").region_name.as_deref(), Some("r"));
-        let too_much = Some(CloudsError::TooMuch { file: File::Clouds });
-        assert_eq!(lookup(&format!("{merges}{clouds}"), None, "c").err(), too_much);
         assert_eq!(
-            lookup(&"a: [*a, ".repeat(100), None, "c").err().map(|error| error.to_string().contains("line")),
+            cloud(&format!("{laughs}{clouds}"), "c")
+                .region_name
+                .as_deref(),
+            Some("r")
+        );
+        let too_much = Some(CloudsError::TooMuch { file: File::Clouds });
+        assert_eq!(
+            lookup(&format!("{merges}{clouds}"), None, "c").err(),
+            too_much
+        );
+        assert_eq!(
+            lookup(&"a: [*a, ".repeat(100), None, "c")
+                .err()
+                .map(|error| error.to_string().contains("line")),
             Some(true)
         );
         assert_eq!(lookup(&"[".repeat(100), None, "c").err(), too_much);
@@ -522,31 +627,60 @@ clouds:
             chain.push_str(&format!("a{n}: &a{n} [*a{}]\n", n - 1));
         }
         assert_eq!(lookup(&chain, None, "c").err(), too_much);
-        assert_eq!(lookup("a: &a [*a]", None, "c").err(), Some(CloudsError::Syntax { file: File::Clouds, line: 1 }));
+        assert_eq!(
+            lookup("a: &a [*a]", None, "c").err(),
+            Some(CloudsError::Syntax {
+                file: File::Clouds,
+                line: 1
+            })
+        );
     }
 
     #[test]
     fn errors_name_clouds_and_nothing_else() {
         let error = lookup(CLOUDS, Some("clouds: {more: {}, stray: s3cret}"), "prod").unwrap_err();
-        assert_eq!(error.to_string(), "clouds.yaml has no cloud \"prod\"; it has: beside, keys, more, otc");
+        assert_eq!(
+            error.to_string(),
+            "clouds.yaml has no cloud \"prod\"; it has: beside, keys, more, otc"
+        );
         assert_eq!(
             lookup("", None, "prod").unwrap_err().to_string(),
             "clouds.yaml has no cloud \"prod\"; it names none"
         );
         let many: String = (0..30).map(|n| format!("  c{n:02}: {{}}\n")).collect();
-        let error = lookup(&format!("clouds:\n{many}"), None, "prod").unwrap_err().to_string();
+        let error = lookup(&format!("clouds:\n{many}"), None, "prod")
+            .unwrap_err()
+            .to_string();
         assert!(error.ends_with("c18, c19, and 10 more"), "{error}");
 
-        for broken in
-            ["clouds:\n  c:\n    password: [s3cret\n", "clouds:\n\tpassword: s3cret", "a: b: s3cret", "*s3cret"]
-        {
+        for broken in [
+            "clouds:\n  c:\n    password: [s3cret\n",
+            "clouds:\n\tpassword: s3cret",
+            "a: b: s3cret",
+            "*s3cret",
+        ] {
             let error = lookup("clouds: {c: {}}", Some(broken), "c").err();
             let text = error.as_ref().map(ToString::to_string).unwrap_or_default();
-            assert!(matches!(error, Some(CloudsError::Syntax { file: File::Secure, .. })), "{broken}");
+            assert!(
+                matches!(
+                    error,
+                    Some(CloudsError::Syntax {
+                        file: File::Secure,
+                        ..
+                    })
+                ),
+                "{broken}"
+            );
             assert!(!text.contains("s3cret"), "{text}");
         }
         let error = lookup("clouds: {c: {auth: {password: {{ s3cret }}}}}", None, "c").unwrap_err();
-        assert_eq!(error, CloudsError::NotText { cloud: "c".to_owned(), field: "password" });
+        assert_eq!(
+            error,
+            CloudsError::NotText {
+                cloud: "c".to_owned(),
+                field: "password"
+            }
+        );
         let tab = lookup("clouds:\n  c: {}\n\tx: y", None, "c").unwrap_err();
         assert_eq!(tab.to_string(), "clouds.yaml is not valid YAML: line 3");
         for shape in ["- a", "text", "clouds:", "clouds: [c]", "clouds: {c: }"] {
@@ -555,13 +689,22 @@ clouds:
                 "{shape}"
             );
         }
-        assert!(!format!("{:?}", cloud("clouds: {c: {auth: {password: s3cret}}}", "c")).contains("s3cret"));
+        assert!(
+            !format!(
+                "{:?}",
+                cloud("clouds: {c: {auth: {password: s3cret}}}", "c")
+            )
+            .contains("s3cret")
+        );
     }
 
     #[test]
     fn the_file_is_looked_for_where_openstack_does() {
         let of = |file, home, xdg| -> Vec<String> {
-            search_paths(file, home, xdg).iter().map(|path| path.display().to_string()).collect()
+            search_paths(file, home, xdg)
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect()
         };
         assert_eq!(
             of(Some("/run/c.yaml"), Some("/home/u"), None),
@@ -575,8 +718,16 @@ clouds:
                 "/etc/openstack/clouds.yml"
             ]
         );
-        assert_eq!(of(None, Some("/home/u"), Some("/x")).get(2).map(String::as_str), Some("/x/openstack/clouds.yaml"));
+        assert_eq!(
+            of(None, Some("/home/u"), Some("/x"))
+                .get(2)
+                .map(String::as_str),
+            Some("/x/openstack/clouds.yaml")
+        );
         assert_eq!(of(Some(" "), Some(""), Some("")).len(), 4);
-        assert_eq!(secure_search_paths(Some("/run/s"), None, None).get(1), Some(&PathBuf::from("./secure.yaml")));
+        assert_eq!(
+            secure_search_paths(Some("/run/s"), None, None).get(1),
+            Some(&PathBuf::from("./secure.yaml"))
+        );
     }
 }

@@ -16,7 +16,11 @@ use crate::api::endpoint;
 pub const IDP_HEADER: &str = "x-idp-id";
 
 /// Everything but RFC 3986's unreserved characters.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// Why there is no OIDC token. Nothing that was read is quoted.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +68,9 @@ pub fn github_url(request_url: &str, audience: Option<&str>) -> Result<Url, Oidc
 /// Whether the job's own token may go to that address: over https, or within this machine, or where plain http is allowed.
 /// What is no address is refused later.
 pub fn is_safe(request_url: &str, allow_http: bool) -> bool {
-    Url::parse(request_url.trim())
-        .map_or(true, |url| url.scheme() != "http" || allow_http || endpoint::is_loopback(&url))
+    Url::parse(request_url.trim()).map_or(true, |url| {
+        url.scheme() != "http" || allow_http || endpoint::is_loopback(&url)
+    })
 }
 
 /// The OIDC token in GitHub's answer.
@@ -93,17 +98,26 @@ mod tests {
         let token = SecretString::from("eyJh.eyJz.c2ln");
         for (scope, expected) in [
             (ProjectScope::Id("p1".to_owned()), json!({"id": "p1"})),
-            (ProjectScope::Name("eu-de".to_owned()), json!({"name": "eu-de"})),
+            (
+                ProjectScope::Name("eu-de".to_owned()),
+                json!({"name": "eu-de"}),
+            ),
         ] {
             let body: Value = serde_json::from_str(body(&token, &scope).expose_secret()).unwrap();
-            assert_eq!(body, json!({"auth": {"id_token": {"id": "eyJh.eyJz.c2ln"}, "scope": {"project": expected}}}));
+            assert_eq!(
+                body,
+                json!({"auth": {"id_token": {"id": "eyJh.eyJz.c2ln"}, "scope": {"project": expected}}})
+            );
         }
     }
 
     #[test]
     fn the_exchange_has_its_own_version() {
         let url = url(&Url::parse("https://iam.eu-de.example.com").unwrap());
-        assert_eq!(url.as_str(), "https://iam.eu-de.example.com/v3.0/OS-AUTH/id-token/tokens");
+        assert_eq!(
+            url.as_str(),
+            "https://iam.eu-de.example.com/v3.0/OS-AUTH/id-token/tokens"
+        );
     }
 
     #[test]
@@ -115,8 +129,14 @@ mod tests {
             of(given, Some("https://github.com/o r&x=ü")).unwrap(),
             format!("{given}&audience=https%3A%2F%2Fgithub.com%2Fo%20r%26x%3D%C3%BC")
         );
-        assert_eq!(of("https://h.example.com/t", Some("a")).unwrap(), "https://h.example.com/t?audience=a");
-        assert_eq!(of("https://h.example.com/t?", Some("a")).unwrap(), "https://h.example.com/t?audience=a");
+        assert_eq!(
+            of("https://h.example.com/t", Some("a")).unwrap(),
+            "https://h.example.com/t?audience=a"
+        );
+        assert_eq!(
+            of("https://h.example.com/t?", Some("a")).unwrap(),
+            "https://h.example.com/t?audience=a"
+        );
         for bad in ["", "nowhere", "file:///etc/passwd"] {
             assert_eq!(of(bad, Some("a")), Err(OidcError::RequestUrl), "{bad}");
         }

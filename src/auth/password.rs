@@ -56,7 +56,8 @@ mod tests {
     #[test]
     fn the_body_is_the_documented_one() {
         let body: Value =
-            serde_json::from_str(body(&user(), &ProjectScope::Id("p1".to_owned())).expose_secret()).unwrap();
+            serde_json::from_str(body(&user(), &ProjectScope::Id("p1".to_owned())).expose_secret())
+                .unwrap();
         assert_eq!(
             body,
             json!({"auth": {
@@ -73,21 +74,34 @@ mod tests {
 
     #[test]
     fn a_project_can_be_named() {
-        let body: Value =
-            serde_json::from_str(body(&user(), &ProjectScope::Name("eu-de".to_owned())).expose_secret()).unwrap();
-        assert_eq!(body.pointer("/auth/scope"), Some(&json!({"project": {"name": "eu-de"}})));
+        let body: Value = serde_json::from_str(
+            body(&user(), &ProjectScope::Name("eu-de".to_owned())).expose_secret(),
+        )
+        .unwrap();
+        assert_eq!(
+            body.pointer("/auth/scope"),
+            Some(&json!({"project": {"name": "eu-de"}}))
+        );
     }
 
     #[test]
     fn nothing_shows_the_password() {
         assert!(!format!("{:?}", user()).contains("p\""));
-        assert!(!format!("{:?}", body(&user(), &ProjectScope::Id("p1".to_owned()))).contains("OTC"));
+        assert!(
+            !format!("{:?}", body(&user(), &ProjectScope::Id("p1".to_owned()))).contains("OTC")
+        );
     }
 
     #[test]
     fn the_url_is_below_the_base() {
         let of = |base: &str| url(&Url::parse(base).unwrap()).to_string();
-        assert_eq!(of("https://iam.eu-de.example.com"), "https://iam.eu-de.example.com/v3/auth/tokens");
-        assert_eq!(of("http://127.0.0.1:8080/iam/"), "http://127.0.0.1:8080/iam/v3/auth/tokens");
+        assert_eq!(
+            of("https://iam.eu-de.example.com"),
+            "https://iam.eu-de.example.com/v3/auth/tokens"
+        );
+        assert_eq!(
+            of("http://127.0.0.1:8080/iam/"),
+            "http://127.0.0.1:8080/iam/v3/auth/tokens"
+        );
     }
 }

@@ -7,7 +7,9 @@
 use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
+};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -20,7 +22,11 @@ pub const DATE_HEADER: &str = "X-Sdk-Date";
 const CONTENT_HEADER: &str = "x-sdk-content-sha256";
 
 /// Everything but RFC 3986's unreserved characters.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 /// The same for a path, whose slashes separate.
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
@@ -55,8 +61,15 @@ impl CanonicalRequest {
         headers.push(("host".to_owned(), host(request.url)));
         headers.sort();
 
-        let signed_headers = headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let signed_headers = headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(";");
+        let lines: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}:{value}\n"))
+            .collect();
         let text = format!(
             "{}\n{}\n{}\n{lines}\n{signed_headers}\n{}",
             request.method.to_uppercase(),
@@ -64,7 +77,10 @@ impl CanonicalRequest {
             canonical_query(request.url),
             payload_hash(&headers, request.body),
         );
-        Self { text, signed_headers }
+        Self {
+            text,
+            signed_headers,
+        }
     }
 
     /// The text itself. It holds the security token, where there is one.
@@ -118,7 +134,12 @@ impl Signature {
 }
 
 /// The value of the `Authorization` header. `date` is the value of [`DATE_HEADER`] among the request's headers.
-pub fn authorization(access_key: &str, secret_key: &SecretString, date: &str, request: &Request<'_>) -> String {
+pub fn authorization(
+    access_key: &str,
+    secret_key: &SecretString,
+    date: &str,
+    request: &Request<'_>,
+) -> String {
     let canonical = CanonicalRequest::new(request);
     let signature = Signature::new(secret_key, &StringToSign::new(date, &canonical));
     format!(
@@ -133,7 +154,9 @@ pub fn sdk_date(at: SystemTime) -> String {
     // A clock before 1970 or after 9999 is wrong anyway, and the gateway says so; formatting it would panic.
     let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
     let at = at.clamp(SystemTime::UNIX_EPOCH, last);
-    humantime::format_rfc3339_seconds(at).to_string().replace(['-', ':'], "")
+    humantime::format_rfc3339_seconds(at)
+        .to_string()
+        .replace(['-', ':'], "")
 }
 
 /// The `Host` header that an HTTP client sends for the URL: the port only where it is not the scheme's own.
@@ -161,11 +184,17 @@ fn canonical_query(url: &Url) -> String {
     let mut pairs: Vec<_> = url.query_pairs().collect();
     pairs.sort();
     let encode = |text| utf8_percent_encode(text, RESERVED);
-    pairs.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect::<Vec<_>>().join("&")
+    pairs
+        .iter()
+        .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 fn payload_hash(headers: &[(String, String)], body: &[u8]) -> String {
-    let given = headers.iter().find(|(name, value)| name == CONTENT_HEADER && !value.is_empty());
+    let given = headers
+        .iter()
+        .find(|(name, value)| name == CONTENT_HEADER && !value.is_empty());
     match given {
         // Without a body the vendor's signers do not look at the header.
         Some((_, value)) if !body.is_empty() => value.clone(),
@@ -197,7 +226,9 @@ mod tests {
 
     fn vectors() -> Vec<PathBuf> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/sign");
-        let entries = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+        let entries = fs::read_dir(root)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
         let mut cases: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
         cases.sort();
         cases
@@ -211,36 +242,76 @@ mod tests {
             let name = case.file_name().unwrap().to_string_lossy().into_owned();
             let expected = |file: &str| fs::read_to_string(case.join(file)).unwrap();
             let vector: Vector = serde_json::from_str(&expected("request.json")).unwrap();
-            let headers: Vec<_> = vector.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let headers: Vec<_> = vector
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
             let url = Url::parse(&vector.url).unwrap();
             let body = vector.body.as_bytes();
-            let request = Request { method: &vector.method, url: &url, headers: &headers, body };
+            let request = Request {
+                method: &vector.method,
+                url: &url,
+                headers: &headers,
+                body,
+            };
 
             let canonical = CanonicalRequest::new(&request);
-            assert_eq!(canonical.as_str(), expected("canonical-request.txt"), "{name}: canonical request");
+            assert_eq!(
+                canonical.as_str(),
+                expected("canonical-request.txt"),
+                "{name}: canonical request"
+            );
             let to_sign = StringToSign::new(&vector.date, &canonical);
-            assert_eq!(to_sign.as_str(), expected("string-to-sign.txt"), "{name}: string to sign");
-            let header = authorization(&vector.access_key, &vector.secret_key.into(), &vector.date, &request);
-            assert_eq!(header, expected("authorization.txt"), "{name}: authorization");
+            assert_eq!(
+                to_sign.as_str(),
+                expected("string-to-sign.txt"),
+                "{name}: string to sign"
+            );
+            let header = authorization(
+                &vector.access_key,
+                &vector.secret_key.into(),
+                &vector.date,
+                &request,
+            );
+            assert_eq!(
+                header,
+                expected("authorization.txt"),
+                "{name}: authorization"
+            );
         }
     }
 
     #[test]
     fn the_host_is_what_a_client_sends() {
         let of = |url: &str| host(&Url::parse(url).unwrap());
-        assert_eq!(of("https://DCS.eu-de.example.com/v2"), "dcs.eu-de.example.com");
+        assert_eq!(
+            of("https://DCS.eu-de.example.com/v2"),
+            "dcs.eu-de.example.com"
+        );
         assert_eq!(of("https://dcs.example.com:443/"), "dcs.example.com");
         assert_eq!(of("https://dcs.example.com:80/"), "dcs.example.com:80");
         assert_eq!(of("http://127.0.0.1:8080/"), "127.0.0.1:8080");
         assert_eq!(of("http://[::1]:8080/"), "[::1]:8080");
-        assert_eq!(of("https://user:secret@dcs.example.com/"), "dcs.example.com");
+        assert_eq!(
+            of("https://user:secret@dcs.example.com/"),
+            "dcs.example.com"
+        );
     }
 
     #[test]
     fn a_host_header_of_the_caller_does_not_win() {
         let url = Url::parse("https://dcs.example.com/").unwrap();
-        let headers = [("Host", "other.example.com"), (DATE_HEADER, "20250102T030405Z")];
-        let canonical = CanonicalRequest::new(&Request { method: "GET", url: &url, headers: &headers, body: b"" });
+        let headers = [
+            ("Host", "other.example.com"),
+            (DATE_HEADER, "20250102T030405Z"),
+        ];
+        let canonical = CanonicalRequest::new(&Request {
+            method: "GET",
+            url: &url,
+            headers: &headers,
+            body: b"",
+        });
         assert_eq!(canonical.signed_headers(), "host;x-sdk-date");
         assert!(canonical.as_str().contains("\nhost:dcs.example.com\n"));
     }
@@ -251,7 +322,13 @@ mod tests {
         assert_eq!(at(0), "19700101T000000Z");
         assert_eq!(at(1_573_789_015), "20191115T033655Z");
         assert_eq!(at(1_573_789_015 + 86_400 * 365_000_000), "99991231T235959Z");
-        assert_eq!(sdk_date(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), "19700101T000000Z");
-        assert_eq!(sdk_date(SystemTime::UNIX_EPOCH + Duration::from_millis(1_999)), "19700101T000001Z");
+        assert_eq!(
+            sdk_date(SystemTime::UNIX_EPOCH - Duration::from_secs(1)),
+            "19700101T000000Z"
+        );
+        assert_eq!(
+            sdk_date(SystemTime::UNIX_EPOCH + Duration::from_millis(1_999)),
+            "19700101T000001Z"
+        );
     }
 }

@@ -57,9 +57,9 @@ impl fmt::Display for ProjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable => f.write_str("IAM's answer is not a list of projects"),
-            Self::NotFound => {
-                f.write_str("no project has this name, or the credential may not see it; set `project-id`")
-            }
+            Self::NotFound => f.write_str(
+                "no project has this name, or the credential may not see it; set `project-id`",
+            ),
             Self::Several(count) => write!(f, "{count} projects have this name; set `project-id`"),
         }
     }
@@ -69,8 +69,15 @@ impl fmt::Display for ProjectError {
 ///
 /// The lifetime is a difference of two of the server's own times, so that a wrong clock here does not matter. A body
 /// that cannot be read only costs the lifetime and the project: the token is in the header.
-pub fn issued(header: Option<&str>, date: Option<SystemTime>, body: &[u8]) -> Result<IssuedToken, TokenError> {
-    let token = header.map(str::trim).filter(|token| !token.is_empty()).ok_or(TokenError::Missing)?;
+pub fn issued(
+    header: Option<&str>,
+    date: Option<SystemTime>,
+    body: &[u8],
+) -> Result<IssuedToken, TokenError> {
+    let token = header
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+        .ok_or(TokenError::Missing)?;
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(TokenError::Malformed);
     }
@@ -79,11 +86,20 @@ pub fn issued(header: Option<&str>, date: Option<SystemTime>, body: &[u8]) -> Re
     let time = |pointer| text(pointer).and_then(|text| humantime::parse_rfc3339(text).ok());
     let lifetime = match (time("/token/expires_at"), time("/token/issued_at").or(date)) {
         // A token that ends before it starts tells nothing about the time that is left.
-        (Some(end), Some(start)) => end.duration_since(start).ok().filter(|lifetime| !lifetime.is_zero()),
+        (Some(end), Some(start)) => end
+            .duration_since(start)
+            .ok()
+            .filter(|lifetime| !lifetime.is_zero()),
         _ => None,
     };
-    let project_id = text("/token/project/id").filter(|id| is_id(id)).map(str::to_owned);
-    Ok(IssuedToken { token: SecretString::from(token), lifetime, project_id })
+    let project_id = text("/token/project/id")
+        .filter(|id| is_id(id))
+        .map(str::to_owned);
+    Ok(IssuedToken {
+        token: SecretString::from(token),
+        lifetime,
+        project_id,
+    })
 }
 
 /// Where a project's id is looked up. `iam` is IAM's base without `/v3`.
@@ -116,7 +132,10 @@ pub fn only_project(body: &[u8]) -> Result<String, ProjectError> {
 
 /// Ids end up in paths, so they may not hold what a path understands.
 fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    !id.is_empty()
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 #[cfg(test)]
@@ -138,29 +157,55 @@ mod tests {
 
     #[test]
     fn the_lifetime_is_a_difference_of_the_servers_times() {
-        let both =
-            json!({"token": {"expires_at": "2015-11-09T01:42:57.527363Z", "issued_at": "2015-11-08T01:42:57.527363Z"}});
+        let both = json!({"token": {"expires_at": "2015-11-09T01:42:57.527363Z", "issued_at": "2015-11-08T01:42:57.527363Z"}});
         // Whatever the date says.
-        assert_eq!(read(date("2031-01-01T00:00:00Z"), &both).lifetime, Some(DAY));
+        assert_eq!(
+            read(date("2031-01-01T00:00:00Z"), &both).lifetime,
+            Some(DAY)
+        );
         assert_eq!(read(None, &both).lifetime, Some(DAY));
     }
 
     #[test]
     fn without_the_time_of_issue_the_servers_date_counts() {
         let body = json!({"token": {"expires_at": "2015-11-09T01:42:57Z"}});
-        assert_eq!(read(date("2015-11-08T01:42:57Z"), &body).lifetime, Some(DAY));
+        assert_eq!(
+            read(date("2015-11-08T01:42:57Z"), &body).lifetime,
+            Some(DAY)
+        );
         assert_eq!(read(None, &body).lifetime, None);
-        let odd = json!({"token": {"expires_at": "2015-11-09T01:42:57Z", "issued_at": "yesterday"}});
+        let odd =
+            json!({"token": {"expires_at": "2015-11-09T01:42:57Z", "issued_at": "yesterday"}});
         assert_eq!(read(date("2015-11-08T01:42:57Z"), &odd).lifetime, Some(DAY));
     }
 
     #[test]
     fn a_lifetime_that_cannot_be_told_is_none() {
         let now = date("2015-11-09T01:42:57Z");
-        assert_eq!(read(now, &json!({"token": {"expires_at": "2015-11-09T01:42:57Z"}})).lifetime, None);
-        assert_eq!(read(now, &json!({"token": {"expires_at": "2014-01-01T00:00:00Z"}})).lifetime, None);
-        assert_eq!(read(now, &json!({"token": {"expires_at": 1447033377}})).lifetime, None);
-        assert_eq!(read(now, &json!({"token": {"expires_at": "2015-11-09"}})).lifetime, None);
+        assert_eq!(
+            read(
+                now,
+                &json!({"token": {"expires_at": "2015-11-09T01:42:57Z"}})
+            )
+            .lifetime,
+            None
+        );
+        assert_eq!(
+            read(
+                now,
+                &json!({"token": {"expires_at": "2014-01-01T00:00:00Z"}})
+            )
+            .lifetime,
+            None
+        );
+        assert_eq!(
+            read(now, &json!({"token": {"expires_at": 1447033377}})).lifetime,
+            None
+        );
+        assert_eq!(
+            read(now, &json!({"token": {"expires_at": "2015-11-09"}})).lifetime,
+            None
+        );
         assert_eq!(read(now, &json!({"token": null})).lifetime, None);
         assert_eq!(issued(Some("MIIx"), now, b"<html>").unwrap().lifetime, None);
         assert_eq!(issued(Some("MIIx"), now, b"").unwrap().lifetime, None);
@@ -170,16 +215,34 @@ mod tests {
     fn the_token_comes_from_the_header_and_only_from_there() {
         assert_eq!(read(None, &json!({})).token.expose_secret(), "MIIx");
         assert_eq!(issued(None, None, b"{}").unwrap_err(), TokenError::Missing);
-        assert_eq!(issued(Some("  "), None, b"{}").unwrap_err(), TokenError::Missing);
-        assert_eq!(issued(Some("a\r\nX-Evil: b"), None, b"{}").unwrap_err(), TokenError::Malformed);
-        assert_eq!(issued(Some("tökén"), None, b"{}").unwrap_err(), TokenError::Malformed);
+        assert_eq!(
+            issued(Some("  "), None, b"{}").unwrap_err(),
+            TokenError::Missing
+        );
+        assert_eq!(
+            issued(Some("a\r\nX-Evil: b"), None, b"{}").unwrap_err(),
+            TokenError::Malformed
+        );
+        assert_eq!(
+            issued(Some("tökén"), None, b"{}").unwrap_err(),
+            TokenError::Malformed
+        );
         assert!(!format!("{:?}", read(None, &json!({}))).contains("MIIx"));
     }
 
     #[test]
     fn the_project_is_taken_where_it_is_an_id() {
-        let of = |id: &str| read(None, &json!({"token": {"project": {"id": id, "name": "eu-de"}}})).project_id;
-        assert_eq!(of("666486c2d9b948c1bbea57e714d744fa").as_deref(), Some("666486c2d9b948c1bbea57e714d744fa"));
+        let of = |id: &str| {
+            read(
+                None,
+                &json!({"token": {"project": {"id": id, "name": "eu-de"}}}),
+            )
+            .project_id
+        };
+        assert_eq!(
+            of("666486c2d9b948c1bbea57e714d744fa").as_deref(),
+            Some("666486c2d9b948c1bbea57e714d744fa")
+        );
         assert_eq!(of("../../v1"), None);
         assert_eq!(of(""), None);
         assert_eq!(read(None, &json!({"token": {}})).project_id, None);
@@ -188,19 +251,36 @@ mod tests {
     #[test]
     fn exactly_one_project_is_one() {
         let of = |body: &str| only_project(body.as_bytes());
-        assert_eq!(of(r#"{"projects":[{"id":"p1","name":"eu-de","enabled":true}],"links":{}}"#).as_deref(), Ok("p1"));
+        assert_eq!(
+            of(r#"{"projects":[{"id":"p1","name":"eu-de","enabled":true}],"links":{}}"#).as_deref(),
+            Ok("p1")
+        );
         assert_eq!(of(r#"{"projects":[]}"#), Err(ProjectError::NotFound));
-        assert_eq!(of(r#"{"projects":[{"id":"p1"},{"id":"p2"},{"id":"p3"}]}"#), Err(ProjectError::Several(3)));
-        for bad in
-            ["", "{}", "[]", r#"{"projects":null}"#, r#"{"projects":[{}]}"#, r#"{"projects":[{"id":"secret/.."}]}"#]
-        {
+        assert_eq!(
+            of(r#"{"projects":[{"id":"p1"},{"id":"p2"},{"id":"p3"}]}"#),
+            Err(ProjectError::Several(3))
+        );
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            r#"{"projects":null}"#,
+            r#"{"projects":[{}]}"#,
+            r#"{"projects":[{"id":"secret/.."}]}"#,
+        ] {
             assert_eq!(of(bad), Err(ProjectError::Unreadable), "{bad}");
         }
     }
 
     #[test]
     fn a_projects_name_is_encoded() {
-        let url = projects_url(&Url::parse("https://iam.example.com/").unwrap(), "eu-de_a&b+ü");
-        assert_eq!(url.as_str(), "https://iam.example.com/v3/projects?name=eu-de_a%26b%2B%C3%BC");
+        let url = projects_url(
+            &Url::parse("https://iam.example.com/").unwrap(),
+            "eu-de_a&b+ü",
+        );
+        assert_eq!(
+            url.as_str(),
+            "https://iam.example.com/v3/projects?name=eu-de_a%26b%2B%C3%BC"
+        );
     }
 }

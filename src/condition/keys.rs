@@ -24,9 +24,10 @@ impl KeyLimit {
         match self {
             Self::Off => None,
             Self::Keys(most) => Some(missing <= i128::from(most)),
-            Self::Share(millionths) => {
-                Some(missing.saturating_mul(1_000_000) <= i128::from(source.max(0)) * i128::from(millionths))
-            }
+            Self::Share(millionths) => Some(
+                missing.saturating_mul(1_000_000)
+                    <= i128::from(source.max(0)) * i128::from(millionths),
+            ),
         }
     }
 }
@@ -108,7 +109,9 @@ impl KeyHistory {
     pub(super) fn after(self, reading: &Reading) -> Self {
         Self {
             // Once a task has ended, its source may be emptied by its owner.
-            source: self.source.after(reading.source_dbsize, reading.is_migrating != Some(false)),
+            source: self
+                .source
+                .after(reading.source_dbsize, reading.is_migrating != Some(false)),
             target: self.target.after(reading.target_dbsize, true),
         }
     }
@@ -130,7 +133,11 @@ impl KeyHistory {
 
     /// Which count of `reading` fell by more than half since it was last known: the side, its keys before and now.
     fn halved(self, reading: &Reading) -> Option<(Side, i64, i64)> {
-        let of = |side, history: CountHistory, count| history.halved(count).map(|(before, now)| (side, before, now));
+        let of = |side, history: CountHistory, count| {
+            history
+                .halved(count)
+                .map(|(before, now)| (side, before, now))
+        };
         // Where both fell, it began at the source.
         of(Side::Source, self.source, reading.source_dbsize)
             .or_else(|| of(Side::Target, self.target, reading.target_dbsize))
@@ -191,7 +198,11 @@ impl Row {
         if !is_met {
             return halved.map(|(side, from, to)| Restart::Halved(side, from, to));
         }
-        let grew = row.missing.zip(now).filter(|((_, newest), now)| now > newest).map(|((first, _), now)| (first, now));
+        let grew = row
+            .missing
+            .zip(now)
+            .filter(|((_, newest), now)| now > newest)
+            .map(|((first, _), now)| (first, now));
         let grew_each_time = grew.is_some() && (row.readings == 1 || row.grew_each_time);
         let source = i128::from(reading.source_dbsize.unwrap_or_default().max(0));
         let restart = if let Some((side, from, to)) = halved {
@@ -200,8 +211,10 @@ impl Row {
             Some(Restart::Gap)
         } else {
             // More than 1 % of the source's keys in all.
-            grew.filter(|(first, now)| grew_each_time && limit != KeyLimit::Off && (now - first) * 100 > source)
-                .map(|(first, now)| Restart::MissingGrows(first, now))
+            grew.filter(|(first, now)| {
+                grew_each_time && limit != KeyLimit::Off && (now - first) * 100 > source
+            })
+            .map(|(first, now)| Restart::MissingGrows(first, now))
         };
         *self = match restart {
             None if row.readings > 0 => Self {
@@ -209,7 +222,11 @@ impl Row {
                 missing: row.missing.zip(now).map(|((first, _), now)| (first, now)),
                 grew_each_time,
             },
-            None | Some(_) => Self { readings: 1, missing: now.map(|now| (now, now)), grew_each_time: false },
+            None | Some(_) => Self {
+                readings: 1,
+                missing: now.map(|now| (now, now)),
+                grew_each_time: false,
+            },
         };
         restart
     }
@@ -220,7 +237,12 @@ mod tests {
     use super::*;
 
     fn counts(source: i64, target: i64, is_migrating: Option<bool>) -> Reading {
-        Reading { source_dbsize: Some(source), target_dbsize: Some(target), is_migrating, ..Reading::default() }
+        Reading {
+            source_dbsize: Some(source),
+            target_dbsize: Some(target),
+            is_migrating,
+            ..Reading::default()
+        }
     }
 
     #[test]
@@ -232,15 +254,25 @@ mod tests {
             (Some(false), None),
         ] {
             let reading = counts(0, 5, is_migrating);
-            assert_eq!(was.after(&reading).objection(&reading, KeyLimit::default()), wanted, "{is_migrating:?}");
+            assert_eq!(
+                was.after(&reading).objection(&reading, KeyLimit::default()),
+                wanted,
+                "{is_migrating:?}"
+            );
         }
     }
 
     #[test]
     fn a_restart_at_both_sides_began_at_the_source() {
         let was = KeyHistory::default().after(&counts(5000, 5000, Some(true)));
-        assert_eq!(was.halved(&counts(0, 0, Some(true))), Some((Side::Source, 5000, 0)));
-        assert_eq!(was.halved(&counts(5000, 2499, Some(true))), Some((Side::Target, 5000, 2499)));
+        assert_eq!(
+            was.halved(&counts(0, 0, Some(true))),
+            Some((Side::Source, 5000, 0))
+        );
+        assert_eq!(
+            was.halved(&counts(5000, 2499, Some(true))),
+            Some((Side::Target, 5000, 2499))
+        );
         assert_eq!(was.halved(&counts(2500, 2500, Some(true))), None);
     }
 }

@@ -8,11 +8,21 @@ fn fresh() -> Past {
 
 /// The task was seen migrating, and two readings before this one looked the same.
 fn third(suspicion: Suspicion) -> Past {
-    Past { seen_migrating: true, agreeing: 2, suspicion: Some(suspicion), ..Past::default() }
+    Past {
+        seen_migrating: true,
+        agreeing: 2,
+        suspicion: Some(suspicion),
+        ..Past::default()
+    }
 }
 
 fn reading(is_migrating: Option<bool>, offset: Option<i64>, progress: Option<f64>) -> Reading {
-    Reading { is_migrating, offset, full_migration_progress: progress, ..Reading::default() }
+    Reading {
+        is_migrating,
+        offset,
+        full_migration_progress: progress,
+        ..Reading::default()
+    }
 }
 
 fn detail(status: &str) -> Option<Detail> {
@@ -24,11 +34,19 @@ fn detail(status: &str) -> Option<Detail> {
 }
 
 fn full_only(status: &str) -> Option<Detail> {
-    detail(status).map(|detail| Detail { migration_method: Some("full_amount_migration".to_owned()), ..detail })
+    detail(status).map(|detail| Detail {
+        migration_method: Some("full_amount_migration".to_owned()),
+        ..detail
+    })
 }
 
 fn check(goal: Goal, reading: &Reading, detail: Option<Detail>, past: Past) -> Check {
-    Condition { goal, max_offset: 0, max_missing_keys: Default::default() }.check(reading, detail.as_ref(), past)
+    Condition {
+        goal,
+        max_offset: 0,
+        max_missing_keys: Default::default(),
+    }
+    .check(reading, detail.as_ref(), past)
 }
 
 const SUCCEEDED: [&str; 2] = ["SUCCESS", "MIGRATION_SUCCESS"];
@@ -51,46 +69,118 @@ const OFFSETS: [Option<i64>; 5] = [None, Some(0), Some(1), Some(-1), Some(i64::M
 #[test]
 fn completed_row_by_row() {
     let ended = |offset, progress| reading(Some(false), offset, progress);
-    let is = |reading: &Reading, status: &str| check(Goal::Completed, reading, detail(status), fresh());
+    let is =
+        |reading: &Reading, status: &str| check(Goal::Completed, reading, detail(status), fresh());
 
     for progress in [None, Some(100.0)] {
         for status in ["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED", ""] {
-            assert_eq!(is(&ended(Some(0), progress), status), Met, "0 {progress:?} {status}");
+            assert_eq!(
+                is(&ended(Some(0), progress), status),
+                Met,
+                "0 {progress:?} {status}"
+            );
         }
     }
     assert_eq!(is(&ended(Some(0), Some(100.0)), "RELEASED"), Met);
-    assert_eq!(is(&ended(Some(0), None), "RELEASED"), NotYet(Missing::FullCopyUnknown));
+    assert_eq!(
+        is(&ended(Some(0), None), "RELEASED"),
+        NotYet(Missing::FullCopyUnknown)
+    );
     for status in ENDED {
-        assert_eq!(is(&ended(Some(0), Some(99.9)), status), Failed(Failure::StoppedShort));
+        assert_eq!(
+            is(&ended(Some(0), Some(99.9)), status),
+            Failed(Failure::StoppedShort)
+        );
         for progress in PROGRESS {
             for offset in [1, -1, i64::MAX, i64::MIN] {
-                assert_eq!(is(&ended(Some(offset), progress), status), Failed(Failure::StoppedOutOfSync));
+                assert_eq!(
+                    is(&ended(Some(offset), progress), status),
+                    Failed(Failure::StoppedOutOfSync)
+                );
             }
         }
     }
-    for (offset, progress) in OFFSETS.into_iter().flat_map(|offset| PROGRESS.map(|progress| (offset, progress))) {
+    for (offset, progress) in OFFSETS
+        .into_iter()
+        .flat_map(|offset| PROGRESS.map(|progress| (offset, progress)))
+    {
         for status in BAD {
-            assert!(matches!(is(&ended(offset, progress), status), Failed(_)), "{offset:?} {progress:?} {status}");
+            assert!(
+                matches!(is(&ended(offset, progress), status), Failed(_)),
+                "{offset:?} {progress:?} {status}"
+            );
         }
         for status in ON_ITS_WAY.into_iter().filter(|status| !status.is_empty()) {
-            assert!(matches!(is(&ended(offset, progress), status), NotYet(_)), "{offset:?} {progress:?} {status}");
+            assert!(
+                matches!(is(&ended(offset, progress), status), NotYet(_)),
+                "{offset:?} {progress:?} {status}"
+            );
         }
     }
 }
 
 #[test]
-fn completed_without_a_status_believes_a_bad_end_only_after_three_readings_of_a_task_seen_migrating() {
+fn completed_without_a_status_believes_a_bad_end_only_after_three_readings_of_a_task_seen_migrating()
+ {
     for (bad, suspicion, failure) in [
-        (reading(Some(false), Some(0), Some(40.0)), Suspicion::Short, Failure::StoppedShort),
-        (reading(Some(false), Some(7), Some(100.0)), Suspicion::OutOfSync, Failure::StoppedOutOfSync),
-        (reading(Some(false), Some(-7), None), Suspicion::OutOfSync, Failure::StoppedOutOfSync),
+        (
+            reading(Some(false), Some(0), Some(40.0)),
+            Suspicion::Short,
+            Failure::StoppedShort,
+        ),
+        (
+            reading(Some(false), Some(7), Some(100.0)),
+            Suspicion::OutOfSync,
+            Failure::StoppedOutOfSync,
+        ),
+        (
+            reading(Some(false), Some(-7), None),
+            Suspicion::OutOfSync,
+            Failure::StoppedOutOfSync,
+        ),
     ] {
         let wait = NotYet(Missing::Unconfirmed(suspicion));
-        assert_eq!(check(Goal::Completed, &bad, None, third(suspicion)), Failed(failure));
+        assert_eq!(
+            check(Goal::Completed, &bad, None, third(suspicion)),
+            Failed(failure)
+        );
         assert_eq!(check(Goal::Completed, &bad, None, fresh()), wait);
-        assert_eq!(check(Goal::Completed, &bad, None, Past { agreeing: 1, ..third(suspicion) }), wait);
-        assert_eq!(check(Goal::Completed, &bad, None, Past { seen_migrating: false, ..third(suspicion) }), wait);
-        assert_eq!(check(Goal::Completed, &bad, None, Past { suspicion: None, ..third(suspicion) }), wait);
+        assert_eq!(
+            check(
+                Goal::Completed,
+                &bad,
+                None,
+                Past {
+                    agreeing: 1,
+                    ..third(suspicion)
+                }
+            ),
+            wait
+        );
+        assert_eq!(
+            check(
+                Goal::Completed,
+                &bad,
+                None,
+                Past {
+                    seen_migrating: false,
+                    ..third(suspicion)
+                }
+            ),
+            wait
+        );
+        assert_eq!(
+            check(
+                Goal::Completed,
+                &bad,
+                None,
+                Past {
+                    suspicion: None,
+                    ..third(suspicion)
+                }
+            ),
+            wait
+        );
     }
 }
 
@@ -99,11 +189,20 @@ fn only_a_full_migration_that_succeeded_is_ready_without_an_offset() {
     for progress in PROGRESS {
         let unknown = reading(Some(false), None, progress);
         for status in SUCCEEDED {
-            assert_eq!(check(Goal::Completed, &unknown, full_only(status), fresh()), Met);
-            assert_eq!(check(Goal::Completed, &unknown, detail(status), fresh()), NotYet(Missing::OffsetUnknown));
+            assert_eq!(
+                check(Goal::Completed, &unknown, full_only(status), fresh()),
+                Met
+            );
+            assert_eq!(
+                check(Goal::Completed, &unknown, detail(status), fresh()),
+                NotYet(Missing::OffsetUnknown)
+            );
         }
         for status in ["TERMINATED", "RELEASED", ""] {
-            assert_eq!(check(Goal::Completed, &unknown, full_only(status), fresh()), NotYet(Missing::OffsetUnknown));
+            assert_eq!(
+                check(Goal::Completed, &unknown, full_only(status), fresh()),
+                NotYet(Missing::OffsetUnknown)
+            );
         }
     }
 }
@@ -111,11 +210,17 @@ fn only_a_full_migration_that_succeeded_is_ready_without_an_offset() {
 #[test]
 fn no_goal_shows_while_is_migrating_is_unknown() {
     for goal in Goal::ALL {
-        for (offset, progress) in OFFSETS.into_iter().flat_map(|offset| PROGRESS.map(|progress| (offset, progress))) {
+        for (offset, progress) in OFFSETS
+            .into_iter()
+            .flat_map(|offset| PROGRESS.map(|progress| (offset, progress)))
+        {
             for status in ENDED.into_iter().chain(ON_ITS_WAY) {
                 for detail in [detail(status), full_only(status)] {
                     let unknown = reading(None, offset, progress);
-                    assert_eq!(check(goal, &unknown, detail, fresh()), NotYet(Missing::MigratingUnknown));
+                    assert_eq!(
+                        check(goal, &unknown, detail, fresh()),
+                        NotYet(Missing::MigratingUnknown)
+                    );
                 }
             }
         }
@@ -126,78 +231,166 @@ fn no_goal_shows_while_is_migrating_is_unknown() {
 fn completed_never_shows_while_the_task_migrates() {
     for status in ENDED.into_iter().chain(ON_ITS_WAY) {
         let migrating = reading(Some(true), Some(0), Some(100.0));
-        assert_eq!(check(Goal::Completed, &migrating, detail(status), fresh()), NotYet(Missing::StillMigrating));
+        assert_eq!(
+            check(Goal::Completed, &migrating, detail(status), fresh()),
+            NotYet(Missing::StillMigrating)
+        );
     }
 }
 
 #[test]
 fn in_sync_needs_a_running_task_a_finished_full_copy_and_a_closed_offset() {
-    let is = |reading: Reading, status: &str| check(Goal::InSync, &reading, detail(status), fresh());
+    let is =
+        |reading: Reading, status: &str| check(Goal::InSync, &reading, detail(status), fresh());
     let running = |offset, progress| reading(Some(true), offset, progress);
     for status in ["", "MIGRATING", "INCRMIGEATING", "INCRMIGRATING"] {
         assert_eq!(is(running(Some(0), Some(100.0)), status), Met, "{status}");
-        assert_eq!(is(running(Some(1), Some(100.0)), status), NotYet(Missing::OffsetOpen));
-        assert_eq!(is(running(Some(-1), Some(100.0)), status), NotYet(Missing::OffsetOpen));
-        assert_eq!(is(running(None, Some(100.0)), status), NotYet(Missing::OffsetUnknown));
-        assert_eq!(is(running(Some(0), Some(99.9)), status), NotYet(Missing::FullCopyShort));
+        assert_eq!(
+            is(running(Some(1), Some(100.0)), status),
+            NotYet(Missing::OffsetOpen)
+        );
+        assert_eq!(
+            is(running(Some(-1), Some(100.0)), status),
+            NotYet(Missing::OffsetOpen)
+        );
+        assert_eq!(
+            is(running(None, Some(100.0)), status),
+            NotYet(Missing::OffsetUnknown)
+        );
+        assert_eq!(
+            is(running(Some(0), Some(99.9)), status),
+            NotYet(Missing::FullCopyShort)
+        );
     }
     // The incremental phase itself proves the full copy; nothing else does.
     assert_eq!(is(running(Some(0), None), "INCRMIGEATING"), Met);
-    assert_eq!(is(running(Some(0), None), "MIGRATING"), NotYet(Missing::FullCopyUnknown));
-    assert_eq!(is(running(Some(0), None), ""), NotYet(Missing::FullCopyUnknown));
-    for status in ["FULLMIGRATING", "RUNNING", "TERMINATING", "TERMINATED", "SUCCESS", "RELEASED", "EXCHANGING"] {
-        assert!(matches!(is(running(Some(0), Some(100.0)), status), NotYet(_)), "{status}");
+    assert_eq!(
+        is(running(Some(0), None), "MIGRATING"),
+        NotYet(Missing::FullCopyUnknown)
+    );
+    assert_eq!(
+        is(running(Some(0), None), ""),
+        NotYet(Missing::FullCopyUnknown)
+    );
+    for status in [
+        "FULLMIGRATING",
+        "RUNNING",
+        "TERMINATING",
+        "TERMINATED",
+        "SUCCESS",
+        "RELEASED",
+        "EXCHANGING",
+    ] {
+        assert!(
+            matches!(is(running(Some(0), Some(100.0)), status), NotYet(_)),
+            "{status}"
+        );
     }
 }
 
 #[test]
 fn in_sync_fails_for_a_task_that_was_stopped_in_sync_or_not() {
-    for (offset, progress) in OFFSETS.into_iter().flat_map(|offset| PROGRESS.map(|progress| (offset, progress))) {
+    for (offset, progress) in OFFSETS
+        .into_iter()
+        .flat_map(|offset| PROGRESS.map(|progress| (offset, progress)))
+    {
         for status in ENDED {
             let stopped = reading(Some(false), offset, progress);
             assert!(
-                matches!(check(Goal::InSync, &stopped, detail(status), fresh()), Failed(_)),
+                matches!(
+                    check(Goal::InSync, &stopped, detail(status), fresh()),
+                    Failed(_)
+                ),
                 "{stopped:?} {status}"
             );
         }
     }
     let in_sync = reading(Some(false), Some(0), Some(100.0));
-    assert_eq!(check(Goal::InSync, &in_sync, None, fresh()), Failed(Failure::StoppedBeforeInSync));
+    assert_eq!(
+        check(Goal::InSync, &in_sync, None, fresh()),
+        Failed(Failure::StoppedBeforeInSync)
+    );
     // Zeros without a full copy may as well be a task that has not begun.
     let zeros = reading(Some(false), Some(0), None);
     let suspicion = Suspicion::StoppedInSync;
-    assert_eq!(check(Goal::InSync, &zeros, None, fresh()), NotYet(Missing::Unconfirmed(suspicion)));
-    assert_eq!(check(Goal::InSync, &zeros, None, third(suspicion)), Failed(Failure::StoppedBeforeInSync));
-    assert_eq!(check(Goal::InSync, &zeros, detail("RUNNING"), third(suspicion)), NotYet(Missing::NotStarted));
+    assert_eq!(
+        check(Goal::InSync, &zeros, None, fresh()),
+        NotYet(Missing::Unconfirmed(suspicion))
+    );
+    assert_eq!(
+        check(Goal::InSync, &zeros, None, third(suspicion)),
+        Failed(Failure::StoppedBeforeInSync)
+    );
+    assert_eq!(
+        check(Goal::InSync, &zeros, detail("RUNNING"), third(suspicion)),
+        NotYet(Missing::NotStarted)
+    );
 }
 
 #[test]
 fn full_sync_is_the_percentage_of_a_task_that_runs_or_has_run() {
-    let is = |reading: Reading, status: &str| check(Goal::FullSync, &reading, detail(status), fresh());
+    let is =
+        |reading: Reading, status: &str| check(Goal::FullSync, &reading, detail(status), fresh());
     for is_migrating in [true, false] {
-        for status in ["", "SUCCESS", "TERMINATED", "RELEASED", "MIGRATING", "INCRMIGEATING", "FULLMIGRATING"] {
+        for status in [
+            "",
+            "SUCCESS",
+            "TERMINATED",
+            "RELEASED",
+            "MIGRATING",
+            "INCRMIGEATING",
+            "FULLMIGRATING",
+        ] {
             for offset in OFFSETS {
-                assert_eq!(is(reading(Some(is_migrating), offset, Some(100.0)), status), Met);
+                assert_eq!(
+                    is(reading(Some(is_migrating), offset, Some(100.0)), status),
+                    Met
+                );
             }
-            assert!(matches!(is(reading(Some(is_migrating), Some(0), None), status), NotYet(_)));
+            assert!(matches!(
+                is(reading(Some(is_migrating), Some(0), None), status),
+                NotYet(_)
+            ));
         }
-        assert_eq!(is(reading(Some(is_migrating), Some(0), Some(100.0)), "RUNNING"), NotYet(Missing::NotStarted));
+        assert_eq!(
+            is(reading(Some(is_migrating), Some(0), Some(100.0)), "RUNNING"),
+            NotYet(Missing::NotStarted)
+        );
         for status in BAD {
-            assert!(matches!(is(reading(Some(is_migrating), Some(0), Some(100.0)), status), Failed(_)));
+            assert!(matches!(
+                is(reading(Some(is_migrating), Some(0), Some(100.0)), status),
+                Failed(_)
+            ));
         }
     }
-    assert_eq!(is(reading(Some(true), None, Some(99.9)), "FULLMIGRATING"), NotYet(Missing::FullCopyShort));
+    assert_eq!(
+        is(reading(Some(true), None, Some(99.9)), "FULLMIGRATING"),
+        NotYet(Missing::FullCopyShort)
+    );
     for status in ENDED {
-        assert_eq!(is(reading(Some(false), None, Some(99.9)), status), Failed(Failure::StoppedShort));
+        assert_eq!(
+            is(reading(Some(false), None, Some(99.9)), status),
+            Failed(Failure::StoppedShort)
+        );
     }
 }
 
 #[test]
 fn full_sync_believes_an_unconfirmed_bad_end_like_every_goal() {
-    let condition = Condition { goal: Goal::FullSync, max_offset: 0, max_missing_keys: Default::default() };
+    let condition = Condition {
+        goal: Goal::FullSync,
+        max_offset: 0,
+        max_missing_keys: Default::default(),
+    };
     for (bad, failure) in [
-        (reading(Some(false), Some(11), None), Failure::StoppedOutOfSync),
-        (reading(Some(false), None, Some(40.0)), Failure::StoppedShort),
+        (
+            reading(Some(false), Some(11), None),
+            Failure::StoppedOutOfSync,
+        ),
+        (
+            reading(Some(false), None, Some(40.0)),
+            Failure::StoppedShort,
+        ),
     ] {
         let mut past = Past::default().after(&reading(Some(true), None, None), Met);
         let checks: Vec<Check> = (0..3)
@@ -214,15 +407,29 @@ fn full_sync_believes_an_unconfirmed_bad_end_like_every_goal() {
 
 #[test]
 fn max_offset_moves_the_limit_and_nothing_else() {
-    let condition = Condition { goal: Goal::InSync, max_offset: 10, max_missing_keys: Default::default() };
-    let is = |offset| condition.check(&reading(Some(true), Some(offset), Some(100.0)), None, fresh());
+    let condition = Condition {
+        goal: Goal::InSync,
+        max_offset: 10,
+        max_missing_keys: Default::default(),
+    };
+    let is = |offset| {
+        condition.check(
+            &reading(Some(true), Some(offset), Some(100.0)),
+            None,
+            fresh(),
+        )
+    };
     assert_eq!([is(0), is(10)], [Met, Met]);
     assert_eq!([is(11), is(-1)], [NotYet(Missing::OffsetOpen); 2]);
 }
 
 #[test]
 fn readings_agree_only_in_an_unbroken_row() {
-    let condition = Condition { goal: Goal::Completed, max_offset: 0, max_missing_keys: Default::default() };
+    let condition = Condition {
+        goal: Goal::Completed,
+        max_offset: 0,
+        max_missing_keys: Default::default(),
+    };
     let migrating = reading(Some(true), Some(5), Some(100.0));
     let open = reading(Some(false), Some(5), Some(100.0));
     let short = reading(Some(false), Some(0), Some(50.0));
@@ -239,13 +446,26 @@ fn readings_agree_only_in_an_unbroken_row() {
         }
         last
     };
-    assert_eq!(walk(&[&migrating, &open, &open, &open]), Failed(Failure::StoppedOutOfSync));
-    assert_eq!(walk(&[&open, &open, &open, &open]), NotYet(Missing::Unconfirmed(Suspicion::OutOfSync)));
+    assert_eq!(
+        walk(&[&migrating, &open, &open, &open]),
+        Failed(Failure::StoppedOutOfSync)
+    );
+    assert_eq!(
+        walk(&[&open, &open, &open, &open]),
+        NotYet(Missing::Unconfirmed(Suspicion::OutOfSync))
+    );
     // Readings that do not say whether it migrates have not seen it migrating.
     let unsaid = reading(None, Some(5), Some(100.0));
-    assert_eq!(walk(&[&unsaid, &open, &open, &open]), NotYet(Missing::Unconfirmed(Suspicion::OutOfSync)));
+    assert_eq!(
+        walk(&[&unsaid, &open, &open, &open]),
+        NotYet(Missing::Unconfirmed(Suspicion::OutOfSync))
+    );
     for broken in [&short, &unknown, &migrating] {
         let last = walk(&[&migrating, &open, &open, broken, &open, &open]);
-        assert_eq!(last, NotYet(Missing::Unconfirmed(Suspicion::OutOfSync)), "{broken:?}");
+        assert_eq!(
+            last,
+            NotYet(Missing::Unconfirmed(Suspicion::OutOfSync)),
+            "{broken:?}"
+        );
     }
 }

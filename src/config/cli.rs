@@ -54,12 +54,27 @@ pub struct SimulateFlags {
 
 /// The whole command line.
 pub fn command() -> Command {
-    let scenarios: Vec<&str> = Scenario::ALL.iter().map(|scenario| scenario.as_str()).collect();
+    let scenarios: Vec<&str> = Scenario::ALL
+        .iter()
+        .map(|scenario| scenario.as_str())
+        .collect();
     let simulated = |command: Command, auth: &str| {
         command
-            .arg(option("scenario", "NAME", format!("What happens to the task: {}", scenarios.join(", "))))
-            .arg(option("speed", "N", "Simulated seconds a second [default: 120]".to_owned()))
-            .arg(option("auth", "KIND", format!("How to sign in: token, access-key, password, oidc [default: {auth}]")))
+            .arg(option(
+                "scenario",
+                "NAME",
+                format!("What happens to the task: {}", scenarios.join(", ")),
+            ))
+            .arg(option(
+                "speed",
+                "N",
+                "Simulated seconds a second [default: 120]".to_owned(),
+            ))
+            .arg(option(
+                "auth",
+                "KIND",
+                format!("How to sign in: token, access-key, password, oidc [default: {auth}]"),
+            ))
     };
     let root = with_inputs(Command::new(NAME))
         .version(env!("CARGO_PKG_VERSION"))
@@ -111,7 +126,12 @@ fn man_page() -> Option<String> {
 const NAME: &str = "dcs-migration-wait";
 
 fn option(name: &'static str, value: &'static str, help: String) -> Arg {
-    Arg::new(name).long(name).value_name(value).help(help).action(ArgAction::Append).allow_negative_numbers(true)
+    Arg::new(name)
+        .long(name)
+        .value_name(value)
+        .help(help)
+        .action(ArgAction::Append)
+        .allow_negative_numbers(true)
 }
 
 fn with_inputs(mut command: Command) -> Command {
@@ -120,7 +140,9 @@ fn with_inputs(mut command: Command) -> Command {
             let arg = match input.kind {
                 Kind::Secret => continue,
                 Kind::Text(placeholder) => option(input.name, placeholder, help(input)),
-                Kind::Switch => option(input.name, "BOOL", help(input)).num_args(0..=1).default_missing_value("true"),
+                Kind::Switch => option(input.name, "BOOL", help(input))
+                    .num_args(0..=1)
+                    .default_missing_value("true"),
             };
             command = command.arg(arg.help_heading(group.heading()));
         }
@@ -141,13 +163,24 @@ fn help(input: &Input) -> String {
 
 /// The environment variables that people write themselves; GitHub's come on top.
 pub fn environment(input: &Input) -> Vec<String> {
-    input.variables().into_iter().filter(|name| !name.starts_with("INPUT_")).collect()
+    input
+        .variables()
+        .into_iter()
+        .filter(|name| !name.starts_with("INPUT_"))
+        .collect()
 }
 
 fn after_help() -> String {
-    let mut text = "Secrets have no flag, since a process list shows flags. From the environment:\n".to_owned();
+    let mut text =
+        "Secrets have no flag, since a process list shows flags. From the environment:\n"
+            .to_owned();
     for input in INPUTS.iter().filter(|input| input.is_secret()) {
-        text.push_str(&format!("  {}: {} [env: {}]\n", input.name, input.help, environment(input).join(", ")));
+        text.push_str(&format!(
+            "  {}: {} [env: {}]\n",
+            input.name,
+            input.help,
+            environment(input).join(", ")
+        ));
     }
     text.push_str(
         "\nEach input is also read from INPUT_NAME, as GitHub sets it for an action. The first that is set wins: flag, \
@@ -162,13 +195,16 @@ fn after_help() -> String {
 pub fn parse(arguments: &[OsString], problems: &mut Problems) -> Invocation {
     let mut arguments = arguments.to_vec();
     loop {
-        let error = match command()
-            .try_get_matches_from(std::iter::once(OsString::from(NAME)).chain(arguments.iter().cloned()))
-        {
+        let error = match command().try_get_matches_from(
+            std::iter::once(OsString::from(NAME)).chain(arguments.iter().cloned()),
+        ) {
             Ok(matches) => return invocation(&matches, problems),
             Err(error) => error,
         };
-        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        if matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        ) {
             return Invocation::Print(error.render().to_string());
         }
         let before = arguments.len();
@@ -176,10 +212,23 @@ pub fn parse(arguments: &[OsString], problems: &mut Problems) -> Invocation {
         // Whatever cannot be taken out ends the search; each round makes the line shorter.
         if arguments.len() >= before {
             let text = error.render().to_string();
-            let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-            problems.add("command line", escape::line(lines.join(" ").trim_start_matches("error: ")));
-            let names_command = arguments.first().is_some_and(|first| command().find_subcommand(first).is_some());
-            return if names_command { Invocation::Refused } else { Invocation::Wait(Flags::new()) };
+            let lines: Vec<&str> = text
+                .lines()
+                .take_while(|line| !line.is_empty())
+                .map(str::trim)
+                .collect();
+            problems.add(
+                "command line",
+                escape::line(lines.join(" ").trim_start_matches("error: ")),
+            );
+            let names_command = arguments
+                .first()
+                .is_some_and(|first| command().find_subcommand(first).is_some());
+            return if names_command {
+                Invocation::Refused
+            } else {
+                Invocation::Wait(Flags::new())
+            };
         }
     }
 }
@@ -191,7 +240,9 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
         _ => None,
     };
-    let Some(bad) = context(ContextKind::InvalidArg).or_else(|| context(ContextKind::InvalidSubcommand)) else {
+    let Some(bad) =
+        context(ContextKind::InvalidArg).or_else(|| context(ContextKind::InvalidSubcommand))
+    else {
         return;
     };
     // clap names an option with its placeholder, and everything else as it stands.
@@ -199,16 +250,23 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
     let position_of = |bad: &str| {
         arguments.iter().position(|argument| {
             let argument = argument.to_string_lossy();
-            argument == bad || argument.split_once('=').is_some_and(|(flag, _)| flag == bad)
+            argument == bad
+                || argument
+                    .split_once('=')
+                    .is_some_and(|(flag, _)| flag == bad)
         })
     };
-    let found = [bad.as_str(), first_word].into_iter().find_map(|bad| Some((bad.to_owned(), position_of(bad)?)));
+    let found = [bad.as_str(), first_word]
+        .into_iter()
+        .find_map(|bad| Some((bad.to_owned(), position_of(bad)?)));
     let Some((bad, position)) = found else { return };
     let is_task = TaskId::parse(&bad).is_some();
     let shown = match bad.split_once('=') {
         // `NAME=VALUE` was meant for the environment, and the value may be a secret.
         Some((name, _)) => format!("{}=***", escape::line(name)),
-        None if bad.starts_with('-') || is_task || is_word(&bad) => escape::line(&super::without_password(&bad)),
+        None if bad.starts_with('-') || is_task || is_word(&bad) => {
+            escape::line(&super::without_password(&bad))
+        }
         // A secret that somebody put there, as likely as not.
         None => format!("argument {} (not shown)", position + 1),
     };
@@ -225,15 +283,24 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
             let suggestion = task_id
                 .or_else(|| context(ContextKind::SuggestedArg))
                 .or_else(|| context(ContextKind::SuggestedSubcommand));
-            let hint =
-                suggestion.map(|hint| format!("; did you mean `{}`?", hint.split(' ').next().unwrap_or_default()));
-            format!("is not known{}", hint.unwrap_or_else(|| "; `--help` lists the flags".to_owned()))
+            let hint = suggestion.map(|hint| {
+                format!(
+                    "; did you mean `{}`?",
+                    hint.split(' ').next().unwrap_or_default()
+                )
+            });
+            format!(
+                "is not known{}",
+                hint.unwrap_or_else(|| "; `--help` lists the flags".to_owned())
+            )
         }
         _ => "needs a value".to_owned(),
     };
     problems.add(&shown, text);
     let is_flag = bad.starts_with('-');
-    let has_value = arguments.get(position).is_some_and(|argument| argument.to_string_lossy().contains('='));
+    let has_value = arguments
+        .get(position)
+        .is_some_and(|argument| argument.to_string_lossy().contains('='));
     arguments.remove(position);
     // The value behind an unknown flag is no argument of its own; a secret may well begin with a hyphen.
     let is_secret = Input::named(name).is_some_and(Input::is_secret);
@@ -249,12 +316,16 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
 /// Whether it is one of our flags, with or without its value.
 fn is_known_flag(text: &str) -> bool {
     let name = text.split('=').next().unwrap_or_default();
-    name.strip_prefix("--").is_some_and(|name| Input::named(name).is_some() || matches!(name, "help" | "version"))
+    name.strip_prefix("--")
+        .is_some_and(|name| Input::named(name).is_some() || matches!(name, "help" | "version"))
 }
 
 /// Whether it may be a misspelled command, rather than a secret.
 fn is_word(text: &str) -> bool {
-    text.len() <= 12 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    text.len() <= 12
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
 fn invocation(matches: &ArgMatches, problems: &mut Problems) -> Invocation {
@@ -271,7 +342,10 @@ fn invocation(matches: &ArgMatches, problems: &mut Problems) -> Invocation {
             let shell = last(matches, "shell").unwrap_or_default();
             completions(&shell).map_or_else(
                 || {
-                    let text = format!("has nothing for `{}`; accepted: bash, zsh, fish", escape::line(&shell));
+                    let text = format!(
+                        "has nothing for `{}`; accepted: bash, zsh, fish",
+                        escape::line(&shell)
+                    );
                     problems.add("completions", text);
                     Invocation::Refused
                 },

@@ -29,7 +29,11 @@ pub struct Problems(pub Vec<Problem>);
 impl Problems {
     /// Adds a problem that has no value.
     pub fn add(&mut self, input: &str, text: impl Into<String>) {
-        self.0.push(Problem { input: input.to_owned(), source: None, text: text.into() });
+        self.0.push(Problem {
+            input: input.to_owned(),
+            source: None,
+            text: text.into(),
+        });
     }
 }
 

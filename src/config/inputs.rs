@@ -49,8 +49,15 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of `--help`.
-    pub const ALL: [Self; 7] =
-        [Self::Task, Self::Goal, Self::Limits, Self::Pace, Self::SignIn, Self::Connection, Self::Output];
+    pub const ALL: [Self; 7] = [
+        Self::Task,
+        Self::Goal,
+        Self::Limits,
+        Self::Pace,
+        Self::SignIn,
+        Self::Connection,
+        Self::Output,
+    ];
 
     /// The heading.
     pub fn heading(self) -> &'static str {
@@ -188,7 +195,13 @@ mod tests {
 
     #[test]
     fn github_s_spelling_comes_first() {
-        assert_eq!(Input::named("task-id").unwrap().variables(), ["INPUT_TASK-ID", "INPUT_TASK_ID", "DCS_TASK_ID"]);
-        assert_eq!(Input::named("until").unwrap().variables(), ["INPUT_UNTIL", "DCS_UNTIL"]);
+        assert_eq!(
+            Input::named("task-id").unwrap().variables(),
+            ["INPUT_TASK-ID", "INPUT_TASK_ID", "DCS_TASK_ID"]
+        );
+        assert_eq!(
+            Input::named("until").unwrap().variables(),
+            ["INPUT_UNTIL", "DCS_UNTIL"]
+        );
     }
 }

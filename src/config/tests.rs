@@ -8,9 +8,18 @@ fn resolve_with(variables: &[(&str, &str)]) -> Result<Config, String> {
         ("DCS_REGION", "eu-de"),
         ("DCS_AUTH_TOKEN", "token"),
     ];
-    let all = minimum.iter().chain(variables).map(|&(name, value)| (name.to_owned(), value.into())).collect();
-    let environment = Environment { variables: all, ..Environment::default() };
-    resolve(&environment, Flags::new(), Problems::default()).1.map_err(|problems| problems.to_string())
+    let all = minimum
+        .iter()
+        .chain(variables)
+        .map(|&(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    let environment = Environment {
+        variables: all,
+        ..Environment::default()
+    };
+    resolve(&environment, Flags::new(), Problems::default())
+        .1
+        .map_err(|problems| problems.to_string())
 }
 
 #[test]
@@ -19,15 +28,44 @@ fn the_defaults_are_the_contract_s() {
     let rules = &config.plan.rules;
     assert_eq!(
         rules.condition,
-        Condition { goal: Goal::Completed, max_offset: 0, max_missing_keys: Default::default() }
+        Condition {
+            goal: Goal::Completed,
+            max_offset: 0,
+            max_missing_keys: Default::default()
+        }
     );
-    assert_eq!((rules.stable_polls, rules.status_check), (1, StatusCheck::Auto));
-    let seconds = [rules.deadline, rules.max_outage, rules.pace.initial, rules.pace.max, rules.request_timeout];
-    assert_eq!(seconds.map(|duration| duration.as_secs()), [3600, 600, 5, 30, 10]);
+    assert_eq!(
+        (rules.stable_polls, rules.status_check),
+        (1, StatusCheck::Auto)
+    );
+    let seconds = [
+        rules.deadline,
+        rules.max_outage,
+        rules.pace.initial,
+        rules.pace.max,
+        rules.request_timeout,
+    ];
+    assert_eq!(
+        seconds.map(|duration| duration.as_secs()),
+        [3600, 600, 5, 30, 10]
+    );
     assert_eq!((rules.stall_timeout, rules.pace.multiplier), (None, 1.5));
-    assert_eq!((config.plan.requests_per_second, config.plan.fail_fast), (4.0, true));
-    assert_eq!(config.connection.dcs.as_str(), "https://dcs.eu-de.otc.t-systems.com/");
-    assert_eq!(resolve_with(&[("DCS_UNTIL", "in-sync")]).unwrap().plan.rules.stable_polls, 3);
+    assert_eq!(
+        (config.plan.requests_per_second, config.plan.fail_fast),
+        (4.0, true)
+    );
+    assert_eq!(
+        config.connection.dcs.as_str(),
+        "https://dcs.eu-de.otc.t-systems.com/"
+    );
+    assert_eq!(
+        resolve_with(&[("DCS_UNTIL", "in-sync")])
+            .unwrap()
+            .plan
+            .rules
+            .stable_polls,
+        3
+    );
 }
 
 #[test]
@@ -39,7 +77,11 @@ fn what_is_not_accepted_says_what_is() {
         ("DCS_TIMEOUT", "0s", "shorter than 1ms"),
         ("DCS_TIMEOUT", "-5s", "no duration"),
         ("DCS_INITIAL_INTERVAL", "500ms", "shorter than 1s"),
-        ("DCS_MAX_INTERVAL", "500ms", "shorter than `initial-interval`"),
+        (
+            "DCS_MAX_INTERVAL",
+            "500ms",
+            "shorter than `initial-interval`",
+        ),
         ("DCS_MULTIPLIER", "0", "1 to 10"),
         ("DCS_MULTIPLIER", "NaN", "1 to 10"),
         ("DCS_MULTIPLIER", "inf", "1 to 10"),
@@ -49,7 +91,11 @@ fn what_is_not_accepted_says_what_is() {
         ("DCS_STATUS_CHECK", "maybe", "`require`"),
         ("DCS_FAIL_FAST", "perhaps", "`true`"),
         ("DCS_TASK_ID", "31c6fd2b", "32 hex digits"),
-        ("DCS_TASK_ID", "31c6fd2b28934-30b-90ff-d1adb8060585ab", "32 hex digits"),
+        (
+            "DCS_TASK_ID",
+            "31c6fd2b28934-30b-90ff-d1adb8060585ab",
+            "32 hex digits",
+        ),
         ("DCS_PROJECT_ID", "a/../b", "project's id"),
         ("DCS_REGION", "eu-de.evil.example/", "`eu-de`"),
         ("DCS_ENDPOINT", "http://10.0.0.1", "`allow-http`"),
@@ -62,7 +108,9 @@ fn what_is_not_accepted_says_what_is() {
         ("DCS_TIMEOT", "5m", "did you mean `DCS_TIMEOUT`?"),
         ("INPUT_TASKID", "5m", "did you mean `INPUT_TASK-ID`?"),
     ] {
-        let problems = resolve_with(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value} is accepted"));
+        let problems = resolve_with(&[(name, value)])
+            .err()
+            .unwrap_or_else(|| panic!("{name}={value} is accepted"));
         assert!(problems.contains(words), "{name}={value}: {problems}");
     }
 }
@@ -70,11 +118,26 @@ fn what_is_not_accepted_says_what_is() {
 #[test]
 fn outputs_of_an_earlier_job_are_no_misspelled_inputs() {
     let outputs: Vec<(String, &str)> = crate::report::OUTPUTS
-        .map(|name| (format!("DCS_{}", name.to_uppercase().replace('-', "_")), "completed"))
+        .map(|name| {
+            (
+                format!("DCS_{}", name.to_uppercase().replace('-', "_")),
+                "completed",
+            )
+        })
         .into();
-    let outputs: Vec<(&str, &str)> = outputs.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let outputs: Vec<(&str, &str)> = outputs
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
     let config = resolve_with(&outputs).unwrap();
-    assert!(config.remarks.iter().any(|remark| remark.contains("--until")), "{:?}", config.remarks);
+    assert!(
+        config
+            .remarks
+            .iter()
+            .any(|remark| remark.contains("--until")),
+        "{:?}",
+        config.remarks
+    );
 }
 
 #[test]
@@ -85,11 +148,17 @@ fn task_ids_are_separated_by_anything_and_taken_once() {
     let b = "31C6FD2B2893430B90FFD1ADB8060586";
     let config = resolve_with(&[("DCS_TASK_ID", &format!(" {a},\n{b} ,{a}, "))]).unwrap();
     let ids = |config: Config| match config.plan.tasks {
-        Tasks::Named(tasks) => tasks.iter().map(|task| task.as_str().to_owned()).collect::<Vec<_>>(),
+        Tasks::Named(tasks) => tasks
+            .iter()
+            .map(|task| task.as_str().to_owned())
+            .collect::<Vec<_>>(),
         Tasks::AllRunning => vec!["all-running".to_owned()],
     };
     assert_eq!(ids(config), [a, b]);
-    assert_eq!(ids(resolve_with(&[("DCS_TASK_ID", "all-running")]).unwrap()), ["all-running"]);
+    assert_eq!(
+        ids(resolve_with(&[("DCS_TASK_ID", "all-running")]).unwrap()),
+        ["all-running"]
+    );
     assert!(resolve_with(&[("DCS_TASK_ID", &format!("all-running {a}"))]).is_err());
 }
 
@@ -100,29 +169,66 @@ fn the_kinds_of_credentials_have_an_order_and_halves_are_mistakes() {
         all.extend(variables);
         resolve_with(&all).map(|config| config.credentials.kind())
     };
-    let password = [("OS_USERNAME", "u"), ("OS_PASSWORD", "p"), ("OS_USER_DOMAIN_NAME", "d")];
+    let password = [
+        ("OS_USERNAME", "u"),
+        ("OS_PASSWORD", "p"),
+        ("OS_USER_DOMAIN_NAME", "d"),
+    ];
     let oidc = [("DCS_IDP_ID", "i"), ("DCS_ID_TOKEN", "j")];
     let keys = [("OS_ACCESS_KEY", "a"), ("OS_SECRET_KEY", "s")];
     assert_eq!(kind(&password).unwrap(), "user name and password");
-    assert_eq!(kind(&[&password[..], &oidc].concat()).unwrap(), "OIDC token of the job");
-    assert_eq!(kind(&[&password[..], &oidc, &keys].concat()).unwrap(), "access key");
-    assert_eq!(kind(&[&keys[..], &[("HW_AUTH_TOKEN", "t")]].concat()).unwrap(), "token");
+    assert_eq!(
+        kind(&[&password[..], &oidc].concat()).unwrap(),
+        "OIDC token of the job"
+    );
+    assert_eq!(
+        kind(&[&password[..], &oidc, &keys].concat()).unwrap(),
+        "access key"
+    );
+    assert_eq!(
+        kind(&[&keys[..], &[("HW_AUTH_TOKEN", "t")]].concat()).unwrap(),
+        "token"
+    );
     assert!(kind(&[]).unwrap_err().contains("every other credential"));
-    assert!(kind(&keys[..1]).unwrap_err().contains("`secret-key` is missing"));
-    assert!(kind(&keys[1..]).unwrap_err().contains("`access-key` is missing"));
+    assert!(
+        kind(&keys[..1])
+            .unwrap_err()
+            .contains("`secret-key` is missing")
+    );
+    assert!(
+        kind(&keys[1..])
+            .unwrap_err()
+            .contains("`access-key` is missing")
+    );
     assert!(kind(&[&keys[..1], &password].concat()).is_err());
-    assert!(kind(&password[..2]).unwrap_err().contains("`domain-name` is missing"));
-    assert!(kind(&oidc[..1]).unwrap_err().contains("`id-token` is missing"));
+    assert!(
+        kind(&password[..2])
+            .unwrap_err()
+            .contains("`domain-name` is missing")
+    );
+    assert!(
+        kind(&oidc[..1])
+            .unwrap_err()
+            .contains("`id-token` is missing")
+    );
     let on_github = [("GITHUB_ACTIONS", "true"), ("DCS_IDP_ID", "i")];
-    assert!(kind(&on_github).unwrap_err().contains("`permissions: id-token: write`"));
+    assert!(
+        kind(&on_github)
+            .unwrap_err()
+            .contains("`permissions: id-token: write`")
+    );
 }
 
 #[test]
 fn a_secret_shows_in_no_problem_and_no_debug() {
     let environment = Environment {
-        variables: [("DCS_PASSWORD", "hunter2"), ("DCS_SECRET_KEY", "hunter2"), ("DCS_TASK_ID", "x")]
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .into(),
+        variables: [
+            ("DCS_PASSWORD", "hunter2"),
+            ("DCS_SECRET_KEY", "hunter2"),
+            ("DCS_TASK_ID", "x"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .into(),
         ..Environment::default()
     };
     let (_, config) = resolve(&environment, Flags::new(), Problems::default());
@@ -133,7 +239,12 @@ fn a_secret_shows_in_no_problem_and_no_debug() {
 
 #[test]
 fn an_argument_that_is_no_flag_does_not_show_its_value() {
-    for argument in ["DCS_AUTH_TOKEN=MYSECRET", "--auth-token=MYSECRET", "https://user:MYSECRET@host", "--x=MYSECRET"] {
+    for argument in [
+        "DCS_AUTH_TOKEN=MYSECRET",
+        "--auth-token=MYSECRET",
+        "https://user:MYSECRET@host",
+        "--x=MYSECRET",
+    ] {
         let mut problems = Problems::default();
         cli::parse(&[argument.into()], &mut problems);
         let text = problems.to_string();
@@ -143,11 +254,18 @@ fn an_argument_that_is_no_flag_does_not_show_its_value() {
 
 #[test]
 fn what_no_header_can_carry_is_a_wrong_input_and_is_not_shown() {
-    for (name, value) in
-        [("DCS_AUTH_TOKEN", "MYSEC RET"), ("DCS_AUTH_TOKEN", "MYSEC\nRET"), ("DCS_AUTH_TOKEN", "MYSECRÉT")]
-    {
+    for (name, value) in [
+        ("DCS_AUTH_TOKEN", "MYSEC RET"),
+        ("DCS_AUTH_TOKEN", "MYSEC\nRET"),
+        ("DCS_AUTH_TOKEN", "MYSECRÉT"),
+    ] {
         let error = resolve_with(&[(name, value)]).unwrap_err();
-        assert!(error.contains("`auth-token`") && error.contains("not ASCII") && !error.contains("MYSEC"), "{error}");
+        assert!(
+            error.contains("`auth-token`")
+                && error.contains("not ASCII")
+                && !error.contains("MYSEC"),
+            "{error}"
+        );
     }
 }
 
@@ -175,8 +293,17 @@ fn a_password_keeps_its_spaces_and_loses_its_line_end() {
 
 #[test]
 fn a_cloud_that_is_not_there_only_matters_where_something_is_missing() {
-    let config = resolve_with(&[("OS_CLOUD", "otc"), ("OS_CLIENT_CONFIG_FILE", "/no/such/clouds.yaml")]).unwrap();
-    assert!(config.remarks.iter().any(|remark| remark.starts_with("OS_CLOUD")));
+    let config = resolve_with(&[
+        ("OS_CLOUD", "otc"),
+        ("OS_CLIENT_CONFIG_FILE", "/no/such/clouds.yaml"),
+    ])
+    .unwrap();
+    assert!(
+        config
+            .remarks
+            .iter()
+            .any(|remark| remark.starts_with("OS_CLOUD"))
+    );
     let error = resolve_with(&[("OS_CLOUD", "otc"), ("DCS_AUTH_TOKEN", "")]).unwrap_err();
     assert!(error.contains("`OS_CLOUD`"), "{error}");
 }
@@ -186,11 +313,27 @@ fn a_cloud_that_is_not_there_only_matters_where_something_is_missing() {
 fn what_is_set_for_this_wait_wins_over_clouds_yaml() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("clouds.yaml");
-    std::fs::write(&path, "clouds:\n  otc:\n    auth:\n      token: from-the-file\n      security_token: another\n")
-        .unwrap();
-    let file = [("OS_CLOUD", "otc"), ("OS_CLIENT_CONFIG_FILE", path.to_str().unwrap()), ("DCS_AUTH_TOKEN", "")];
-    assert!(matches!(resolve_with(&file).unwrap().credentials, Credentials::Token(_)));
+    std::fs::write(
+        &path,
+        "clouds:\n  otc:\n    auth:\n      token: from-the-file\n      security_token: another\n",
+    )
+    .unwrap();
+    let file = [
+        ("OS_CLOUD", "otc"),
+        ("OS_CLIENT_CONFIG_FILE", path.to_str().unwrap()),
+        ("DCS_AUTH_TOKEN", ""),
+    ];
+    assert!(matches!(
+        resolve_with(&file).unwrap().credentials,
+        Credentials::Token(_)
+    ));
     let keys = [("DCS_ACCESS_KEY", "ak"), ("DCS_SECRET_KEY", "sk")];
     let config = resolve_with(&[&file[..], &keys].concat()).unwrap();
-    assert!(matches!(config.credentials, Credentials::AccessKey(AccessKey { security_token: None, .. })));
+    assert!(matches!(
+        config.credentials,
+        Credentials::AccessKey(AccessKey {
+            security_token: None,
+            ..
+        })
+    ));
 }

@@ -37,19 +37,27 @@ impl Course {
             }
             match reading.full_copy() {
                 FullCopy::Short => {
-                    course.offsets.extend(Some(std::mem::take(&mut stretch)).filter(|stretch| !stretch.is_empty()));
+                    course.offsets.extend(
+                        Some(std::mem::take(&mut stretch)).filter(|stretch| !stretch.is_empty()),
+                    );
                     copying = Some((copying.map_or(*at, |(from, _)| from), *at));
                 }
                 FullCopy::Done | FullCopy::Unknown => {
-                    course.copying.extend(copying.take().map(|(from, _)| (from, *at)));
+                    course
+                        .copying
+                        .extend(copying.take().map(|(from, _)| (from, *at)));
                     stretch.extend(reading.offset.map(|offset| (*at, offset)));
                 }
             }
             course.until = *at;
         }
-        course.offsets.extend(Some(stretch).filter(|stretch| !stretch.is_empty()));
+        course
+            .offsets
+            .extend(Some(stretch).filter(|stretch| !stretch.is_empty()));
         course.until = course.until.max(task.elapsed);
-        course.copying.extend(copying.map(|(from, _)| (from, course.until)));
+        course
+            .copying
+            .extend(copying.map(|(from, _)| (from, course.until)));
         course
     }
 
@@ -60,12 +68,22 @@ impl Course {
 
     /// The offset farthest from zero, and when that was.
     pub fn peak(&self) -> Option<(Duration, i64)> {
-        self.offsets.iter().flatten().copied().max_by_key(|(_, offset)| offset.unsigned_abs())
+        self.offsets
+            .iter()
+            .flatten()
+            .copied()
+            .max_by_key(|(_, offset)| offset.unsigned_abs())
     }
 
     /// The full copy, at `count` moments of the whole wait.
     pub fn copied_samples(&self, count: usize) -> Vec<Option<f64>> {
-        sample(std::slice::from_ref(&self.copied), Duration::ZERO, self.until, count, f64::min)
+        sample(
+            std::slice::from_ref(&self.copied),
+            Duration::ZERO,
+            self.until,
+            count,
+            f64::min,
+        )
     }
 
     /// The offset on its scale, at `count` moments of the whole wait.
@@ -96,7 +114,10 @@ pub fn unscaled(value: f64) -> f64 {
 
 /// A stretch on that scale.
 pub fn scaled_points(stretch: &Points<i64>) -> Points<f64> {
-    stretch.iter().map(|&(at, offset)| (at, scaled(offset))).collect()
+    stretch
+        .iter()
+        .map(|&(at, offset)| (at, scaled(offset)))
+        .collect()
 }
 
 /// Whichever is farther from zero.
@@ -118,27 +139,48 @@ pub fn sample(
     let span = until.saturating_sub(from);
     // In half steps: even ones are the moments, odd ones the borders between them.
     let border = |half_steps: usize| {
-        if half_steps >= 2 * last { until } else { from + span.mul_f64(half_steps as f64 / (2 * last) as f64) }
+        if half_steps >= 2 * last {
+            until
+        } else {
+            from + span.mul_f64(half_steps as f64 / (2 * last) as f64)
+        }
     };
     let value = |n: usize| {
         let at = border(2 * n);
         let begin = n.checked_sub(1).map(|before| border(2 * before + 1));
         // What comes shortly before the end must not be hidden by the end.
-        let end = if n + 1 >= last { until } else { border(2 * n + 1) };
+        let end = if n + 1 >= last {
+            until
+        } else {
+            border(2 * n + 1)
+        };
         let mut values = stretches.iter().filter_map(|stretch| {
-            let begin = begin.map_or(0, |begin| stretch.partition_point(|&(point, _)| point <= begin));
+            let begin = begin.map_or(0, |begin| {
+                stretch.partition_point(|&(point, _)| point <= begin)
+            });
             let end = stretch.partition_point(|&(point, _)| point <= end);
             let here = stretch.get(begin..end).filter(|here| !here.is_empty())?;
             if n == last {
                 return here.last().map(|&(_, value)| value);
             }
-            let around = stretch.get(begin.saturating_sub(1)..(end + 1).min(stretch.len())).unwrap_or_default();
-            let is_steady = around.is_sorted_by(|a, b| a.1 <= b.1) || around.is_sorted_by(|a, b| a.1 >= b.1);
+            let around = stretch
+                .get(begin.saturating_sub(1)..(end + 1).min(stretch.len()))
+                .unwrap_or_default();
+            let is_steady =
+                around.is_sorted_by(|a, b| a.1 <= b.1) || around.is_sorted_by(|a, b| a.1 >= b.1);
             let on_the_line = on_the_line(stretch, at).filter(|_| is_steady);
             on_the_line.or_else(|| here.iter().map(|&(_, value)| value).reduce(worst))
         });
-        let value = if n == last { values.next_back() } else { values.reduce(worst) };
-        value.or_else(|| stretches.iter().find_map(|stretch| on_the_line(stretch, at)))
+        let value = if n == last {
+            values.next_back()
+        } else {
+            values.reduce(worst)
+        };
+        value.or_else(|| {
+            stretches
+                .iter()
+                .find_map(|stretch| on_the_line(stretch, at))
+        })
     };
     (0..count).map(value).collect()
 }
@@ -164,7 +206,10 @@ const NONE: char = '·';
 
 fn block(share: f64) -> char {
     let top = HIGHER.len() - 1;
-    HIGHER.get(((share.clamp(0.0, 1.0) * top as f64).round() as usize).min(top)).copied().unwrap_or(NONE)
+    HIGHER
+        .get(((share.clamp(0.0, 1.0) * top as f64).round() as usize).min(top))
+        .copied()
+        .unwrap_or(NONE)
 }
 
 /// The full copy as a line of blocks: the full block is 100 percent and nothing else, the lowest is zero.
@@ -174,33 +219,67 @@ pub fn copied_sparkline(course: &Course, width: usize) -> String {
         percent if percent <= 0.0 => LOWEST,
         percent => block((percent / 100.0).min(0.84)),
     };
-    course.copied_samples(width).into_iter().map(|value| value.map_or(NONE, draw)).collect()
+    course
+        .copied_samples(width)
+        .into_iter()
+        .map(|value| value.map_or(NONE, draw))
+        .collect()
 }
 
 /// The offset as a line of blocks, on its scale: the lowest block is in sync and nothing else.
 pub fn offset_sparkline(course: &Course, max_offset: i64, width: usize) -> String {
     let limit = scaled(max_offset);
-    let top = course.peak().map_or(0.0, |(_, offset)| scaled(offset).abs());
-    let draw = |value: f64| if (0.0..=limit).contains(&value) { LOWEST } else { block(value.abs() / top) };
-    course.offset_samples(width).into_iter().map(|value| value.map_or(NONE, draw)).collect()
+    let top = course
+        .peak()
+        .map_or(0.0, |(_, offset)| scaled(offset).abs());
+    let draw = |value: f64| {
+        if (0.0..=limit).contains(&value) {
+            LOWEST
+        } else {
+            block(value.abs() / top)
+        }
+    };
+    course
+        .offset_samples(width)
+        .into_iter()
+        .map(|value| value.map_or(NONE, draw))
+        .collect()
 }
 
 /// Which of the readings to show where there is room for some only: of each of `spans` equal spans of time the first,
 /// the last, the one with the worst offset and the one with the least copied.
 pub fn thin(readings: &[(Duration, Reading)], spans: usize) -> Vec<(Duration, Reading)> {
-    let (Some((from, _)), Some((until, _))) = (readings.first(), readings.last()) else { return Vec::new() };
+    let (Some((from, _)), Some((until, _))) = (readings.first(), readings.last()) else {
+        return Vec::new();
+    };
     let width = (*until - *from).as_secs_f64() / spans.max(1) as f64;
-    let span_of = |at: Duration| if width > 0.0 { ((at - *from).as_secs_f64() / width) as usize } else { 0 };
+    let span_of = |at: Duration| {
+        if width > 0.0 {
+            ((at - *from).as_secs_f64() / width) as usize
+        } else {
+            0
+        }
+    };
     let mut kept = Vec::new();
     for span in readings.chunk_by(|(a, _), (b, _)| span_of(*a) == span_of(*b)) {
         let numbered = || span.iter().enumerate();
         let worst = numbered()
             .filter(|(_, (_, reading))| counts(reading))
             .max_by_key(|(_, (_, reading))| reading.offset.map(i64::unsigned_abs));
-        let least = numbered().filter_map(|(n, (_, reading))| Some((n, reading.full_migration_progress?)));
+        let least =
+            numbered().filter_map(|(n, (_, reading))| Some((n, reading.full_migration_progress?)));
         let least = least.min_by(|(_, a), (_, b)| a.total_cmp(b));
-        let wanted = [Some(0), worst.map(|(n, _)| n), least.map(|(n, _)| n), span.len().checked_sub(1)];
-        kept.extend(numbered().filter(|&(n, _)| wanted.contains(&Some(n))).map(|(_, reading)| reading.clone()));
+        let wanted = [
+            Some(0),
+            worst.map(|(n, _)| n),
+            least.map(|(n, _)| n),
+            span.len().checked_sub(1),
+        ];
+        kept.extend(
+            numbered()
+                .filter(|&(n, _)| wanted.contains(&Some(n)))
+                .map(|(_, reading)| reading.clone()),
+        );
     }
     kept
 }
@@ -208,7 +287,11 @@ pub fn thin(readings: &[(Duration, Reading)], spans: usize) -> Vec<(Duration, Re
 /// All readings, or so many of them that no more than `most` are left, as [`thin`] chooses them.
 pub fn at_most(readings: &[(Duration, Reading)], most: usize) -> Vec<(Duration, Reading)> {
     // A span has up to four readings worth showing, and the newest reading can have a span to itself.
-    if readings.len() <= most { readings.to_vec() } else { thin(readings, (most / 4).saturating_sub(1)) }
+    if readings.len() <= most {
+        readings.to_vec()
+    } else {
+        thin(readings, (most / 4).saturating_sub(1))
+    }
 }
 
 /// An axis of time for a line of values at even distances, in whole numbers of a unit.
@@ -239,14 +322,25 @@ impl Axis {
         };
         let first = (from.as_millis() / unit_length.as_millis()) as u64;
         let last = until.as_millis().div_ceil(unit_length.as_millis()) as u64;
-        let step = last.saturating_sub(first).div_ceil((most as u64).saturating_sub(1).max(1)).max(1);
+        let step = last
+            .saturating_sub(first)
+            .div_ceil((most as u64).saturating_sub(1).max(1))
+            .max(1);
         let steps = last.saturating_sub(first).div_ceil(step).max(1);
-        Self { unit, range: (first, first + steps * step), count: steps as usize + 1, unit_length }
+        Self {
+            unit,
+            range: (first, first + steps * step),
+            count: steps as usize + 1,
+            unit_length,
+        }
     }
 
     /// A line along it. Its ends reach the ends of the axis.
     pub fn sample(&self, points: &Points<f64>, worst: fn(f64, f64) -> f64) -> Vec<f64> {
-        let time = |units: u64| self.unit_length.saturating_mul(units.try_into().unwrap_or(u32::MAX));
+        let time = |units: u64| {
+            self.unit_length
+                .saturating_mul(units.try_into().unwrap_or(u32::MAX))
+        };
         let (from, until) = (time(self.range.0), time(self.range.1));
         let mut newest = points.first().map_or(0.0, |&(_, value)| value);
         let mut values = sample(std::slice::from_ref(points), from, until, self.count, worst);
@@ -264,8 +358,16 @@ impl Axis {
 /// A number with at most so many decimals, and none that are needless.
 pub fn decimal(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    let text = if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &text
+    };
+    if text == "-0" {
+        "0".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// The beginning and the end of a list, as much of it as `room` bytes hold, and how many are left out in between.
@@ -301,7 +403,10 @@ mod tests {
     }
 
     fn points(values: &[(u64, f64)]) -> Points<f64> {
-        values.iter().map(|&(at, value)| (seconds(at), value)).collect()
+        values
+            .iter()
+            .map(|&(at, value)| (seconds(at), value))
+            .collect()
     }
 
     #[test]
@@ -316,10 +421,18 @@ mod tests {
             (60, 100.0, Some(70)),
         ]);
         let course = Course::of(&task);
-        let stretch = |values: &[(u64, i64)]| values.iter().map(|&(at, value)| (seconds(at), value)).collect();
+        let stretch = |values: &[(u64, i64)]| {
+            values
+                .iter()
+                .map(|&(at, value)| (seconds(at), value))
+                .collect()
+        };
         let expected: [Points<i64>; 2] = [stretch(&[(20, 900), (40, 4)]), stretch(&[(60, 70)])];
         assert_eq!(course.offsets, expected);
-        assert_eq!(course.copying, [(seconds(0), seconds(20)), (seconds(50), seconds(60))]);
+        assert_eq!(
+            course.copying,
+            [(seconds(0), seconds(20)), (seconds(50), seconds(60))]
+        );
         assert_eq!(course.last_stretch(), Some(&expected[0]));
         assert_eq!(course.peak(), Some((seconds(20), 900)));
     }
@@ -336,15 +449,27 @@ mod tests {
         let mut values: Vec<(u64, f64)> = (0..=100_000).map(|n| (n, 0.0)).collect();
         values[77_777].1 = 5.0;
         values[99_999].1 = 3.0;
-        let samples = sample(&[points(&values)], seconds(0), seconds(100_000), 60, farther);
-        assert_eq!(samples.iter().filter(|&&value| value == Some(5.0)).count(), 1);
+        let samples = sample(
+            &[points(&values)],
+            seconds(0),
+            seconds(100_000),
+            60,
+            farther,
+        );
+        assert_eq!(
+            samples.iter().filter(|&&value| value == Some(5.0)).count(),
+            1
+        );
         assert_eq!(samples[58], Some(3.0));
         assert_eq!(samples.last(), Some(&Some(0.0)));
     }
 
     #[test]
     fn between_readings_there_is_a_line_and_outside_of_stretches_nothing() {
-        let stretches = [points(&[(10, 0.0), (20, 10.0)]), points(&[(40, 7.0), (50, 7.0)])];
+        let stretches = [
+            points(&[(10, 0.0), (20, 10.0)]),
+            points(&[(40, 7.0), (50, 7.0)]),
+        ];
         assert_eq!(
             sample(&stretches, seconds(0), seconds(60), 13, farther),
             [
@@ -363,16 +488,30 @@ mod tests {
                 None,
             ]
         );
-        assert_eq!(sample(&[], seconds(0), seconds(60), 2, farther), [None, None]);
-        assert_eq!(sample(&stretches, seconds(10), seconds(10), 1, farther), [Some(0.0)]);
+        assert_eq!(
+            sample(&[], seconds(0), seconds(60), 2, farther),
+            [None, None]
+        );
+        assert_eq!(
+            sample(&stretches, seconds(10), seconds(10), 1, farther),
+            [Some(0.0)]
+        );
         assert_eq!(sample(&stretches, seconds(10), seconds(10), 0, farther), []);
     }
 
     #[test]
     fn a_steady_course_has_no_stairs() {
-        let values: Vec<(u64, f64)> = [0, 7, 11, 19, 30, 44, 52, 61, 75, 88, 100].map(|at| (at, at as f64)).to_vec();
+        let values: Vec<(u64, f64)> = [0, 7, 11, 19, 30, 44, 52, 61, 75, 88, 100]
+            .map(|at| (at, at as f64))
+            .to_vec();
         for count in [2, 8, 11, 60] {
-            let samples = sample(&[points(&values)], seconds(0), seconds(100), count, f64::min);
+            let samples = sample(
+                &[points(&values)],
+                seconds(0),
+                seconds(100),
+                count,
+                f64::min,
+            );
             for (n, value) in samples.into_iter().enumerate() {
                 let expected = 100.0 * n as f64 / (count - 1) as f64;
                 assert!((value.unwrap() - expected).abs() < 1e-6, "{count}: {n}");
@@ -383,7 +522,11 @@ mod tests {
     #[test]
     fn an_axis_has_whole_numbers_and_its_line_ends_with_the_newest_value() {
         let axis = |from, until| {
-            let axis = Axis::new(Duration::from_millis(from), Duration::from_millis(until), 60);
+            let axis = Axis::new(
+                Duration::from_millis(from),
+                Duration::from_millis(until),
+                60,
+            );
             (axis.unit, axis.range, axis.count)
         };
         assert_eq!(axis(39, 7412), ("milliseconds", (39, 7414), 60));
@@ -417,13 +560,23 @@ mod tests {
             .map(|n| {
                 let percent = if n == 4321 { 3.0 } else { 100.0 };
                 let offset = Some(if n == 1234 { -9 } else { 0 });
-                (seconds(n), Reading { offset, full_migration_progress: Some(percent), ..Reading::default() })
+                (
+                    seconds(n),
+                    Reading {
+                        offset,
+                        full_migration_progress: Some(percent),
+                        ..Reading::default()
+                    },
+                )
             })
             .collect();
         let kept = thin(&readings, 10);
         assert!((20..=44).contains(&kept.len()), "{}", kept.len());
         let times: Vec<u64> = kept.iter().map(|(at, _)| at.as_secs()).collect();
-        assert!(times.is_sorted() && [0, 1234, 4321, 9999].iter().all(|at| times.contains(at)), "{times:?}");
+        assert!(
+            times.is_sorted() && [0, 1234, 4321, 9999].iter().all(|at| times.contains(at)),
+            "{times:?}"
+        );
         assert_eq!(thin(&readings[..3], 10), readings[..3]);
         assert_eq!(thin(&[], 10), []);
     }
@@ -438,7 +591,10 @@ mod tests {
 
     #[test]
     fn numbers_have_no_needless_decimals() {
-        assert_eq!([0.0, 1.5, 100.0, -0.001, 2.345].map(|value| decimal(value, 2)), ["0", "1.5", "100", "0", "2.35"]);
+        assert_eq!(
+            [0.0, 1.5, 100.0, -0.001, 2.345].map(|value| decimal(value, 2)),
+            ["0", "1.5", "100", "0", "2.35"]
+        );
         assert_eq!(decimal(120.0, 0), "120");
     }
 

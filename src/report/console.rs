@@ -53,7 +53,11 @@ impl Lines {
         let shared = (Arc::clone(&below), Arc::clone(&waiting));
         let writer = std::thread::Builder::new().name("lines".to_owned());
         let _ = writer.spawn(move || write_lines(&lines, &shared.0, &shared.1));
-        Self { queue, waiting, below }
+        Self {
+            queue,
+            waiting,
+            below,
+        }
     }
 
     /// A line for standard output, as it is.
@@ -106,7 +110,9 @@ fn write_lines(lines: &Receiver<Line>, below: &OnceLock<ProgressBar>, waiting: &
                 let _ = out.flush();
             }),
             Line::Err(text) => above(&|| {
-                let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+                let _ = io::stderr()
+                    .lock()
+                    .write_all(format!("{text}\n").as_bytes());
             }),
             Line::Flushed(done) => {
                 let _ = done.send(());
@@ -134,7 +140,10 @@ impl<S: Subscriber> Layer<S> for LogLayer {
         let line = if self.json {
             let mut object = Map::new();
             object.insert("time".to_owned(), time.into());
-            object.insert("level".to_owned(), level.as_str().to_ascii_lowercase().into());
+            object.insert(
+                "level".to_owned(),
+                level.as_str().to_ascii_lowercase().into(),
+            );
             object.insert("message".to_owned(), fields.message.into());
             object.extend(fields.rest);
             escape::compact_json(&Value::Object(object).to_string())
@@ -149,7 +158,11 @@ impl<S: Subscriber> Layer<S> for LogLayer {
             }
             escape::log(&line)
         };
-        if self.to_out { self.lines.out(line) } else { self.lines.err(line) }
+        if self.to_out {
+            self.lines.out(line)
+        } else {
+            self.lines.err(line)
+        }
     }
 }
 
@@ -221,9 +234,17 @@ impl Console {
             Forge::GitHub | Forge::GitLab => !json,
             Forge::None => false,
         };
-        let layer = LogLayer { lines: lines.clone(), clock, json, to_out };
+        let layer = LogLayer {
+            lines: lines.clone(),
+            clock,
+            json,
+            to_out,
+        };
         // Fails where a subscriber is set already, as in tests; then that one gets the events.
-        let _ = tracing_subscriber::registry().with(output.log_filter.clone()).with(layer).try_init();
+        let _ = tracing_subscriber::registry()
+            .with(output.log_filter.clone())
+            .with(layer)
+            .try_init();
         Self {
             lines,
             forge,
@@ -253,7 +274,9 @@ impl Console {
         }
         match self.forge {
             _ if self.json => info!("{title}"),
-            Forge::GitHub => self.lines.out(format!("::group::{}", escape::command_data(&title))),
+            Forge::GitHub => self
+                .lines
+                .out(format!("::group::{}", escape::command_data(&title))),
             Forge::GitLab => {
                 let line = format!(
                     "\u{1b}[0Ksection_start:{}:dcs_migration_wait\r\u{1b}[0K{}",
@@ -267,7 +290,9 @@ impl Console {
         self.section_open = true;
         info!("at {endpoint}, sign-in by {sign_in}");
         info!("until {}", words::wanted(rules));
-        let stall = rules.stall_timeout.map(|stall| format!(", when nothing improves for {}", words::duration(stall)));
+        let stall = rules
+            .stall_timeout
+            .map(|stall| format!(", when nothing improves for {}", words::duration(stall)));
         info!(
             "gives up after {}{}, or without a good answer for {}",
             words::duration(rules.deadline),
@@ -287,7 +312,10 @@ impl Console {
     }
 
     fn unix_time(&self) -> u64 {
-        self.clock.wall().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        self.clock
+            .wall()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs())
     }
 
     /// Ends the story: the verdict, once.
@@ -301,7 +329,10 @@ impl Console {
             match self.forge {
                 Forge::GitHub => self.lines.out("::endgroup::".to_owned()),
                 Forge::GitLab => {
-                    self.lines.out(format!("\u{1b}[0Ksection_end:{}:dcs_migration_wait\r\u{1b}[0K", self.unix_time()));
+                    self.lines.out(format!(
+                        "\u{1b}[0Ksection_end:{}:dcs_migration_wait\r\u{1b}[0K",
+                        self.unix_time()
+                    ));
                 }
                 Forge::None => {}
             }
@@ -309,12 +340,19 @@ impl Console {
         self.section_open = false;
         let took = words::duration(report.elapsed);
         let polls = words::plural(report.polls(), "poll");
-        let verdict = format!("{}: {} ({took}, {polls})", report.result(), words::reason(report));
+        let verdict = format!(
+            "{}: {} ({took}, {polls})",
+            report.result(),
+            words::reason(report)
+        );
         if self.json {
             self.lines.must_out(json::line(report));
         } else if self.forge == Forge::GitHub {
             let command = if report.is_ready() { "notice" } else { "error" };
-            self.lines.must_out(format!("::{command} title=DCS migration::{}", escape::command_data(&verdict)));
+            self.lines.must_out(format!(
+                "::{command} title=DCS migration::{}",
+                escape::command_data(&verdict)
+            ));
         } else {
             self.lines.must_out(escape::log(&verdict));
         }
@@ -322,7 +360,12 @@ impl Console {
 
     /// Makes GitHub hide a secret from now on.
     pub fn mask(lines: &Lines, secret: &SecretString) {
-        for line in secret.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in secret
+            .expose_secret()
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
             // A percent sign is the one character of such a line that the command's syntax escapes.
             lines.must_out(format!("::add-mask::{}", line.replace('%', "%25")));
         }
@@ -330,7 +373,9 @@ impl Console {
 
     /// Whether anything about the task is worth a line now.
     fn is_due(&self, now: Duration, task: &TaskWait, minor_news: bool) -> bool {
-        let Some(said) = self.said.get(&task.id) else { return true };
+        let Some(said) = self.said.get(&task.id) else {
+            return true;
+        };
         let silence = now.saturating_sub(said.at);
         let heartbeat = (now / 8).clamp(Duration::from_secs(15), Duration::from_secs(600));
         if silence >= heartbeat {
@@ -340,7 +385,11 @@ impl Console {
         if silence < now / 16 {
             return false;
         }
-        let reading = task.waiter.seen().map(|seen| seen.reading.clone()).unwrap_or_default();
+        let reading = task
+            .waiter
+            .seen()
+            .map(|seen| seen.reading.clone())
+            .unwrap_or_default();
         let copied = match (said.percent, reading.full_migration_progress) {
             (Some(before), Some(percent)) => (percent - before).abs() >= 10.0,
             (None, Some(_)) => true,
@@ -401,11 +450,16 @@ fn weight(note: &Note) -> Weight {
 
 impl Observer for Console {
     fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
-        let Some(rules) = self.rules.clone() else { return };
+        let Some(rules) = self.rules.clone() else {
+            return;
+        };
         let next = next.filter(|&next| next < rules.deadline);
         let prefix = match self.named_by {
             0 => String::new(),
-            length => format!("task {}: ", task.id.as_str().get(..length).unwrap_or(task.id.as_str())),
+            length => format!(
+                "task {}: ",
+                task.id.as_str().get(..length).unwrap_or(task.id.as_str())
+            ),
         };
         let mut minor = false;
         for note in notes {
@@ -423,8 +477,17 @@ impl Observer for Console {
         if task.waiter.failing().is_some() || !self.is_due(now, task, minor) {
             return;
         }
-        let next = next.map(|next| format!(", next look in {}", words::duration(next.saturating_sub(now))));
-        info!("{prefix}{}{}", words::standing(task, &rules), next.unwrap_or_default());
+        let next = next.map(|next| {
+            format!(
+                ", next look in {}",
+                words::duration(next.saturating_sub(now))
+            )
+        });
+        info!(
+            "{prefix}{}{}",
+            words::standing(task, &rules),
+            next.unwrap_or_default()
+        );
         let reading = task.waiter.seen().map(|seen| &seen.reading);
         let said = Said {
             at: now,
@@ -440,7 +503,10 @@ impl Observer for Console {
             info!("task {} is running", task.id.as_str());
         }
         if others > 0 {
-            info!("{} not running: not waited for", words::plural(others as u64, "task"));
+            info!(
+                "{} not running: not waited for",
+                words::plural(others as u64, "task")
+            );
         }
     }
 
@@ -461,7 +527,11 @@ impl Observer for Console {
     fn ended(&mut self, _: Duration, task: &TaskWait) {
         if let Some((outcome, _)) = &task.outcome {
             let goal = self.rules.as_ref().map(|rules| rules.condition.goal);
-            info!("task {} ended: {}", task.id.as_str(), super::result(outcome, goal));
+            info!(
+                "task {} ended: {}",
+                task.id.as_str(),
+                super::result(outcome, goal)
+            );
         }
     }
 }
@@ -494,19 +564,35 @@ mod tests {
                 return Err(ApiError::transient("HTTP 503"));
             }
             let percent = (at / (3.0 * HOUR) * 100.0).min(100.0);
-            let burst = if at % 900.0 < 60.0 && at < 5.9 * HOUR { 50_000.0 } else { 0.0 };
-            let offset = (percent >= 100.0).then_some(((6.0 * HOUR - at).max(0.0) * 900.0 + burst) as i64);
+            let burst = if at % 900.0 < 60.0 && at < 5.9 * HOUR {
+                50_000.0
+            } else {
+                0.0
+            };
+            let offset =
+                (percent >= 100.0).then_some(((6.0 * HOUR - at).max(0.0) * 900.0 + burst) as i64);
             let reading = Reading {
                 is_migrating: Some(true),
                 offset,
                 full_migration_progress: Some(percent),
                 ..Reading::default()
             };
-            Ok(Stats { reading, raw: String::new() })
+            Ok(Stats {
+                reading,
+                raw: String::new(),
+            })
         }
         async fn detail(&self, _: &TaskId) -> Result<Detail, ApiError> {
-            let word = if self.0.elapsed().as_secs_f64() < 3.0 * HOUR { "FULLMIGRATING" } else { "INCRMIGEATING" };
-            Ok(Detail { status: Status::parse(word), task_status: None, migration_method: None })
+            let word = if self.0.elapsed().as_secs_f64() < 3.0 * HOUR {
+                "FULLMIGRATING"
+            } else {
+                "INCRMIGEATING"
+            };
+            Ok(Detail {
+                status: Status::parse(word),
+                task_status: None,
+                migration_method: None,
+            })
         }
         async fn list(&self, _: usize) -> Result<Page, ApiError> {
             Err(ApiError::transient("nobody asks"))
@@ -517,12 +603,21 @@ mod tests {
     struct Counting(Console, usize);
 
     impl Observer for Counting {
-        fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
+        fn looked(
+            &mut self,
+            now: Duration,
+            task: &TaskWait,
+            notes: &[Note],
+            next: Option<Duration>,
+        ) {
             let said_at = |console: &Console| console.said.get(&task.id).map(|said| said.at);
             let before = said_at(&self.0);
             self.0.looked(now, task, notes, next);
             self.1 += usize::from(said_at(&self.0) != before);
-            self.1 += notes.iter().filter(|note| !matches!(weight(note), Weight::Minor)).count();
+            self.1 += notes
+                .iter()
+                .filter(|note| !matches!(weight(note), Weight::Minor))
+                .count();
         }
         fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
         fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {}
@@ -536,10 +631,18 @@ mod tests {
         let clock = Clock::start();
         let output = config::resolve(&Environment::default(), Flags::new(), Problems::default()).0;
         let rules = Rules {
-            condition: Condition { goal: Goal::InSync, max_offset: 0, max_missing_keys: Default::default() },
+            condition: Condition {
+                goal: Goal::InSync,
+                max_offset: 0,
+                max_missing_keys: Default::default(),
+            },
             stable_polls: 3,
             status_check: StatusCheck::Auto,
-            pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(30), multiplier: 1.5 },
+            pace: Pace {
+                initial: Duration::from_secs(5),
+                max: Duration::from_secs(30),
+                multiplier: 1.5,
+            },
             max_gap: Duration::from_secs(90),
             max_outage: Duration::from_secs(600),
             stall_timeout: None,
@@ -550,10 +653,22 @@ mod tests {
         console.rules = Some(rules.clone());
         let task = TaskId::parse("31c6fd2b2893430b90ffd1adb8060585").unwrap();
         let tasks = Tasks::Named(vec![task]);
-        let plan = Plan { tasks, rules, requests_per_second: 4.0, fail_fast: true };
+        let plan = Plan {
+            tasks,
+            rules,
+            requests_per_second: 4.0,
+            fail_fast: true,
+        };
         let (_keep, mut interrupts) = tokio::sync::mpsc::unbounded_channel();
         let mut counting = Counting(console, 0);
-        let (outcome, _) = wait::wait(Arc::new(Slow(clock)), plan, clock, &mut interrupts, &mut counting).await;
+        let (outcome, _) = wait::wait(
+            Arc::new(Slow(clock)),
+            plan,
+            clock,
+            &mut interrupts,
+            &mut counting,
+        )
+        .await;
         assert!(matches!(outcome, Outcome::Ready), "{outcome:?}");
         assert!(clock.elapsed().as_secs_f64() >= 6.0 * HOUR);
         // With the head and the verdict, of which there are ten at most.

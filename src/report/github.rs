@@ -42,10 +42,12 @@ fn random_delimiter() -> String {
     let mut bytes = [0; 16];
     // Without randomness there is no delimiter that cannot be guessed; this one is at least no word of any value.
     let _ = getrandom::fill(&mut bytes);
-    bytes.iter().fold("ghadelimiter_".to_owned(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold("ghadelimiter_".to_owned(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]

@@ -123,18 +123,36 @@ mod tests {
         for n in 0..120_960_u64 {
             let offset = if n == 5001 { 1_000_000 } else { n as i64 };
             let percent = if n == 60_001 { 20.0 } else { 100.0 };
-            let reading =
-                Reading { offset: Some(offset), full_migration_progress: Some(percent), ..Reading::default() };
+            let reading = Reading {
+                offset: Some(offset),
+                full_migration_progress: Some(percent),
+                ..Reading::default()
+            };
             history.add_reading(Duration::from_secs(5 * n), &reading);
             assert!(history.readings.len() < 2 * MOST_READINGS);
             assert_eq!(history.readings[0].1.offset, Some(0));
             assert_eq!(history.readings.last().unwrap().1.offset, Some(offset));
         }
-        assert!(history.readings.iter().any(|(_, reading)| reading.offset == Some(1_000_000)));
-        assert!(history.readings.iter().any(|(_, reading)| reading.full_migration_progress == Some(20.0)));
+        assert!(
+            history
+                .readings
+                .iter()
+                .any(|(_, reading)| reading.offset == Some(1_000_000))
+        );
+        assert!(
+            history
+                .readings
+                .iter()
+                .any(|(_, reading)| reading.full_migration_progress == Some(20.0))
+        );
         assert!(history.readings.is_sorted_by_key(|&(at, _)| at));
         // No part of the week is a hole.
-        let widest = history.readings.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap();
+        let widest = history
+            .readings
+            .windows(2)
+            .map(|pair| pair[1].0 - pair[0].0)
+            .max()
+            .unwrap();
         assert!(widest < Duration::from_secs(7 * 24 * 36), "{widest:?}");
         assert_eq!(history.total_readings, 120_960);
     }
@@ -142,17 +160,38 @@ mod tests {
     #[test]
     fn many_tasks_share_the_room_for_readings_and_each_keeps_some() {
         // What is kept of each in the end, at most and at least.
-        for (n_tasks, most, least) in [(1, 1999, 500), (50, 1999, 500), (1_000, 99, 25), (10_000, 79, 20)] {
+        for (n_tasks, most, least) in [
+            (1, 1999, 500),
+            (50, 1999, 500),
+            (1_000, 99, 25),
+            (10_000, 79, 20),
+        ] {
             let mut history = History::default();
             for n in 0..20_000_u64 {
                 let offset = if n == 5001 { 1_000_000 } else { n as i64 };
-                let reading =
-                    Reading { offset: Some(offset), full_migration_progress: Some(100.0), ..Reading::default() };
+                let reading = Reading {
+                    offset: Some(offset),
+                    full_migration_progress: Some(100.0),
+                    ..Reading::default()
+                };
                 history.add_reading_of(n_tasks, Duration::from_secs(5 * n), &reading);
-                assert!(history.readings.len() <= most, "{n_tasks} tasks: {}", history.readings.len());
+                assert!(
+                    history.readings.len() <= most,
+                    "{n_tasks} tasks: {}",
+                    history.readings.len()
+                );
             }
-            assert!(least <= history.readings.len(), "{n_tasks} tasks: {}", history.readings.len());
-            assert!(history.readings.iter().any(|(_, reading)| reading.offset == Some(1_000_000)));
+            assert!(
+                least <= history.readings.len(),
+                "{n_tasks} tasks: {}",
+                history.readings.len()
+            );
+            assert!(
+                history
+                    .readings
+                    .iter()
+                    .any(|(_, reading)| reading.offset == Some(1_000_000))
+            );
             assert_eq!(history.total_readings, 20_000);
         }
     }
@@ -164,7 +203,16 @@ mod tests {
             history.add_event(Duration::from_secs(n), n.to_string());
         }
         assert_eq!(history.events.len(), 2 * MOST_EVENTS);
-        assert_eq!((history.events[99].1.as_str(), history.events[100].1.as_str()), ("99", "900"));
-        assert_eq!((history.events[199].1.as_str(), history.omitted_events), ("999", 800));
+        assert_eq!(
+            (
+                history.events[99].1.as_str(),
+                history.events[100].1.as_str()
+            ),
+            ("99", "900")
+        );
+        assert_eq!(
+            (history.events[199].1.as_str(), history.omitted_events),
+            ("999", 800)
+        );
     }
 }

@@ -57,8 +57,15 @@ pub fn report(report: &Report) -> String {
     let mut page = String::new();
     let result = report.result();
     let sign = sign(report.outcome.as_ref());
-    let goal = report.goal.map(|goal| format!(" (waited for {goal})")).unwrap_or_default();
-    let goal = if report.is_ready() { String::new() } else { goal };
+    let goal = report
+        .goal
+        .map(|goal| format!(" (waited for {goal})"))
+        .unwrap_or_default();
+    let goal = if report.is_ready() {
+        String::new()
+    } else {
+        goal
+    };
     let _ = write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -70,12 +77,20 @@ pub fn report(report: &Report) -> String {
          <title>{sign} {result}: Redis migration</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{DEFINITIONS}\n",
         base64(&Sha256::digest(STYLE.as_bytes())),
     );
-    let class = if report.is_ready() { "ready" } else { "not-ready" };
+    let class = if report.is_ready() {
+        "ready"
+    } else {
+        "not-ready"
+    };
     let _ = writeln!(
         page,
         "<main>\n<h1 class=\"{class}\"><span class=\"sign\" aria-hidden=\"true\">{sign}</span> Redis migration: {result}{goal}</h1>"
     );
-    let _ = writeln!(page, "<p class=\"verdict\">{}</p>", prose(&words::verdict(report)));
+    let _ = writeln!(
+        page,
+        "<p class=\"verdict\">{}</p>",
+        prose(&words::verdict(report))
+    );
 
     let room = Room::of(report.tasks.len());
     match report.tasks.as_slice() {
@@ -144,10 +159,20 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+        let bits = chunk
+            .iter()
+            .fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte))
+            << (8 * (3 - chunk.len()));
         for n in 0..4 {
-            let letter = ALPHABET.get((bits >> (18 - 6 * n) & 63) as usize).copied().unwrap_or(b'=');
-            out.push(if n <= chunk.len() { char::from(letter) } else { '=' });
+            let letter = ALPHABET
+                .get((bits >> (18 - 6 * n) & 63) as usize)
+                .copied()
+                .unwrap_or(b'=');
+            out.push(if n <= chunk.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
         }
     }
     out
@@ -227,7 +252,11 @@ fn conditions(page: &mut String, report: &Report, task: &TaskReport) {
 fn figures(page: &mut String, report: &Report, task: Option<&TaskReport>) {
     page.push_str("<table><caption>The wait</caption><tbody>\n");
     for (name, value) in words::figures(report, task) {
-        let _ = writeln!(page, "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>", prose(&value));
+        let _ = writeln!(
+            page,
+            "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>",
+            prose(&value)
+        );
     }
     page.push_str("</tbody></table>\n");
 }
@@ -236,7 +265,11 @@ fn time_line(page: &mut String, report: &Report, task: &TaskReport, room: Room) 
     let rows: Vec<String> = words::time_line(report, Some(task))
         .iter()
         .map(|(at, what)| {
-            format!("<tr><td class=\"t n\">{}</td><td>{}</td></tr>\n", escape(&words::duration(*at)), prose(what))
+            format!(
+                "<tr><td class=\"t n\">{}</td><td>{}</td></tr>\n",
+                escape(&words::duration(*at)),
+                prose(what)
+            )
         })
         .collect();
     let (head, left_out, tail) = chart::fit(&rows, room.events);
@@ -247,7 +280,10 @@ fn time_line(page: &mut String, report: &Report, task: &TaskReport, room: Room) 
     page.push_str(&head.concat());
     if left_out > 0 {
         let words = words::plural(left_out as u64, "event");
-        let _ = writeln!(page, "<tr><td class=\"t n\">…</td><td>{words} left out here</td></tr>");
+        let _ = writeln!(
+            page,
+            "<tr><td class=\"t n\">…</td><td>{words} left out here</td></tr>"
+        );
     }
     page.push_str(&tail.concat());
     page.push_str("</tbody></table>\n");
@@ -263,7 +299,11 @@ fn fleet(page: &mut String, report: &Report) {
     for (n, task) in report.by_advance().into_iter().enumerate() {
         let reading = task.reading.clone().unwrap_or_default();
         let id = format!("<code>{}</code>", escape(task.id.as_str()));
-        let id = if n < MOST_DETAILS { format!("<a href=\"#task-{}\">{id}</a>", n + 1) } else { id };
+        let id = if n < MOST_DETAILS {
+            format!("<a href=\"#task-{}\">{id}</a>", n + 1)
+        } else {
+            id
+        };
         let _ = writeln!(
             page,
             "<tr><th scope=\"row\" class=\"w\">{id}</th><td class=\"w {}\"><span class=\"sign\" aria-hidden=\"true\">{}</span> {}</td>\
@@ -271,10 +311,17 @@ fn fleet(page: &mut String, report: &Report) {
             class(report.outcome_of(task)),
             sign(report.outcome_of(task)),
             words::task_result(report, task),
-            escape(&reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), words::percent)),
+            escape(
+                &reading
+                    .full_migration_progress
+                    .map_or_else(|| "unknown".to_owned(), words::percent)
+            ),
             escape(&words::known(reading.offset)),
             mini(&Course::of(task)),
-            task.detail.as_ref().map(|detail| escape(detail.status.word())).unwrap_or_default(),
+            task.detail
+                .as_ref()
+                .map(|detail| escape(detail.status.word()))
+                .unwrap_or_default(),
             task.polls
         );
     }
@@ -284,13 +331,24 @@ fn fleet(page: &mut String, report: &Report) {
 /// A chart of the offset as small as a word; everything in it is said elsewhere.
 fn mini(course: &Course) -> String {
     let samples = course.offset_samples(24);
-    let top = samples.iter().flatten().copied().fold(0.0, chart::farther).abs().max(1.0);
+    let top = samples
+        .iter()
+        .flatten()
+        .copied()
+        .fold(0.0, chart::farther)
+        .abs()
+        .max(1.0);
     let mut path = String::new();
     let mut drawing = false;
     for (n, value) in samples.into_iter().enumerate() {
         if let Some(value) = value {
             let step = if drawing { 'L' } else { 'M' };
-            let _ = write!(path, "{step}{} {}", 4 * n + 2, chart::decimal(20.0 - 18.0 * value.abs() / top, 1));
+            let _ = write!(
+                path,
+                "{step}{} {}",
+                4 * n + 2,
+                chart::decimal(20.0 - 18.0 * value.abs() / top, 1)
+            );
         }
         drawing = value.is_some();
     }
@@ -329,7 +387,11 @@ fn details(page: &mut String, report: &Report, room: Room) {
         page.push_str("</details>\n");
     }
     if tasks.len() > MOST_DETAILS {
-        let _ = writeln!(page, "<p>{} more tasks are in the table above.</p>", tasks.len() - MOST_DETAILS);
+        let _ = writeln!(
+            page,
+            "<p>{} more tasks are in the table above.</p>",
+            tasks.len() - MOST_DETAILS
+        );
     }
 }
 
@@ -342,7 +404,9 @@ fn course(page: &mut String, report: &Report, task: &TaskReport, room: Room) {
         return;
     }
     if course.copied.is_empty() && course.offsets.is_empty() {
-        page.push_str("<p>No reading told how much is copied or how far the target is behind.</p>\n");
+        page.push_str(
+            "<p>No reading told how much is copied or how far the target is behind.</p>\n",
+        );
     } else if readings.len() > 1 {
         Drawing::new(report, task, &course, room).draw(page);
     }
@@ -362,7 +426,9 @@ fn course(page: &mut String, report: &Report, task: &TaskReport, room: Room) {
             "<tr><td class=\"t n\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td></tr>",
             words::duration(*at),
-            reading.is_migrating.map_or("unknown", |is| if is { "yes" } else { "no" }),
+            reading
+                .is_migrating
+                .map_or("unknown", |is| if is { "yes" } else { "no" }),
             copied(reading),
             words::known(reading.offset),
             words::known(reading.source_dbsize),
@@ -373,7 +439,9 @@ fn course(page: &mut String, report: &Report, task: &TaskReport, room: Room) {
 }
 
 fn copied(reading: &Reading) -> String {
-    reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), words::percent)
+    reading
+        .full_migration_progress
+        .map_or_else(|| "unknown".to_owned(), words::percent)
 }
 
 /// One picture: the full copy above, the offset below, on one axis of time.
@@ -404,17 +472,43 @@ const BELOW: f64 = 48.0;
 impl<'a> Drawing<'a> {
     fn new(report: &'a Report, task: &'a TaskReport, course: &'a Course, room: Room) -> Self {
         let max_offset = report.max_offset();
-        let scaled = || course.offsets.iter().flatten().map(|&(_, offset)| chart::scaled(offset));
-        let top = scaled().chain([chart::scaled(max_offset), 1.0]).fold(0.0, f64::max).ceil();
+        let scaled = || {
+            course
+                .offsets
+                .iter()
+                .flatten()
+                .map(|&(_, offset)| chart::scaled(offset))
+        };
+        let top = scaled()
+            .chain([chart::scaled(max_offset), 1.0])
+            .fold(0.0, f64::max)
+            .ceil();
         let bottom = scaled().fold(0.0, f64::min).floor();
         // A full migration has no offset.
-        let floor = if course.offsets.is_empty() { COPY_BOTTOM } else { OFFSET_BOTTOM };
-        Self { report, task, course, room, max_offset, bottom, top, floor }
+        let floor = if course.offsets.is_empty() {
+            COPY_BOTTOM
+        } else {
+            OFFSET_BOTTOM
+        };
+        Self {
+            report,
+            task,
+            course,
+            room,
+            max_offset,
+            bottom,
+            top,
+            floor,
+        }
     }
 
     fn x(&self, at: Duration) -> f64 {
         let until = self.course.until.as_secs_f64();
-        LEFT + if until > 0.0 { (RIGHT - LEFT) * at.as_secs_f64() / until } else { 0.0 }
+        LEFT + if until > 0.0 {
+            (RIGHT - LEFT) * at.as_secs_f64() / until
+        } else {
+            0.0
+        }
     }
 
     fn copy_y(percent: f64) -> f64 {
@@ -422,7 +516,8 @@ impl<'a> Drawing<'a> {
     }
 
     fn offset_y(&self, scaled: f64) -> f64 {
-        OFFSET_BOTTOM - (OFFSET_BOTTOM - OFFSET_TOP) * (scaled - self.bottom) / (self.top - self.bottom)
+        OFFSET_BOTTOM
+            - (OFFSET_BOTTOM - OFFSET_TOP) * (scaled - self.bottom) / (self.top - self.bottom)
     }
 
     fn draw(&self, page: &mut String) {
@@ -446,7 +541,9 @@ impl<'a> Drawing<'a> {
         if self.has_offsets() {
             page.push_str("The offset's scale is logarithmic, with a zero. ");
             if !self.course.copying.is_empty() {
-                page.push_str("Hatched: the data set is being copied, and the offset means nothing yet. ");
+                page.push_str(
+                    "Hatched: the data set is being copied, and the offset means nothing yet. ",
+                );
             }
         }
         if marks {
@@ -462,8 +559,14 @@ impl<'a> Drawing<'a> {
     /// The picture in a sentence, for whoever does not see it.
     fn description(&self) -> String {
         let mut text = format!("From the start to {}.", words::duration(self.course.until));
-        if let (Some((_, from)), Some((_, until))) = (self.course.copied.first(), self.course.copied.last()) {
-            text.push_str(&format!(" Full copy from {} to {}.", words::percent(*from), words::percent(*until)));
+        if let (Some((_, from)), Some((_, until))) =
+            (self.course.copied.first(), self.course.copied.last())
+        {
+            text.push_str(&format!(
+                " Full copy from {} to {}.",
+                words::percent(*from),
+                words::percent(*until)
+            ));
         }
         if let Some(numbers) = words::offset_course(self.course) {
             text.push_str(&format!(" Offset: {numbers}."));
@@ -474,7 +577,11 @@ impl<'a> Drawing<'a> {
 
     fn axes(&self, page: &mut String) {
         let mut label = |x: f64, y: f64, anchor: &str, class: &str, text: &str| {
-            let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
+            let class = if class.is_empty() {
+                String::new()
+            } else {
+                format!(" class=\"{class}\"")
+            };
             let _ = write!(
                 page,
                 "<text x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\"{class}>{}</text>",
@@ -488,30 +595,73 @@ impl<'a> Drawing<'a> {
             label(LEFT, OFFSET_TOP - 12.0, "start", "name", "Offset");
         }
         for percent in [0.0, 50.0, 100.0] {
-            label(LEFT - 8.0, Self::copy_y(percent) + 4.0, "end", "", &words::percent(percent));
+            label(
+                LEFT - 8.0,
+                Self::copy_y(percent) + 4.0,
+                "end",
+                "",
+                &words::percent(percent),
+            );
         }
-        let decades = if self.has_offsets() { self.decades() } else { Vec::new() };
+        let decades = if self.has_offsets() {
+            self.decades()
+        } else {
+            Vec::new()
+        };
         for &(scaled, offset) in &decades {
-            label(LEFT - 8.0, self.offset_y(scaled) + 4.0, "end", "", &short(offset));
+            label(
+                LEFT - 8.0,
+                self.offset_y(scaled) + 4.0,
+                "end",
+                "",
+                &short(offset),
+            );
         }
         let ticks = ticks(self.course.until);
         for &tick in &ticks {
-            label(self.x(tick), self.floor + 24.0, "middle", "", &words::duration(tick));
+            label(
+                self.x(tick),
+                self.floor + 24.0,
+                "middle",
+                "",
+                &words::duration(tick),
+            );
         }
         label(RIGHT, self.floor + 42.0, "end", "", "time since the start");
 
         let mut line = |class: &str, x1: f64, y1: f64, x2: f64, y2: f64| {
             let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(one);
-            let _ = write!(page, "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>");
+            let _ = write!(
+                page,
+                "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>"
+            );
         };
         for percent in [50.0, 100.0] {
-            line("grid", LEFT, Self::copy_y(percent), RIGHT, Self::copy_y(percent));
+            line(
+                "grid",
+                LEFT,
+                Self::copy_y(percent),
+                RIGHT,
+                Self::copy_y(percent),
+            );
         }
         for &(scaled, _) in decades.iter().filter(|&&(scaled, _)| scaled != 0.0) {
-            line("grid", LEFT, self.offset_y(scaled), RIGHT, self.offset_y(scaled));
+            line(
+                "grid",
+                LEFT,
+                self.offset_y(scaled),
+                RIGHT,
+                self.offset_y(scaled),
+            );
         }
         for &tick in &ticks {
-            line("axis", self.x(tick), self.floor, self.x(tick), self.floor + 6.0);
+            line(
+                "axis",
+                self.x(tick),
+                self.floor,
+                self.x(tick),
+                self.floor + 6.0,
+            );
         }
         line("axis", LEFT, COPY_BOTTOM, RIGHT, COPY_BOTTOM);
         if !self.has_offsets() {
@@ -522,8 +672,10 @@ impl<'a> Drawing<'a> {
         for &(from, until) in &self.course.copying {
             let (x, width) = (self.x(from), self.x(until) - self.x(from));
             let [x, y, width, height] = [x, OFFSET_TOP, width, OFFSET_BOTTOM - OFFSET_TOP].map(one);
-            let _ =
-                write!(page, "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"url(#hatch)\"/>");
+            let _ = write!(
+                page,
+                "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"url(#hatch)\"/>"
+            );
         }
         page.push('\n');
     }
@@ -533,11 +685,17 @@ impl<'a> Drawing<'a> {
         let steps = (self.top.max(-self.bottom) as u32).min(19);
         // With many orders of magnitude, every second or third one has room.
         let stride = (steps / 7 + 1) as usize;
-        let powers = (0..steps).step_by(stride).filter_map(|power| 10_i64.checked_pow(power));
+        let powers = (0..steps)
+            .step_by(stride)
+            .filter_map(|power| 10_i64.checked_pow(power));
         let both = powers.flat_map(|offset| [offset, -offset]).chain([0]);
         let placed = both.map(|offset| (chart::scaled(offset), offset));
-        let apart = |scaled: f64| scaled == 0.0 || (self.offset_y(scaled) - self.offset_y(0.0)).abs() > 14.0;
-        placed.filter(|&(scaled, _)| scaled <= self.top && scaled >= self.bottom && apart(scaled)).collect()
+        let apart = |scaled: f64| {
+            scaled == 0.0 || (self.offset_y(scaled) - self.offset_y(0.0)).abs() > 14.0
+        };
+        placed
+            .filter(|&(scaled, _)| scaled <= self.top && scaled >= self.bottom && apart(scaled))
+            .collect()
     }
 
     fn lines(&self, page: &mut String) {
@@ -572,18 +730,31 @@ impl<'a> Drawing<'a> {
     }
 
     fn last_copied(&self) -> String {
-        self.course.copied.last().map(|&(_, percent)| words::percent(percent)).unwrap_or_default()
+        self.course
+            .copied
+            .last()
+            .map(|&(_, percent)| words::percent(percent))
+            .unwrap_or_default()
     }
 
     fn last_offset(&self) -> String {
-        let last = self.course.offsets.last().and_then(|stretch| stretch.last());
+        let last = self
+            .course
+            .offsets
+            .last()
+            .and_then(|stretch| stretch.last());
         last.map(|&(_, offset)| short(offset)).unwrap_or_default()
     }
 
     fn marks(&self, page: &mut String, events: &[(Duration, String)]) {
         for moment in events.chunk_by(|(a, _), (b, _)| a == b) {
-            let Some((at, _)) = moment.first() else { continue };
-            let what: Vec<String> = moment.iter().map(|(_, what)| what.replace('`', "")).collect();
+            let Some((at, _)) = moment.first() else {
+                continue;
+            };
+            let what: Vec<String> = moment
+                .iter()
+                .map(|(_, what)| what.replace('`', ""))
+                .collect();
             let _ = write!(
                 page,
                 "<g><title>{}: {}</title><line class=\"event\" x1=\"{x}\" y1=\"{}\" x2=\"{x}\" y2=\"{}\"/></g>",
@@ -603,8 +774,13 @@ impl<'a> Drawing<'a> {
         let places: Vec<f64> = shown.iter().map(|(at, _)| self.x(*at)).collect();
         for (n, (at, reading)) in shown.iter().enumerate() {
             let x = self.x(*at);
-            let half_way = |neighbour: Option<&f64>, end: f64| neighbour.map_or(end, |there| f64::midpoint(x, *there));
-            let left = half_way(n.checked_sub(1).and_then(|before| places.get(before)), x - 4.0);
+            let half_way = |neighbour: Option<&f64>, end: f64| {
+                neighbour.map_or(end, |there| f64::midpoint(x, *there))
+            };
+            let left = half_way(
+                n.checked_sub(1).and_then(|before| places.get(before)),
+                x - 4.0,
+            );
             let right = half_way(places.get(n + 1), x + 4.0);
             let _ = write!(
                 page,
@@ -614,7 +790,11 @@ impl<'a> Drawing<'a> {
                 words::duration(*at),
                 copied(reading),
                 words::known(reading.offset),
-                if chart::counts(reading) || reading.offset.is_none() { "" } else { " (does not count yet)" },
+                if chart::counts(reading) || reading.offset.is_none() {
+                    ""
+                } else {
+                    " (does not count yet)"
+                },
                 words::known(reading.source_dbsize),
                 words::known(reading.target_dbsize),
                 one(left),
@@ -624,7 +804,12 @@ impl<'a> Drawing<'a> {
                 x = one(x),
             );
             let mut dot = |class: &str, y: f64| {
-                let _ = write!(page, "<circle class=\"dot-{class}\" cx=\"{}\" cy=\"{}\" r=\"4\"/>", one(x), one(y));
+                let _ = write!(
+                    page,
+                    "<circle class=\"dot-{class}\" cx=\"{}\" cy=\"{}\" r=\"4\"/>",
+                    one(x),
+                    one(y)
+                );
             };
             if let Some(percent) = reading.full_migration_progress {
                 dot("copy", Self::copy_y(percent));
@@ -685,10 +870,17 @@ fn one(value: f64) -> String {
 
 /// A number that fits beside an axis.
 fn short(offset: i64) -> String {
-    const UNITS: [(u64, &str); 5] =
-        [(1_000_000_000_000_000, "P"), (1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (10_000, "k")];
+    const UNITS: [(u64, &str); 5] = [
+        (1_000_000_000_000_000, "P"),
+        (1_000_000_000_000, "T"),
+        (1_000_000_000, "G"),
+        (1_000_000, "M"),
+        (10_000, "k"),
+    ];
     let size = offset.unsigned_abs();
-    let Some(&(_, unit)) = UNITS.iter().find(|&&(least, _)| size >= least) else { return words::count(offset) };
+    let Some(&(_, unit)) = UNITS.iter().find(|&&(least, _)| size >= least) else {
+        return words::count(offset);
+    };
     let divisor = match unit {
         "k" => 1e3,
         "M" => 1e6,
@@ -733,8 +925,13 @@ fn ticks(until: Duration) -> Vec<Duration> {
         30 * DAY,
     ];
     let end = until.as_millis() as u64;
-    let step = STEPS.into_iter().find(|step| end / step <= 8).unwrap_or(end.max(1));
-    (0..=end / step).map(|n| Duration::from_millis(n * step)).collect()
+    let step = STEPS
+        .into_iter()
+        .find(|step| end / step <= 8)
+        .unwrap_or(end.max(1));
+    (0..=end / step)
+        .map(|n| Duration::from_millis(n * step))
+        .collect()
 }
 
 #[cfg(test)]
@@ -744,17 +941,36 @@ mod tests {
 
     #[test]
     fn base64_agrees_with_the_rfc() {
-        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+        ] {
             assert_eq!(base64(plain.as_bytes()), coded);
         }
     }
 
     #[test]
     fn axes_have_round_numbers() {
-        let words = |until| ticks(Duration::from_millis(until)).into_iter().map(words::duration).collect::<Vec<_>>();
-        assert_eq!(words(7300), ["0s", "1s", "2s", "3s", "4s", "5s", "6s", "7s"]);
+        let words = |until| {
+            ticks(Duration::from_millis(until))
+                .into_iter()
+                .map(words::duration)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            words(7300),
+            ["0s", "1s", "2s", "3s", "4s", "5s", "6s", "7s"]
+        );
         assert_eq!(words(754_000), ["0s", "2m", "4m", "6m", "8m", "10m", "12m"]);
-        assert_eq!(words(604_800_000), ["0s", "1day", "2days", "3days", "4days", "5days", "6days", "7days"]);
+        assert_eq!(
+            words(604_800_000),
+            [
+                "0s", "1day", "2days", "3days", "4days", "5days", "6days", "7days"
+            ]
+        );
         assert_eq!(words(0), ["0s"]);
         assert_eq!(
             [0, 9999, 10_000, 46_800, -131_072, 2_000_000_000, i64::MAX].map(short),
@@ -772,17 +988,35 @@ mod tests {
 
     #[test]
     fn foreign_text_makes_no_markup_and_nothing_is_fetched_or_run() {
-        for page in [report(&hostile()), report(&long_wait(3)), report(&samples().remove(0).0)] {
+        for page in [
+            report(&hostile()),
+            report(&long_wait(3)),
+            report(&samples().remove(0).0),
+        ] {
             let head = page.find("<body>").unwrap();
-            for forbidden in ["<script", "<img", "<link", "<iframe", " style=", " onerror=", " onload=", "javascript:"]
-            {
+            for forbidden in [
+                "<script",
+                "<img",
+                "<link",
+                "<iframe",
+                " style=",
+                " onerror=",
+                " onload=",
+                "javascript:",
+            ] {
                 let lower = page.to_ascii_lowercase();
                 let found = lower.match_indices(forbidden).filter(|&(at, _)| at > head);
                 assert_eq!(found.count(), 0, "{forbidden}");
             }
             // Links lead to the page itself.
-            assert_eq!(page.matches("href=\"").count(), page.matches("href=\"#task-").count());
-            assert_eq!(page.matches("url(").count(), page.matches("url(#hatch)").count());
+            assert_eq!(
+                page.matches("href=\"").count(),
+                page.matches("href=\"#task-").count()
+            );
+            assert_eq!(
+                page.matches("url(").count(),
+                page.matches("url(#hatch)").count()
+            );
         }
     }
 
@@ -792,7 +1026,9 @@ mod tests {
         let (_, rest) = page.split_once("<style>").unwrap();
         let (style, _) = rest.split_once("</style>").unwrap();
         let hash = base64(&Sha256::digest(style.as_bytes()));
-        let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'");
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
+        );
         assert!(page.contains(&policy), "{policy}");
         assert!(!style.contains('<') && !style.contains("url(") && !style.contains("@import"));
     }

@@ -147,7 +147,11 @@ struct Percent(f64);
 
 impl Serialize for Percent {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.fract() == 0.0 { serializer.serialize_i64(self.0 as i64) } else { serializer.serialize_f64(self.0) }
+        if self.0.fract() == 0.0 {
+            serializer.serialize_i64(self.0 as i64)
+        } else {
+            serializer.serialize_f64(self.0)
+        }
     }
 }
 
@@ -176,18 +180,22 @@ fn seconds(duration: Duration) -> f64 {
 
 impl<'a> Verdict<'a> {
     fn of(report: &Report, task: &'a TaskReport) -> Self {
-        let is_ready = report.outcome_of(task).is_some_and(|outcome| outcome.is_ready());
-        let conditions = words::conditions(report, task).into_iter().map(|condition| Condition {
-            name: condition.name.to_lowercase().replace(' ', "-"),
-            wanted: condition.wanted,
-            seen: condition.seen,
-            met: match condition.met {
-                Met::Yes => "yes",
-                Met::No => "no",
-                Met::Unknown => "unknown",
-                Met::NotAsked => "not-asked",
-            },
-        });
+        let is_ready = report
+            .outcome_of(task)
+            .is_some_and(|outcome| outcome.is_ready());
+        let conditions = words::conditions(report, task)
+            .into_iter()
+            .map(|condition| Condition {
+                name: condition.name.to_lowercase().replace(' ', "-"),
+                wanted: condition.wanted,
+                seen: condition.seen,
+                met: match condition.met {
+                    Met::Yes => "yes",
+                    Met::No => "no",
+                    Met::Unknown => "unknown",
+                    Met::NotAsked => "not-asked",
+                },
+            });
         Self {
             failed_polls: task.failed_polls,
             readings_in_a_row: task.stable,
@@ -212,9 +220,15 @@ impl Readings {
         let items = chart::at_most(&history.readings, most);
         let items: Vec<Box<RawValue>> = items
             .iter()
-            .filter_map(|(at, reading)| serde_json::value::to_raw_value(&One::of(*at, reading)).ok())
+            .filter_map(|(at, reading)| {
+                serde_json::value::to_raw_value(&One::of(*at, reading)).ok()
+            })
             .collect();
-        Self { total: history.total_readings, kept: items.len(), items }
+        Self {
+            total: history.total_readings,
+            kept: items.len(),
+            items,
+        }
     }
 }
 
@@ -225,9 +239,15 @@ impl<'a> Events<'a> {
         let half = share(report, MOST_EVENTS, LEAST_EVENTS) / 2;
         let newest = history.events.len().saturating_sub(half);
         let numbered = history.events.iter().enumerate();
-        let items: Vec<Happened<'_>> =
-            numbered.filter(|&(n, _)| n < half || n >= newest).map(|(_, event)| Happened::of(event)).collect();
-        Self { total: history.omitted_events + history.events.len() as u64, kept: items.len(), items }
+        let items: Vec<Happened<'_>> = numbered
+            .filter(|&(n, _)| n < half || n >= newest)
+            .map(|(_, event)| Happened::of(event))
+            .collect();
+        Self {
+            total: history.omitted_events + history.events.len() as u64,
+            kept: items.len(),
+            items,
+        }
     }
 }
 
@@ -248,7 +268,10 @@ impl One {
 
 impl<'a> Happened<'a> {
     fn of((at, text): &'a (Duration, String)) -> Self {
-        Self { at_seconds: seconds(*at), text }
+        Self {
+            at_seconds: seconds(*at),
+            text,
+        }
     }
 }
 
@@ -275,16 +298,25 @@ fn task<'a>(report: &'a Report, task: &'a TaskReport, depth: Depth) -> Task<'a> 
         until: report.goal.map(|goal| goal.as_str()),
         is_migrating: reading.and_then(|reading| reading.is_migrating),
         offset: reading.and_then(|reading| reading.offset),
-        full_migration_progress: reading.and_then(|reading| reading.full_migration_progress).map(Percent),
+        full_migration_progress: reading
+            .and_then(|reading| reading.full_migration_progress)
+            .map(Percent),
         source_dbsize: reading.and_then(|reading| reading.source_dbsize),
         target_dbsize: reading.and_then(|reading| reading.target_dbsize),
         task_status: task.detail.as_ref().map(|detail| detail.status.word()),
-        ip_switch: task.detail.as_ref().and_then(|detail| detail.task_status.as_deref()),
+        ip_switch: task
+            .detail
+            .as_ref()
+            .and_then(|detail| detail.task_status.as_deref()),
         elapsed_seconds: task.elapsed.as_secs(),
         polls: task.polls,
         started_at: words::instant(report.started_at),
         finished_at: report.finished_at.and(task.finished_at(report)),
-        stats: task.raw.as_deref().filter(|_| depth != Depth::Outputs).and_then(|raw| serde_json::from_str(raw).ok()),
+        stats: task
+            .raw
+            .as_deref()
+            .filter(|_| depth != Depth::Outputs)
+            .and_then(|raw| serde_json::from_str(raw).ok()),
         verdict: (depth != Depth::Outputs).then(|| Verdict::of(report, task)),
         readings: (depth == Depth::Course).then(|| Readings::of(report, task)),
         events: (depth == Depth::Course).then(|| Events::of(report, task)),
@@ -293,7 +325,10 @@ fn task<'a>(report: &'a Report, task: &'a TaskReport, depth: Depth) -> Task<'a> 
 
 impl TaskReport {
     fn finished_at(&self, report: &Report) -> Option<String> {
-        report.started_at.checked_add(self.elapsed).map(words::instant)
+        report
+            .started_at
+            .checked_add(self.elapsed)
+            .map(words::instant)
     }
 }
 
@@ -311,7 +346,11 @@ fn whole(report: &Report, depth: Depth) -> Whole<'_> {
         started_at: words::instant(report.started_at),
         finished_at: report.finished_at.map(words::instant),
         rules: report.rules.as_ref().map(Asked::of),
-        tasks: report.tasks.iter().map(|one| task(report, one, depth)).collect(),
+        tasks: report
+            .tasks
+            .iter()
+            .map(|one| task(report, one, depth))
+            .collect(),
         events: (depth == Depth::Course).then(|| report.events.iter().map(Happened::of).collect()),
     }
 }
@@ -323,7 +362,13 @@ fn to_line(value: &impl Serialize) -> String {
 
 /// One object a task, on one line.
 pub fn tasks(report: &Report) -> String {
-    to_line(&report.tasks.iter().map(|one| task(report, one, Depth::Outputs)).collect::<Vec<_>>())
+    to_line(
+        &report
+            .tasks
+            .iter()
+            .map(|one| task(report, one, Depth::Outputs))
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// The report without the course of the wait, on one line.
@@ -333,7 +378,8 @@ pub fn line(report: &Report) -> String {
 
 /// The whole report, as a file.
 pub fn report(report: &Report) -> String {
-    let mut text = serde_json::to_string_pretty(&whole(report, Depth::Course)).unwrap_or_else(|_| line(report));
+    let mut text = serde_json::to_string_pretty(&whole(report, Depth::Course))
+        .unwrap_or_else(|_| line(report));
     text.push('\n');
     text
 }
@@ -348,15 +394,22 @@ mod tests {
     /// a real validator, over reports of every scenario (`scripts/check-reports`).
     fn validate(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
         let mut wrong = Vec::new();
-        let Value::Object(schema) = schema else { return vec![format!("{at}: no schema")] };
+        let Value::Object(schema) = schema else {
+            return vec![format!("{at}: no schema")];
+        };
         for (keyword, rule) in schema {
             match keyword.as_str() {
                 "$ref" => {
-                    let target = root.pointer(rule.as_str().unwrap().strip_prefix('#').unwrap()).unwrap();
+                    let target = root
+                        .pointer(rule.as_str().unwrap().strip_prefix('#').unwrap())
+                        .unwrap();
                     wrong.extend(validate(root, target, value, at));
                 }
                 "type" => {
-                    let types = rule.as_array().cloned().unwrap_or_else(|| vec![rule.clone()]);
+                    let types = rule
+                        .as_array()
+                        .cloned()
+                        .unwrap_or_else(|| vec![rule.clone()]);
                     let is = |name: &Value| match name.as_str().unwrap() {
                         "object" => value.is_object(),
                         "array" => value.is_array(),
@@ -375,28 +428,46 @@ mod tests {
                 "enum" if !rule.as_array().unwrap().contains(value) => {
                     wrong.push(format!("{at}: {value} not in {rule}"))
                 }
-                "minimum" if value.as_f64().is_some_and(|value| value < rule.as_f64().unwrap()) => {
+                "minimum"
+                    if value
+                        .as_f64()
+                        .is_some_and(|value| value < rule.as_f64().unwrap()) =>
+                {
                     wrong.push(format!("{at}: {value} is under {rule}"));
                 }
-                "anyOf" if !rule.as_array().unwrap().iter().any(|rule| validate(root, rule, value, at).is_empty()) => {
+                "anyOf"
+                    if !rule
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .any(|rule| validate(root, rule, value, at).is_empty()) =>
+                {
                     wrong.push(format!("{at}: {value} is none of {rule}"));
                 }
                 "items" => {
                     let items = value.as_array().into_iter().flatten().enumerate();
-                    wrong.extend(items.flat_map(|(n, item)| validate(root, rule, item, &format!("{at}/{n}"))));
+                    wrong
+                        .extend(items.flat_map(|(n, item)| {
+                            validate(root, rule, item, &format!("{at}/{n}"))
+                        }));
                 }
                 "properties" => {
                     let none = Map::new();
                     for (name, value) in value.as_object().unwrap_or(&none) {
                         match rule.get(name) {
-                            Some(rule) => wrong.extend(validate(root, rule, value, &format!("{at}/{name}"))),
+                            Some(rule) => {
+                                wrong.extend(validate(root, rule, value, &format!("{at}/{name}")))
+                            }
                             None => wrong.push(format!("{at}/{name}: not in the schema")),
                         }
                     }
                 }
                 "required" => {
-                    let missing =
-                        rule.as_array().unwrap().iter().filter(|name| value.get(name.as_str().unwrap()).is_none());
+                    let missing = rule
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .filter(|name| value.get(name.as_str().unwrap()).is_none());
                     wrong.extend(missing.map(|name| format!("{at}: {name} is missing")));
                 }
                 _ => {}
@@ -407,9 +478,15 @@ mod tests {
 
     #[test]
     fn reports_are_what_the_schema_says() {
-        let schema: Value = serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
+        let schema: Value =
+            serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
         let mut reports: Vec<(Report, &str)> = samples();
-        reports.extend([(eventful(), "eventful"), (fleet(), "fleet"), (hostile(), "hostile"), (long_wait(3), "long")]);
+        reports.extend([
+            (eventful(), "eventful"),
+            (fleet(), "fleet"),
+            (hostile(), "hostile"),
+            (long_wait(3), "long"),
+        ]);
         for (one, name) in &reports {
             for text in [report(one), line(one)] {
                 let value = serde_json::from_str(&text).unwrap();
@@ -454,6 +531,9 @@ mod tests {
     fn the_line_of_a_log_has_the_verdict_and_not_the_course() {
         let value: Value = serde_json::from_str(&line(&long_wait(2))).unwrap();
         assert!(value["tasks"][0]["verdict"]["conditions"].is_array());
-        assert_eq!((&value["tasks"][0]["readings"], &value["events"]), (&Value::Null, &Value::Null));
+        assert_eq!(
+            (&value["tasks"][0]["readings"], &value["events"]),
+            (&Value::Null, &Value::Null)
+        );
     }
 }

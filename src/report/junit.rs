@@ -73,7 +73,11 @@ impl<'a> Case<'a> {
             result: outcome.map_or("unknown", |outcome| result(outcome, report.goal)),
             reason,
             text: with_steps(text, report),
-            log: log(report, Some(task), EVENTS_ROOM.min(ALL_EVENTS_ROOM / report.tasks.len().max(1))),
+            log: log(
+                report,
+                Some(task),
+                EVENTS_ROOM.min(ALL_EVENTS_ROOM / report.tasks.len().max(1)),
+            ),
         }
     }
 
@@ -105,10 +109,17 @@ fn with_steps(mut text: String, report: &Report) -> String {
 
 fn log(report: &Report, task: Option<&TaskReport>, room: usize) -> String {
     let events = words::time_line(report, task);
-    let rows: Vec<String> = events.iter().map(|(at, what)| format!("{:>12}  {what}\n", words::duration(*at))).collect();
+    let rows: Vec<String> = events
+        .iter()
+        .map(|(at, what)| format!("{:>12}  {what}\n", words::duration(*at)))
+        .collect();
     let (head, left_out, tail) = chart::fit(&rows, room);
     let gap = if left_out > 0 {
-        format!("{:>12}  {} left out here\n", "…", words::plural(left_out as u64, "event"))
+        format!(
+            "{:>12}  {} left out here\n",
+            "…",
+            words::plural(left_out as u64, "event")
+        )
     } else {
         String::new()
     };
@@ -122,13 +133,25 @@ pub fn report(report: &Report) -> String {
 }
 
 fn write(report: &Report) -> io::Result<String> {
-    let mut cases: Vec<Case<'_>> = report.tasks.iter().map(|task| Case::of_task(report, task)).collect();
-    let tells_the_end = cases.iter().any(|case| matches!(case.kind, Kind::Failure | Kind::Error));
+    let mut cases: Vec<Case<'_>> = report
+        .tasks
+        .iter()
+        .map(|task| Case::of_task(report, task))
+        .collect();
+    let tells_the_end = cases
+        .iter()
+        .any(|case| matches!(case.kind, Kind::Failure | Kind::Error));
     // The suite passes where the whole wait is ready, and nowhere else.
     if cases.is_empty() || !(report.is_ready() || tells_the_end) {
         cases.push(Case::of_wait(report));
     }
-    let number = |kind: Kind| cases.iter().filter(|case| case.kind == kind).count().to_string();
+    let number = |kind: Kind| {
+        cases
+            .iter()
+            .filter(|case| case.kind == kind)
+            .count()
+            .to_string()
+    };
     let totals = [
         ("tests", cases.len().to_string()),
         ("failures", number(Kind::Failure)),
@@ -141,14 +164,31 @@ fn write(report: &Report) -> io::Result<String> {
 
     let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    start(&mut xml, "testsuites", &[("name", "dcs-migration-wait".to_owned())], &totals)?;
-    start(&mut xml, "testsuite", &[("name", format!("Redis migration: {goal}"))], &totals)?;
+    start(
+        &mut xml,
+        "testsuites",
+        &[("name", "dcs-migration-wait".to_owned())],
+        &totals,
+    )?;
+    start(
+        &mut xml,
+        "testsuite",
+        &[("name", format!("Redis migration: {goal}"))],
+        &totals,
+    )?;
     properties(&mut xml, report)?;
     for case in &cases {
         let class = format!("dcs-migration-wait.{goal}");
-        let about = [("name", case.name.clone()), ("classname", class), ("time", seconds(case.seconds))];
+        let about = [
+            ("name", case.name.clone()),
+            ("classname", class),
+            ("time", seconds(case.seconds)),
+        ];
         start(&mut xml, "testcase", &about, &[])?;
-        let about = [("message", case.reason.clone()), ("type", case.result.to_owned())];
+        let about = [
+            ("message", case.reason.clone()),
+            ("type", case.result.to_owned()),
+        ];
         match case.kind {
             Kind::Passed => {}
             Kind::Failure => element(&mut xml, "failure", &about, &case.text)?,
@@ -201,7 +241,12 @@ fn end(xml: &mut Writer<Vec<u8>>, name: &str) -> io::Result<()> {
     xml.write_event(Event::End(BytesEnd::new(name)))
 }
 
-fn element(xml: &mut Writer<Vec<u8>>, name: &str, attributes: &[(&str, String)], text: &str) -> io::Result<()> {
+fn element(
+    xml: &mut Writer<Vec<u8>>,
+    name: &str,
+    attributes: &[(&str, String)],
+    text: &str,
+) -> io::Result<()> {
     let opening = opening(name, attributes);
     if text.is_empty() {
         return xml.write_event(Event::Empty(opening));
@@ -249,12 +294,28 @@ mod tests {
     fn a_suite_passes_where_the_wait_is_ready_and_nowhere_else() {
         for (report, name) in samples() {
             let found = elements(&self::report(&report));
-            let failing = found.iter().filter(|(name, _)| ["failure", "error"].contains(&name.as_str())).count();
+            let failing = found
+                .iter()
+                .filter(|(name, _)| ["failure", "error"].contains(&name.as_str()))
+                .count();
             assert_eq!(failing == 0, report.is_ready(), "{name}");
             let suite = found.iter().find(|(name, _)| name == "testsuite").unwrap();
-            let total = |name: &str| suite.1.iter().find(|(key, _)| key == name).unwrap().1.parse::<usize>().unwrap();
+            let total = |name: &str| {
+                suite
+                    .1
+                    .iter()
+                    .find(|(key, _)| key == name)
+                    .unwrap()
+                    .1
+                    .parse::<usize>()
+                    .unwrap()
+            };
             assert_eq!(total("failures") + total("errors"), failing, "{name}");
-            assert_eq!(total("tests"), found.iter().filter(|(name, _)| name == "testcase").count(), "{name}");
+            assert_eq!(
+                total("tests"),
+                found.iter().filter(|(name, _)| name == "testcase").count(),
+                "{name}"
+            );
         }
         // A task that was still on its way when another one failed did not pass.
         let mut report = fleet();
@@ -262,12 +323,22 @@ mod tests {
         report.tasks[0].outcome.clone_from(&report.outcome);
         report.tasks[1].outcome = None;
         let found = elements(&self::report(&report));
-        assert_eq!(found.iter().filter(|(name, _)| name == "skipped").count(), 1);
-        assert_eq!(found.iter().filter(|(name, _)| name == "failure").count(), 1);
+        assert_eq!(
+            found.iter().filter(|(name, _)| name == "skipped").count(),
+            1
+        );
+        assert_eq!(
+            found.iter().filter(|(name, _)| name == "failure").count(),
+            1
+        );
         // A bug after every task was ready.
         let (mut report, _) = samples().remove(0);
         report.outcome = Some(Outcome::InternalError(String::new()));
-        assert!(elements(&self::report(&report)).iter().any(|(name, _)| name == "error"));
+        assert!(
+            elements(&self::report(&report))
+                .iter()
+                .any(|(name, _)| name == "error")
+        );
     }
 
     #[test]
@@ -275,7 +346,13 @@ mod tests {
         let xml = report(&hostile());
         assert!(xml.chars().all(|c| c == '\n' || !c.is_control()));
         assert!(!xml.contains(['\u{fffe}', '\u{ffff}']));
-        assert_eq!(elements(&xml).iter().filter(|(name, _)| name == "testcase").count(), 1);
+        assert_eq!(
+            elements(&xml)
+                .iter()
+                .filter(|(name, _)| name == "testcase")
+                .count(),
+            1
+        );
     }
 
     #[test]

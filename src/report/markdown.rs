@@ -25,9 +25,21 @@ const MOST_DETAILS: usize = 100;
 pub fn summary(report: &Report) -> String {
     let mut text = String::new();
     let icon = words::icon(report.outcome.as_ref());
-    let goal = report.goal.map(|goal| format!(" (waited for {goal})")).unwrap_or_default();
-    let goal = if report.is_ready() { String::new() } else { goal };
-    let _ = writeln!(text, "## {icon} Redis migration: {}{}\n", report.result(), escape(&goal));
+    let goal = report
+        .goal
+        .map(|goal| format!(" (waited for {goal})"))
+        .unwrap_or_default();
+    let goal = if report.is_ready() {
+        String::new()
+    } else {
+        goal
+    };
+    let _ = writeln!(
+        text,
+        "## {icon} Redis migration: {}{}\n",
+        report.result(),
+        escape(&goal)
+    );
     let _ = writeln!(text, "{}\n", prose(&words::verdict(report)));
 
     match report.tasks.as_slice() {
@@ -48,7 +60,11 @@ pub fn summary(report: &Report) -> String {
         [task] => time_line(&mut text, report, Some(task), EVENTS_ROOM),
         _ => details(&mut text, report),
     }
-    let _ = writeln!(text, "<sub>dcs-migration-wait {}</sub>\n", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(
+        text,
+        "<sub>dcs-migration-wait {}</sub>\n",
+        env!("CARGO_PKG_VERSION")
+    );
     text
 }
 
@@ -111,7 +127,15 @@ fn conditions(text: &mut String, report: &Report, task: &TaskReport) {
     row(text, &["---", "---", "---", "---"]);
     for condition in conditions {
         let met = format!("{} {}", condition.met.icon(), condition.met.as_str());
-        row(text, &[condition.name, &prose(&condition.wanted), &escape(&condition.seen), &met]);
+        row(
+            text,
+            &[
+                condition.name,
+                &prose(&condition.wanted),
+                &escape(&condition.seen),
+                &met,
+            ],
+        );
     }
     text.push('\n');
 }
@@ -126,11 +150,19 @@ fn course(text: &mut String, report: &Report, task: &TaskReport) {
     for chart in charts.into_iter().flatten() {
         let _ = writeln!(text, "{chart}");
     }
-    let _ = writeln!(text, "<details><summary>The same without pictures</summary>\n");
+    let _ = writeln!(
+        text,
+        "<details><summary>The same without pictures</summary>\n"
+    );
     let _ = writeln!(text, "```text\n{}```\n", blocks(&course, report, task));
-    let _ =
-        writeln!(text, "`·` no value, or one that does not count: offsets mean nothing while the data set is copied.");
-    let _ = writeln!(text, "The offset's scale is logarithmic; its lowest block is in sync and nothing else.\n");
+    let _ = writeln!(
+        text,
+        "`·` no value, or one that does not count: offsets mean nothing while the data set is copied."
+    );
+    let _ = writeln!(
+        text,
+        "The offset's scale is logarithmic; its lowest block is in sync and nothing else.\n"
+    );
     let _ = writeln!(text, "</details>\n");
 }
 
@@ -140,11 +172,19 @@ fn blocks(course: &Course, report: &Report, task: &TaskReport) -> String {
     if !course.copied.is_empty() {
         let last = reading.and_then(|reading| reading.full_migration_progress);
         let last = last.map_or_else(|| "unknown".to_owned(), words::percent);
-        let _ = writeln!(lines, "full copy  {}  {last}", chart::copied_sparkline(course, BLOCKS));
+        let _ = writeln!(
+            lines,
+            "full copy  {}  {last}",
+            chart::copied_sparkline(course, BLOCKS)
+        );
     }
     if !course.offsets.is_empty() {
         let last = words::known(reading.and_then(|reading| reading.offset));
-        let _ = writeln!(lines, "offset     {}  {last}", chart::offset_sparkline(course, report.max_offset(), BLOCKS));
+        let _ = writeln!(
+            lines,
+            "offset     {}  {last}",
+            chart::offset_sparkline(course, report.max_offset(), BLOCKS)
+        );
     }
     let end = words::duration(course.until);
     let _ = writeln!(lines, "           0s{end:>width$}", width = BLOCKS - 2);
@@ -171,10 +211,19 @@ impl Mermaid<'_> {
         );
         let _ = writeln!(text, "    title \"{}\"", self.title);
         let (from, until) = self.x_axis.range;
-        let _ = writeln!(text, "    x-axis \"{} since the start\" {from} --> {until}", self.x_axis.unit);
+        let _ = writeln!(
+            text,
+            "    x-axis \"{} since the start\" {from} --> {until}",
+            self.x_axis.unit
+        );
         let (bottom, top) = self.y_range;
         let bounds = [bottom, top].map(|bound| chart::decimal(bound, 2));
-        let _ = writeln!(text, "    y-axis \"{}\" {}", self.y_axis, bounds.join(" --> "));
+        let _ = writeln!(
+            text,
+            "    y-axis \"{}\" {}",
+            self.y_axis,
+            bounds.join(" --> ")
+        );
         for line in self.lines {
             let values: Vec<String> = line.iter().map(|&value| chart::decimal(value, 2)).collect();
             let _ = writeln!(text, "    line [{}]", values.join(", "));
@@ -188,16 +237,40 @@ fn copy_chart(course: &Course) -> Option<String> {
     // A copy that was done from the beginning, or of which nothing shows, is told by the table. When it is done, its
     // line is flat, and the offset goes on.
     let &(_, done) = course.copying.last()?;
-    let points: Points<f64> = course.copied.iter().copied().filter(|&(at, _)| at <= done).collect();
+    let points: Points<f64> = course
+        .copied
+        .iter()
+        .copied()
+        .filter(|&(at, _)| at <= done)
+        .collect();
     let (&(from, _), &(until, _)) = (points.first()?, points.last()?);
     if until <= from {
         return None;
     }
     let x_axis = Axis::new(from, until, MOMENTS);
     // As in words: what is under 100 is never rounded to it.
-    let shown = |percent: f64| if percent < 100.0 { percent.min(99.9) } else { percent };
-    let lines = [x_axis.sample(&points, f64::min).into_iter().map(shown).collect()];
-    Some(Mermaid { title: "Full copy", x_axis, y_axis: "percent", y_range: (0.0, 100.0), lines: &lines }.draw())
+    let shown = |percent: f64| {
+        if percent < 100.0 {
+            percent.min(99.9)
+        } else {
+            percent
+        }
+    };
+    let lines = [x_axis
+        .sample(&points, f64::min)
+        .into_iter()
+        .map(shown)
+        .collect()];
+    Some(
+        Mermaid {
+            title: "Full copy",
+            x_axis,
+            y_axis: "percent",
+            y_range: (0.0, 100.0),
+            lines: &lines,
+        }
+        .draw(),
+    )
 }
 
 fn offset_chart(course: &Course, report: &Report) -> Option<String> {
@@ -225,8 +298,14 @@ fn offset_chart(course: &Course, report: &Report) -> Option<String> {
         lines: &lines,
     }
     .draw();
-    let numbers = words::offset_course(course).map(|numbers| format!(" Offset: {numbers}.")).unwrap_or_default();
-    let anew = if course.offsets.len() > 1 { " Only since the last full copy, with which it began anew." } else { "" };
+    let numbers = words::offset_course(course)
+        .map(|numbers| format!(" Offset: {numbers}."))
+        .unwrap_or_default();
+    let anew = if course.offsets.len() > 1 {
+        " Only since the last full copy, with which it began anew."
+    } else {
+        ""
+    };
     Some(format!(
         "{chart}\n<sub>Scale: 0 is an offset of 0, 1 is 9, 2 is 99, 3 is 999 and so on.{anew}{remark}{}</sub>\n",
         escape(&numbers)
@@ -254,20 +333,40 @@ fn time_line(text: &mut String, report: &Report, task: Option<&TaskReport>, room
         })
         .collect();
     let (head, left_out, tail) = chart::fit(&rows, room);
-    let _ =
-        writeln!(text, "<details><summary>What happened ({})</summary>\n", words::plural(rows.len() as u64, "event"));
+    let _ = writeln!(
+        text,
+        "<details><summary>What happened ({})</summary>\n",
+        words::plural(rows.len() as u64, "event")
+    );
     row(text, &["Since the start", "What"]);
     row(text, &["---", "---"]);
     text.push_str(&head.concat());
     if left_out > 0 {
-        row(text, &["…", &format!("{} left out here", words::plural(left_out as u64, "event"))]);
+        row(
+            text,
+            &[
+                "…",
+                &format!("{} left out here", words::plural(left_out as u64, "event")),
+            ],
+        );
     }
     text.push_str(&tail.concat());
     let _ = writeln!(text, "\n</details>\n");
 }
 
 fn fleet(text: &mut String, report: &Report) {
-    row(text, &["Task", "Result", "Full copy", "Offset", "Course", "Status", "Polls"]);
+    row(
+        text,
+        &[
+            "Task",
+            "Result",
+            "Full copy",
+            "Offset",
+            "Course",
+            "Status",
+            "Polls",
+        ],
+    );
     row(text, &["---", "---", "--:", "--:", "---", "---", "--:"]);
     let tasks = report.by_advance();
     for task in tasks.iter().take(MOST_ROWS) {
@@ -282,17 +381,33 @@ fn fleet(text: &mut String, report: &Report) {
             text,
             &[
                 &code(task.id.as_str()),
-                &format!("{} {}", words::icon(report.outcome_of(task)), words::task_result(report, task)),
-                &escape(&reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), words::percent)),
+                &format!(
+                    "{} {}",
+                    words::icon(report.outcome_of(task)),
+                    words::task_result(report, task)
+                ),
+                &escape(
+                    &reading
+                        .full_migration_progress
+                        .map_or_else(|| "unknown".to_owned(), words::percent),
+                ),
                 &escape(&words::known(reading.offset)),
                 &blocks,
-                &task.detail.as_ref().map(|detail| escape(detail.status.word())).unwrap_or_default(),
+                &task
+                    .detail
+                    .as_ref()
+                    .map(|detail| escape(detail.status.word()))
+                    .unwrap_or_default(),
                 &task.polls.to_string(),
             ],
         );
     }
     if tasks.len() > MOST_ROWS {
-        let _ = writeln!(text, "\n{} more tasks are in the output `tasks`.", tasks.len() - MOST_ROWS);
+        let _ = writeln!(
+            text,
+            "\n{} more tasks are in the output `tasks`.",
+            tasks.len() - MOST_ROWS
+        );
     }
     text.push('\n');
     if let Some(task) = report.least_advanced() {
@@ -313,8 +428,16 @@ fn details(text: &mut String, report: &Report) {
     for task in tasks.into_iter().take(shown) {
         let icon = words::icon(report.outcome_of(task));
         let result = words::task_result(report, task);
-        let _ = writeln!(text, "<details><summary>{icon} {}: {result}</summary>\n", code(task.id.as_str()));
-        let _ = writeln!(text, "{}\n", prose(&words::sentence(&words::task_reason(report, task))));
+        let _ = writeln!(
+            text,
+            "<details><summary>{icon} {}: {result}</summary>\n",
+            code(task.id.as_str())
+        );
+        let _ = writeln!(
+            text,
+            "{}\n",
+            prose(&words::sentence(&words::task_reason(report, task)))
+        );
         conditions(text, report, task);
         let course = Course::of(task);
         if !course.copied.is_empty() || !course.offsets.is_empty() {
@@ -337,8 +460,14 @@ mod tests {
     fn a_week_of_polling_stays_under_64_kib() {
         let text = summary(&long_wait(1));
         assert!(text.len() < 64 * 1024, "{}", text.len());
-        assert!(text.contains("left out here") && text.contains("the wait ended"), "{text}");
-        let points = text.lines().filter(|line| line.contains("line [")).map(|line| line.split(", ").count());
+        assert!(
+            text.contains("left out here") && text.contains("the wait ended"),
+            "{text}"
+        );
+        let points = text
+            .lines()
+            .filter(|line| line.contains("line ["))
+            .map(|line| line.split(", ").count());
         assert!(points.max().unwrap() <= MOMENTS);
     }
 
@@ -348,15 +477,23 @@ mod tests {
             let text = summary(&long_wait(tasks));
             assert!(text.len() < 1024 * 1024, "{tasks}: {}", text.len());
             assert_eq!(text.matches("```mermaid").count(), 2);
-            assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+            assert_eq!(
+                text.matches("<details>").count(),
+                text.matches("</details>").count()
+            );
         }
     }
 
     #[test]
     fn foreign_text_makes_no_markup() {
         let text = summary(&hostile());
-        for markup in ["<script", "<img", "[a](http", "@org", "| x |", "**bold**", "\n#"] {
-            let ours = text.lines().filter(|line| line.contains(markup)).filter(|line| !line.starts_with("##"));
+        for markup in [
+            "<script", "<img", "[a](http", "@org", "| x |", "**bold**", "\n#",
+        ] {
+            let ours = text
+                .lines()
+                .filter(|line| line.contains(markup))
+                .filter(|line| !line.starts_with("##"));
             assert_eq!(ours.count(), 0, "{markup}\n{text}");
         }
         assert_eq!(text.matches("```").count() % 2, 0);

@@ -55,11 +55,27 @@ impl Sinks {
             medium,
             writer: Mutex::new(Writer::start(path.to_owned(), medium)),
         };
-        let github_output = output.github_output.iter().map(|path| sink("GITHUB_OUTPUT", path, Medium::GithubOutput));
-        let dotenv = output.dotenv.iter().map(|path| sink("the dotenv file", path, Medium::Dotenv));
-        let summary = output.step_summary.iter().map(|path| sink("the job summary", path, Medium::Summary));
-        let reports = output.reports.iter().map(|file| sink("the report", &file.path, Medium::Report(file.format)));
-        Self { answer: github_output.chain(dotenv).collect(), summary: summary.collect(), reports: reports.collect() }
+        let github_output = output
+            .github_output
+            .iter()
+            .map(|path| sink("GITHUB_OUTPUT", path, Medium::GithubOutput));
+        let dotenv = output
+            .dotenv
+            .iter()
+            .map(|path| sink("the dotenv file", path, Medium::Dotenv));
+        let summary = output
+            .step_summary
+            .iter()
+            .map(|path| sink("the job summary", path, Medium::Summary));
+        let reports = output
+            .reports
+            .iter()
+            .map(|file| sink("the report", &file.path, Medium::Report(file.format)));
+        Self {
+            answer: github_output.chain(dotenv).collect(),
+            summary: summary.collect(),
+            reports: reports.collect(),
+        }
     }
 
     /// Writes `GITHUB_OUTPUT` and dotenv. Returns what could not be written `within` that time.
@@ -77,14 +93,25 @@ impl Sinks {
     /// Writes the job summary and the reports. Returns what could not be written.
     #[must_use]
     pub fn write_story(&self, report: &Report, within: Duration) -> Vec<String> {
-        write(self.summary.iter().chain(self.reports.iter()), report, within)
+        write(
+            self.summary.iter().chain(self.reports.iter()),
+            report,
+            within,
+        )
     }
 }
 
 /// Hands every sink its text, then waits for all of them together.
-fn write<'a>(sinks: impl Iterator<Item = &'a Sink> + Clone, report: &Report, within: Duration) -> Vec<String> {
+fn write<'a>(
+    sinks: impl Iterator<Item = &'a Sink> + Clone,
+    report: &Report,
+    within: Duration,
+) -> Vec<String> {
     // Rendered outside of the locks: a bug in a renderer must not lock out the panic hook.
-    let texts: Vec<String> = sinks.clone().map(|sink| sink.medium.render(report)).collect();
+    let texts: Vec<String> = sinks
+        .clone()
+        .map(|sink| sink.medium.render(report))
+        .collect();
     for (sink, text) in sinks.clone().zip(texts) {
         sink.with_writer(|writer| writer.send(text));
     }
@@ -93,7 +120,9 @@ fn write<'a>(sinks: impl Iterator<Item = &'a Sink> + Clone, report: &Report, wit
         .filter_map(|sink| {
             let result = sink.with_writer(|writer| writer.settle(&mut left));
             let path = escape::line(&sink.path.to_string_lossy());
-            result.err().map(|error| format!("cannot write {} to `{path}`: {error}", sink.what))
+            result
+                .err()
+                .map(|error| format!("cannot write {} to `{path}`: {error}", sink.what))
         })
         .collect()
 }
@@ -134,14 +163,20 @@ impl Writer {
         let (texts, inbox) = channel::<String>();
         let (done, results) = channel();
         // Where no thread can be had, nothing takes the texts, and that is said.
-        let _ = std::thread::Builder::new().name("sink".to_owned()).spawn(move || {
-            for text in inbox {
-                if done.send(medium.write(&path, text.as_bytes())).is_err() {
-                    return;
+        let _ = std::thread::Builder::new()
+            .name("sink".to_owned())
+            .spawn(move || {
+                for text in inbox {
+                    if done.send(medium.write(&path, text.as_bytes())).is_err() {
+                        return;
+                    }
                 }
-            }
-        });
-        Self { texts, results, outstanding: 0 }
+            });
+        Self {
+            texts,
+            results,
+            outstanding: 0,
+        }
     }
 
     fn send(&mut self, text: String) {
@@ -150,7 +185,10 @@ impl Writer {
     }
 
     /// The result of the newest text; each wait for one is taken off the time that is left.
-    #[expect(clippy::disallowed_methods, reason = "measures how long a file takes, not when anything happens")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures how long a file takes, not when anything happens"
+    )]
     fn settle(&mut self, left: &mut Duration) -> io::Result<()> {
         let mut newest = Ok(());
         while self.outstanding > 0 {
@@ -161,7 +199,9 @@ impl Writer {
                     *left = Duration::ZERO;
                     return Err(io::Error::other("it does not take what is written"));
                 }
-                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("no thread to write it")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other("no thread to write it"));
+                }
             };
             *left = left.saturating_sub(began.elapsed());
             self.outstanding -= 1;
@@ -203,8 +243,14 @@ fn append(path: &Path, text: &[u8]) -> io::Result<()> {
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let before = std::fs::symlink_metadata(path).ok();
     if before.as_ref().is_none_or(Metadata::is_file) {
-        let Err(error) = write_beside(path, before.as_ref(), text) else { return Ok(()) };
-        let no_room = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+        let Err(error) = write_beside(path, before.as_ref(), text) else {
+            return Ok(());
+        };
+        let no_room = [
+            ErrorKind::StorageFull,
+            ErrorKind::QuotaExceeded,
+            ErrorKind::FileTooLarge,
+        ];
         if no_room.contains(&error.kind()) {
             // In place there is no more room, and what stands there would be lost.
             return Err(error);
@@ -215,7 +261,10 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
 
 /// Writes a file of a name that nobody can guess, and gives it the other one's place and mode.
 fn write_beside(path: &Path, before: Option<&Metadata>, text: &[u8]) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".dcs-").suffix(".tmp");
     #[cfg(unix)]
@@ -225,7 +274,9 @@ fn write_beside(path: &Path, before: Option<&Metadata>, text: &[u8]) -> io::Resu
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     // Errors without the name, which differs each time: the same trouble is told once.
-    let mut beside = builder.tempfile_in(directory).map_err(|error| error.kind())?;
+    let mut beside = builder
+        .tempfile_in(directory)
+        .map_err(|error| error.kind())?;
     if let Some(before) = before {
         beside.as_file().set_permissions(before.permissions())?;
     }

@@ -45,13 +45,21 @@ const TICK: Duration = Duration::from_millis(250);
 impl Live {
     /// Begins to draw on standard error.
     pub fn start(rules: &Rules, clock: Clock) -> Self {
-        let view = View { rules: rules.clone(), tasks: BTreeMap::new(), next_look: None };
+        let view = View {
+            rules: rules.clone(),
+            tasks: BTreeMap::new(),
+            next_look: None,
+        };
         let shared = Arc::new(Mutex::new(view));
         let line = |number: usize| {
             let shared = Arc::clone(&shared);
             move |_: &ProgressState, out: &mut dyn fmt::Write| {
                 let view = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                let text = view.lines(clock.elapsed()).into_iter().nth(number).unwrap_or_default();
+                let text = view
+                    .lines(clock.elapsed())
+                    .into_iter()
+                    .nth(number)
+                    .unwrap_or_default();
                 // A line that wraps cannot be drawn over; the spinner and a blank stand before the first.
                 let width = usize::from(Term::stderr().size().1).saturating_sub(3);
                 let _ = out.write_str(&cut(&text, width));
@@ -64,7 +72,8 @@ impl Live {
             .with_key("first", line(0))
             .with_key("second", line(1))
             .with_key("third", line(2));
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)).with_style(style);
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
+            .with_style(style);
         bar.enable_steady_tick(TICK);
         Self { bar, shared }
     }
@@ -91,13 +100,23 @@ impl Live {
 impl Shown {
     fn of(task: &TaskWait, rules: &Rules) -> Self {
         let waiter = &task.waiter;
-        let reading = waiter.seen().map(|seen| seen.reading.clone()).unwrap_or_default();
+        let reading = waiter
+            .seen()
+            .map(|seen| seen.reading.clone())
+            .unwrap_or_default();
         let phase = waiter.phase();
         let middle = match (reading.full_copy(), reading.full_migration_progress) {
-            (FullCopy::Short, Some(percent)) => format!("{} {}", bar(percent), words::percent(percent)),
+            (FullCopy::Short, Some(percent)) => {
+                format!("{} {}", bar(percent), words::percent(percent))
+            }
             _ => {
-                let rate = waiter.trend().offset_rate().filter(|rate| rate.abs() >= 0.5);
-                let rate = rate.map(|rate| format!(" ({rate:+.0}/s)")).unwrap_or_default();
+                let rate = waiter
+                    .trend()
+                    .offset_rate()
+                    .filter(|rate| rate.abs() >= 0.5);
+                let rate = rate
+                    .map(|rate| format!(" ({rate:+.0}/s)"))
+                    .unwrap_or_default();
                 format!("offset {}{rate}", words::known(reading.offset))
             }
         };
@@ -106,7 +125,11 @@ impl Shown {
             FullCopy::Done | FullCopy::Unknown => rules.condition.goal.to_string(),
         };
         let to_goal = if waiter.stable() > 0 {
-            format!("goal seen {} of {} times", waiter.stable(), rules.stable_polls)
+            format!(
+                "goal seen {} of {} times",
+                waiter.stable(),
+                rules.stable_polls
+            )
         } else {
             words::time_to(&goal, waiter.outlook())
         };
@@ -118,7 +141,9 @@ impl Shown {
                 words::known(reading.source_dbsize),
                 words::known(reading.target_dbsize)
             ),
-            failing: waiter.failing().map(|error| format!("no good answer: {}", error.message)),
+            failing: waiter
+                .failing()
+                .map(|error| format!("no good answer: {}", error.message)),
             outcome: task.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
             advance: waiter.advance(),
         }
@@ -127,9 +152,14 @@ impl Shown {
 
 impl View {
     fn lines(&self, now: Duration) -> [String; 3] {
-        let left = format!("timeout in {}", words::duration(whole_seconds(self.rules.deadline.saturating_sub(now))));
+        let left = format!(
+            "timeout in {}",
+            words::duration(whole_seconds(self.rules.deadline.saturating_sub(now)))
+        );
         let next = match self.next_look {
-            Some(at) if at > now => format!("next look in {}", words::duration(whole_seconds(at - now))),
+            Some(at) if at > now => {
+                format!("next look in {}", words::duration(whole_seconds(at - now)))
+            }
             Some(_) | None => "looking".to_owned(),
         };
         let third = format!("{next}, {left}");
@@ -138,24 +168,61 @@ impl View {
             0 => ["connecting".to_owned(), String::new(), third],
             1 => {
                 let shown = self.tasks.values().next();
-                let second = shown.map(|shown| shown.failing.clone().unwrap_or_else(|| shown.second.clone()));
-                [shown.map(|shown| shown.first.clone()).unwrap_or_default(), second.unwrap_or_default(), third]
+                let second = shown.map(|shown| {
+                    shown
+                        .failing
+                        .clone()
+                        .unwrap_or_else(|| shown.second.clone())
+                });
+                [
+                    shown.map(|shown| shown.first.clone()).unwrap_or_default(),
+                    second.unwrap_or_default(),
+                    third,
+                ]
             }
             total => {
-                let ready = self.tasks.values().filter(|shown| shown.outcome.as_ref().is_some_and(Outcome::is_ready));
-                let failing = waiting.clone().filter(|shown| shown.failing.is_some()).count();
-                let failing = if failing > 0 { format!(", {failing} without a good answer") } else { String::new() };
-                let counts: Vec<String> =
-                    [Phase::NotStarted, Phase::FullSync, Phase::Incremental, Phase::Stopping, Phase::Ended]
-                        .into_iter()
-                        .map(|phase| (phase, waiting.clone().filter(|shown| shown.phase == phase).count()))
-                        .filter(|&(_, count)| count > 0)
-                        .map(|(phase, count)| format!("{count} {}", phase.as_str()))
-                        .collect();
-                let first = format!("{} of {total} tasks ready; {}{failing}", ready.count(), counts.join(", "));
-                let least = self.tasks.iter().filter(|(_, shown)| shown.outcome.is_none());
+                let ready = self
+                    .tasks
+                    .values()
+                    .filter(|shown| shown.outcome.as_ref().is_some_and(Outcome::is_ready));
+                let failing = waiting
+                    .clone()
+                    .filter(|shown| shown.failing.is_some())
+                    .count();
+                let failing = if failing > 0 {
+                    format!(", {failing} without a good answer")
+                } else {
+                    String::new()
+                };
+                let counts: Vec<String> = [
+                    Phase::NotStarted,
+                    Phase::FullSync,
+                    Phase::Incremental,
+                    Phase::Stopping,
+                    Phase::Ended,
+                ]
+                .into_iter()
+                .map(|phase| {
+                    (
+                        phase,
+                        waiting.clone().filter(|shown| shown.phase == phase).count(),
+                    )
+                })
+                .filter(|&(_, count)| count > 0)
+                .map(|(phase, count)| format!("{count} {}", phase.as_str()))
+                .collect();
+                let first = format!(
+                    "{} of {total} tasks ready; {}{failing}",
+                    ready.count(),
+                    counts.join(", ")
+                );
+                let least = self
+                    .tasks
+                    .iter()
+                    .filter(|(_, shown)| shown.outcome.is_none());
                 let least = least.min_by(|a, b| a.1.advance.compare(&b.1.advance));
-                let second = least.map(|(id, shown)| format!("last is {}: {}", id.as_str(), shown.first));
+                let second =
+                    least.map(|(id, shown)| format!("last is {}: {}", id.as_str(), shown.first));
                 [first, second.unwrap_or_default(), third]
             }
         }
@@ -177,7 +244,10 @@ fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
-    text.chars().take(width.saturating_sub(1)).chain(std::iter::once('…')).collect()
+    text.chars()
+        .take(width.saturating_sub(1))
+        .chain(std::iter::once('…'))
+        .collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,11 @@ use crate::migration::{Phase, Status};
 use crate::wait::{Interrupt, Pace, StatusCheck};
 
 fn error(class: Class, message: &str, advice: &str) -> ApiError {
-    ApiError { class, message: message.to_owned(), advice: Some(advice.to_owned()).filter(|advice| !advice.is_empty()) }
+    ApiError {
+        class,
+        message: message.to_owned(),
+        advice: Some(advice.to_owned()).filter(|advice| !advice.is_empty()),
+    }
 }
 
 fn report(goal: Goal, outcome: Outcome, task: TaskReport) -> Report {
@@ -13,17 +17,28 @@ fn report(goal: Goal, outcome: Outcome, task: TaskReport) -> Report {
         outcome: Some(outcome.clone()),
         goal: Some(goal),
         rules: Some(Rules {
-            condition: Condition { goal, max_offset: 0, max_missing_keys: Default::default() },
+            condition: Condition {
+                goal,
+                max_offset: 0,
+                max_missing_keys: Default::default(),
+            },
             stable_polls: if goal == Goal::InSync { 3 } else { 1 },
             status_check: StatusCheck::Auto,
-            pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(30), multiplier: 1.5 },
+            pace: Pace {
+                initial: Duration::from_secs(5),
+                max: Duration::from_secs(30),
+                multiplier: 1.5,
+            },
             max_gap: Duration::from_secs(90),
             max_outage: Duration::from_secs(600),
             stall_timeout: None,
             request_timeout: Duration::from_secs(10),
             deadline: Duration::from_secs(3600),
         }),
-        tasks: vec![TaskReport { outcome: Some(outcome), ..task }],
+        tasks: vec![TaskReport {
+            outcome: Some(outcome),
+            ..task
+        }],
         listing: None,
         events: Vec::new(),
         elapsed: Duration::from_secs(754),
@@ -36,7 +51,11 @@ fn task(reading: Reading, status: Option<&str>, check: Check) -> TaskReport {
     TaskReport {
         id: TaskId::parse("31c6fd2b-2893-430b-90ff-d1adb8060585").unwrap(),
         outcome: None,
-        reading: Some(Reading { source_dbsize: Some(531_221), target_dbsize: Some(531_211), ..reading }),
+        reading: Some(Reading {
+            source_dbsize: Some(531_221),
+            target_dbsize: Some(531_211),
+            ..reading
+        }),
         read_at: Some(Duration::from_secs(753)),
         raw: Some(r#"{"offset":"0"}"#.to_owned()),
         check: Some(check),
@@ -59,39 +78,95 @@ fn task(reading: Reading, status: Option<&str>, check: Check) -> TaskReport {
 }
 
 fn reading(is_migrating: bool, offset: Option<i64>, progress: f64) -> Reading {
-    Reading { is_migrating: Some(is_migrating), offset, full_migration_progress: Some(progress), ..Reading::default() }
+    Reading {
+        is_migrating: Some(is_migrating),
+        offset,
+        full_migration_progress: Some(progress),
+        ..Reading::default()
+    }
 }
 
 /// A report of every kind of end, with a name.
 pub(crate) fn samples() -> Vec<(Report, &'static str)> {
-    let done = || task(reading(false, Some(0), 100.0), Some("TERMINATED"), Check::Met);
-    let running = || task(reading(true, Some(5320), 100.0), Some("INCRMIGEATING"), Check::NotYet(Missing::OffsetOpen));
-    let nothing = || TaskReport { reading: None, read_at: None, raw: None, check: None, detail: None, ..done() };
-    let outage =
-        || error(Class::Transient { retry_after: None }, "HTTP 503 with a body that is no error of this API", "");
+    let done = || {
+        task(
+            reading(false, Some(0), 100.0),
+            Some("TERMINATED"),
+            Check::Met,
+        )
+    };
+    let running = || {
+        task(
+            reading(true, Some(5320), 100.0),
+            Some("INCRMIGEATING"),
+            Check::NotYet(Missing::OffsetOpen),
+        )
+    };
+    let nothing = || TaskReport {
+        reading: None,
+        read_at: None,
+        raw: None,
+        check: None,
+        detail: None,
+        ..done()
+    };
+    let outage = || {
+        error(
+            Class::Transient { retry_after: None },
+            "HTTP 503 with a body that is no error of this API",
+            "",
+        )
+    };
     vec![
         (report(Goal::Completed, Outcome::Ready, done()), "completed"),
         (
-            report(Goal::Completed, Outcome::Ready, TaskReport { detail: None, status_unavailable: true, ..done() }),
+            report(
+                Goal::Completed,
+                Outcome::Ready,
+                TaskReport {
+                    detail: None,
+                    status_unavailable: true,
+                    ..done()
+                },
+            ),
             "unconfirmed",
         ),
         (
             report(
                 Goal::InSync,
                 Outcome::Ready,
-                TaskReport { stable: 3, ..task(reading(true, Some(0), 100.0), Some("INCRMIGEATING"), Check::Met) },
+                TaskReport {
+                    stable: 3,
+                    ..task(
+                        reading(true, Some(0), 100.0),
+                        Some("INCRMIGEATING"),
+                        Check::Met,
+                    )
+                },
             ),
             "in-sync",
         ),
         (
-            report(Goal::FullSync, Outcome::Ready, task(reading(true, Some(12), 100.0), Some("MIGRATING"), Check::Met)),
+            report(
+                Goal::FullSync,
+                Outcome::Ready,
+                task(
+                    reading(true, Some(12), 100.0),
+                    Some("MIGRATING"),
+                    Check::Met,
+                ),
+            ),
             "full-sync",
         ),
         (
             report(
                 Goal::Completed,
                 Outcome::Failed(Failure::StoppedShort),
-                task(reading(false, Some(0), 62.5), Some("TERMINATED"), Check::Failed(Failure::StoppedShort)),
+                task(
+                    reading(false, Some(0), 62.5),
+                    Some("TERMINATED"),
+                    Check::Failed(Failure::StoppedShort),
+                ),
             ),
             "stopped short",
         ),
@@ -99,42 +174,89 @@ pub(crate) fn samples() -> Vec<(Report, &'static str)> {
             report(
                 Goal::InSync,
                 Outcome::Failed(Failure::StoppedBeforeInSync),
-                task(reading(false, Some(0), 100.0), Some("TERMINATED"), Check::Failed(Failure::StoppedBeforeInSync)),
+                task(
+                    reading(false, Some(0), 100.0),
+                    Some("TERMINATED"),
+                    Check::Failed(Failure::StoppedBeforeInSync),
+                ),
             ),
             "stopped before in-sync",
         ),
-        (report(Goal::Completed, Outcome::Failed(Failure::TaskDeleted), nothing()), "deleted"),
-        (report(Goal::InSync, Outcome::TimedOut, running()), "timeout"),
+        (
+            report(
+                Goal::Completed,
+                Outcome::Failed(Failure::TaskDeleted),
+                nothing(),
+            ),
+            "deleted",
+        ),
+        (
+            report(Goal::InSync, Outcome::TimedOut, running()),
+            "timeout",
+        ),
         (
             report(
                 Goal::Completed,
                 Outcome::TimedOut,
                 TaskReport {
                     failing: Some(outage()),
-                    ..task(reading(true, Some(0), 100.0), None, Check::NotYet(Missing::StillMigrating))
+                    ..task(
+                        reading(true, Some(0), 100.0),
+                        None,
+                        Check::NotYet(Missing::StillMigrating),
+                    )
                 },
             ),
             "timeout of a task that nobody stopped",
         ),
-        (report(Goal::InSync, Outcome::Stalled(Duration::from_secs(300)), running()), "stalled"),
         (
-            report(Goal::InSync, Outcome::Unreachable(Some(Duration::from_secs(600)), outage()), running()),
+            report(
+                Goal::InSync,
+                Outcome::Stalled(Duration::from_secs(300)),
+                running(),
+            ),
+            "stalled",
+        ),
+        (
+            report(
+                Goal::InSync,
+                Outcome::Unreachable(Some(Duration::from_secs(600)), outage()),
+                running(),
+            ),
             "unreachable",
         ),
         (
-            report(Goal::Completed, Outcome::Denied(error(Class::Denied, "HTTP 403 DCS.2003", "grant it")), nothing()),
+            report(
+                Goal::Completed,
+                Outcome::Denied(error(Class::Denied, "HTTP 403 DCS.2003", "grant it")),
+                nothing(),
+            ),
             "denied",
         ),
         (
             report(
                 Goal::Completed,
-                Outcome::UnknownTask(error(Class::UnknownTask, "HTTP 400 DCS.4133", "check `task-id`")),
+                Outcome::UnknownTask(error(
+                    Class::UnknownTask,
+                    "HTTP 400 DCS.4133",
+                    "check `task-id`",
+                )),
                 nothing(),
             ),
             "unknown task",
         ),
-        (report(Goal::InSync, Outcome::Cancelled(Interrupt::Term), running()), "cancelled"),
-        (report(Goal::InSync, Outcome::InternalError("panic at src/x.rs:1".to_owned()), nothing()), "internal error"),
+        (
+            report(Goal::InSync, Outcome::Cancelled(Interrupt::Term), running()),
+            "cancelled",
+        ),
+        (
+            report(
+                Goal::InSync,
+                Outcome::InternalError("panic at src/x.rs:1".to_owned()),
+                nothing(),
+            ),
+            "internal error",
+        ),
         (
             Report {
                 rules: None,
@@ -165,7 +287,8 @@ pub(crate) fn course(values: &[(u64, f64, Option<i64>)]) -> TaskReport {
     let (report, _) = samples().remove(0);
     let mut task = report.tasks.into_iter().next().unwrap();
     for &(at, percent, offset) in values {
-        task.history.add_reading(Duration::from_secs(at), &reading(true, offset, percent));
+        task.history
+            .add_reading(Duration::from_secs(at), &reading(true, offset, percent));
     }
     task.elapsed = Duration::from_secs(values.last().map_or(0, |value| value.0));
     task
@@ -193,7 +316,8 @@ pub(crate) fn hostile() -> Report {
             migration_method: Some(text.clone()),
         });
         task.failing = Some(refusal.clone());
-        task.history = course(&[(0, 0.0, None), (10, 100.0, Some(9)), (20, 100.0, Some(0))]).history;
+        task.history =
+            course(&[(0, 0.0, None), (10, 100.0, Some(9)), (20, 100.0, Some(0))]).history;
         task.history.add_event(Duration::ZERO, text.clone());
     }
     report
@@ -205,43 +329,73 @@ pub(crate) fn long_wait(tasks: usize) -> Report {
     let mut history = History::default();
     for n in 0..20_000_u64 {
         let at = Duration::from_secs(30 * n);
-        let (percent, offset) =
-            if n < 2000 { (n as f64 / 20.0, None) } else { (100.0, Some((n * n % 1_000_003) as i64)) };
+        let (percent, offset) = if n < 2000 {
+            (n as f64 / 20.0, None)
+        } else {
+            (100.0, Some((n * n % 1_000_003) as i64))
+        };
         history.add_reading(at, &reading(true, offset, percent));
         if n % 20 == 0 {
-            history.add_event(at, format!("no good answer: {} (request id {n:032x})", foreign()));
+            history.add_event(
+                at,
+                format!("no good answer: {} (request id {n:032x})", foreign()),
+            );
         }
     }
     report.elapsed = Duration::from_secs(7 * 24 * 3600);
-    let task = TaskReport { history, elapsed: report.elapsed, ..report.tasks.remove(0) };
-    report.tasks =
-        (0..tasks).map(|n| TaskReport { id: TaskId::parse(&format!("{n:032x}")).unwrap(), ..task.clone() }).collect();
+    let task = TaskReport {
+        history,
+        elapsed: report.elapsed,
+        ..report.tasks.remove(0)
+    };
+    report.tasks = (0..tasks)
+        .map(|n| TaskReport {
+            id: TaskId::parse(&format!("{n:032x}")).unwrap(),
+            ..task.clone()
+        })
+        .collect();
     report
 }
 
 /// A wait with a full copy, a burst and an approach to zero.
 pub(crate) fn eventful() -> Report {
-    let mut values: Vec<(u64, f64, Option<i64>)> = (0..=20).map(|n| (n * 20, n as f64 * 5.0, None)).collect();
+    let mut values: Vec<(u64, f64, Option<i64>)> =
+        (0..=20).map(|n| (n * 20, n as f64 * 5.0, None)).collect();
     values.extend((1..=9).map(|n| (400 + n * 20, 100.0, Some(180_000 / 4_i64.pow(n as u32)))));
-    values.extend([(600, 100.0, Some(46_800)), (620, 100.0, Some(9_400)), (640, 100.0, Some(80))]);
+    values.extend([
+        (600, 100.0, Some(46_800)),
+        (620, 100.0, Some(9_400)),
+        (640, 100.0, Some(80)),
+    ]);
     values.extend((0..3).map(|n| (660 + n * 20, 100.0, Some(0))));
     let mut task = TaskReport {
         history: course(&values).history,
         stable: 3,
-        ..task(reading(true, Some(0), 100.0), Some("INCRMIGEATING"), Check::Met)
+        ..task(
+            reading(true, Some(0), 100.0),
+            Some("INCRMIGEATING"),
+            Check::Met,
+        )
     };
     for (at, text) in [
         (0, "phase: full sync"),
-        (300, "no good answer: HTTP 503 APIG.0613: \"The IAM service is currently unavailable.\""),
+        (
+            300,
+            "no good answer: HTTP 503 APIG.0613: \"The IAM service is currently unavailable.\"",
+        ),
         (340, "the API answers again after 2 failed polls in 40s"),
         (400, "phase: incremental"),
         (600, "the goal no longer shows"),
         (700, "the goal shows (3 in a row)"),
     ] {
-        task.history.add_event(Duration::from_secs(at), text.to_owned());
+        task.history
+            .add_event(Duration::from_secs(at), text.to_owned());
     }
     let mut report = report(Goal::InSync, Outcome::Ready, task);
-    report.events.push((Duration::ZERO, "signed in by password, valid for 1day".to_owned()));
+    report.events.push((
+        Duration::ZERO,
+        "signed in by password, valid for 1day".to_owned(),
+    ));
     report.elapsed = Duration::from_secs(700);
     report
 }
@@ -250,7 +404,13 @@ pub(crate) fn eventful() -> Report {
 fn every_end_says_what_was_seen_what_was_missing_and_what_to_change() {
     let reasons: Vec<String> = samples()
         .iter()
-        .map(|(report, name)| format!("{name} ({:?})\n  {}", report.exit_code(), words::reason(report)))
+        .map(|(report, name)| {
+            format!(
+                "{name} ({:?})\n  {}",
+                report.exit_code(),
+                words::reason(report)
+            )
+        })
         .collect();
     insta::assert_snapshot!(reasons.join("\n"));
 }
@@ -258,18 +418,30 @@ fn every_end_says_what_was_seen_what_was_missing_and_what_to_change() {
 #[test]
 fn summaries() {
     for name in ["completed", "unconfirmed", "timeout", "invalid input"] {
-        let (report, _) = samples().into_iter().find(|&(_, sample)| sample == name).unwrap();
+        let (report, _) = samples()
+            .into_iter()
+            .find(|&(_, sample)| sample == name)
+            .unwrap();
         insta::assert_snapshot!(format!("summary of {name}"), markdown::summary(&report));
     }
     insta::assert_snapshot!("summary of several tasks", markdown::summary(&fleet()));
-    insta::assert_snapshot!("summary of a wait with a burst", markdown::summary(&eventful()));
+    insta::assert_snapshot!(
+        "summary of a wait with a burst",
+        markdown::summary(&eventful())
+    );
     insta::assert_snapshot!("summary in hostile words", markdown::summary(&hostile()));
 }
 
 #[test]
 fn reports() {
-    insta::assert_snapshot!("html report", html::report(&eventful()).replace(include_str!("html.css"), "STYLE"));
-    insta::assert_snapshot!("junit report of a wait with a burst", junit::report(&eventful()));
+    insta::assert_snapshot!(
+        "html report",
+        html::report(&eventful()).replace(include_str!("html.css"), "STYLE")
+    );
+    insta::assert_snapshot!(
+        "junit report of a wait with a burst",
+        junit::report(&eventful())
+    );
     insta::assert_snapshot!("junit report of several tasks", junit::report(&fleet()));
     insta::assert_snapshot!("json report with its course", json::report(&eventful()));
 }
@@ -283,7 +455,10 @@ fn machine_readable_outputs() {
 
 #[test]
 fn an_unknown_value_is_the_empty_string_and_never_zero() {
-    let (report, _) = samples().into_iter().find(|&(_, sample)| sample == "deleted").unwrap();
+    let (report, _) = samples()
+        .into_iter()
+        .find(|&(_, sample)| sample == "deleted")
+        .unwrap();
     for (name, value) in outputs(&report) {
         let unknown = [
             "is-migrating",
@@ -300,7 +475,16 @@ fn an_unknown_value_is_the_empty_string_and_never_zero() {
 
 #[test]
 fn single_values_describe_the_least_advanced_task() {
-    assert_eq!(fleet().least_advanced().unwrap().reading.as_ref().unwrap().offset, Some(5320));
+    assert_eq!(
+        fleet()
+            .least_advanced()
+            .unwrap()
+            .reading
+            .as_ref()
+            .unwrap()
+            .offset,
+        Some(5320)
+    );
 }
 
 #[test]

@@ -38,7 +38,11 @@ pub fn instant(at: SystemTime) -> String {
 /// A number with thousands separated.
 pub fn count(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
-    let mut text = if number < 0 { "-".to_owned() } else { String::new() };
+    let mut text = if number < 0 {
+        "-".to_owned()
+    } else {
+        String::new()
+    };
     for (n, digit) in digits.chars().enumerate() {
         if n > 0 && (digits.len() - n).is_multiple_of(3) {
             text.push(',');
@@ -55,8 +59,16 @@ pub fn plural(number: u64, thing: &str) -> String {
 
 /// A percentage, without needless decimals. What is under 100 is never rounded to it.
 pub fn percent(value: f64) -> String {
-    let shown = if value < 100.0 { value.min(99.9) } else { value };
-    if shown.fract() == 0.0 { format!("{shown:.0} %") } else { format!("{shown:.1} %") }
+    let shown = if value < 100.0 {
+        value.min(99.9)
+    } else {
+        value
+    };
+    if shown.fract() == 0.0 {
+        format!("{shown:.0} %")
+    } else {
+        format!("{shown:.1} %")
+    }
 }
 
 /// A count or "unknown".
@@ -67,38 +79,55 @@ pub fn known(number: Option<i64>) -> String {
 /// Why the wait ended as it did, with what was seen last, what was missing and what to change. Of several tasks it speaks
 /// of one, by name; the others are counted.
 pub fn reason(report: &Report) -> String {
-    let Some(outcome) = &report.outcome else { return "the wait has not ended".to_owned() };
+    let Some(outcome) = &report.outcome else {
+        return "the wait has not ended".to_owned();
+    };
     let tasks = match report.tasks.as_slice() {
         [] | [_] => return why(outcome, report, report.least_advanced(), ""),
         tasks => tasks,
     };
     let text = how_many(tasks);
     if outcome.is_ready() {
-        return format!("{text}: {}", why(outcome, report, report.least_advanced(), ""));
+        return format!(
+            "{text}: {}",
+            why(outcome, report, report.least_advanced(), "")
+        );
     }
     match report.deciding() {
         Some(task) => {
-            let others = others(report, task).map(|others| format!("; {others}")).unwrap_or_default();
+            let others = others(report, task)
+                .map(|others| format!("; {others}"))
+                .unwrap_or_default();
             let (reason, cloud) = split_cloud_reason(task_reason(report, task), task);
             format!("{text}; task {}: {reason}{others}{cloud}", task.id.as_str())
         }
         None => {
             let task = report.least_advanced();
-            let name = task.map(|task| format!("task {} ", task.id.as_str())).unwrap_or_default();
+            let name = task
+                .map(|task| format!("task {} ", task.id.as_str()))
+                .unwrap_or_default();
             format!("{text}: {}", why(outcome, report, task, &name))
         }
     }
 }
 
 fn how_many(tasks: &[TaskReport]) -> String {
-    let ready = tasks.iter().filter(|task| task.outcome.as_ref().is_some_and(Outcome::is_ready)).count();
+    let ready = tasks
+        .iter()
+        .filter(|task| task.outcome.as_ref().is_some_and(Outcome::is_ready))
+        .count();
     format!("{ready} of {} tasks reached the goal", tasks.len())
 }
 
 /// How the other tasks ended that did not reach the goal, counted by reason.
 fn others(report: &Report, but: &TaskReport) -> Option<String> {
     let mut kinds: Vec<(String, u64)> = Vec::new();
-    for end in report.tasks.iter().filter(|task| task.id != but.id).filter_map(TaskReport::bad_end) {
+    for end in report
+        .tasks
+        .iter()
+        .filter(|task| task.id != but.id)
+        .filter_map(TaskReport::bad_end)
+    {
         let kind = kind(end, report);
         match kinds.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, count)) => *count += 1,
@@ -107,15 +136,25 @@ fn others(report: &Report, but: &TaskReport) -> Option<String> {
     }
     kinds.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
     let ((first, count), rest) = kinds.split_first()?;
-    let rest: Vec<String> = rest.iter().map(|(kind, count)| format!(", {count} {kind}")).collect();
-    Some(format!("{} {first}{}", plural(*count, "other"), rest.concat()))
+    let rest: Vec<String> = rest
+        .iter()
+        .map(|(kind, count)| format!(", {count} {kind}"))
+        .collect();
+    Some(format!(
+        "{} {first}{}",
+        plural(*count, "other"),
+        rest.concat()
+    ))
 }
 
 /// The kind of a bad end, for a count of them.
 fn kind(end: &Outcome, report: &Report) -> String {
     let kind = match end {
         Outcome::TimedOut => {
-            let timeout = report.rules.as_ref().map_or(report.elapsed, |rules| rules.deadline);
+            let timeout = report
+                .rules
+                .as_ref()
+                .map_or(report.elapsed, |rules| rules.deadline);
             return format!("had no end within {}", duration(timeout));
         }
         Outcome::Failed(failure) => match failure {
@@ -140,12 +179,18 @@ fn kind(end: &Outcome, report: &Report) -> String {
 
 /// What the cloud itself says about a failed task comes at the very end.
 fn cloud_reason(task: &TaskReport) -> Option<String> {
-    Some(format!("; the cloud's own reason: {}", task.cloud_reason.as_ref()?))
+    Some(format!(
+        "; the cloud's own reason: {}",
+        task.cloud_reason.as_ref()?
+    ))
 }
 
 fn split_cloud_reason(reason: String, task: &TaskReport) -> (String, String) {
     let cloud = cloud_reason(task).unwrap_or_default();
-    (reason.strip_suffix(&cloud).unwrap_or(&reason).to_owned(), cloud)
+    (
+        reason.strip_suffix(&cloud).unwrap_or(&reason).to_owned(),
+        cloud,
+    )
 }
 
 /// The same for one task.
@@ -171,15 +216,23 @@ fn why(outcome: &Outcome, report: &Report, task: Option<&TaskReport>, name: &str
         if let Some(missing) = missing(report, task)
             && matches!(
                 outcome,
-                Outcome::TimedOut | Outcome::Stalled(_) | Outcome::Cancelled(_) | Outcome::Unreachable(..)
+                Outcome::TimedOut
+                    | Outcome::Stalled(_)
+                    | Outcome::Cancelled(_)
+                    | Outcome::Unreachable(..)
             )
         {
             parts.push(format!("not met: {missing}"));
         }
         if let (Some(error), Outcome::TimedOut | Outcome::Cancelled(_)) = (&task.failing, outcome) {
             parts.push(format!("no good answer at last: {}", error.message));
-        } else if let (Some(since), Outcome::TimedOut | Outcome::Cancelled(_)) = (task.unanswered, outcome) {
-            parts.push(format!("the request under way was not answered for {}", duration(since)));
+        } else if let (Some(since), Outcome::TimedOut | Outcome::Cancelled(_)) =
+            (task.unanswered, outcome)
+        {
+            parts.push(format!(
+                "the request under way was not answered for {}",
+                duration(since)
+            ));
         }
     }
     if let (Some(error), Outcome::TimedOut | Outcome::Cancelled(_)) = (&report.listing, outcome) {
@@ -200,31 +253,58 @@ pub fn headline(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -
         Outcome::UnknownTask(error) => format!("the API does not know the task: {}", error.message),
         Outcome::Rejected(error) => format!("the API cannot be used this way: {}", error.message),
         Outcome::Denied(error) => format!("access denied: {}", error.message),
-        Outcome::Stalled(timeout) => format!("nothing has improved for {} (`stall-timeout`)", duration(*timeout)),
+        Outcome::Stalled(timeout) => format!(
+            "nothing has improved for {} (`stall-timeout`)",
+            duration(*timeout)
+        ),
         Outcome::Unreachable(Some(outage), error) => {
-            format!("no good answer from the API for {} (`max-outage`): {}", duration(*outage), error.message)
+            format!(
+                "no good answer from the API for {} (`max-outage`): {}",
+                duration(*outage),
+                error.message
+            )
         }
         Outcome::Unreachable(None, error) => {
-            format!("the API no longer serves the task, three times in a row: {}", error.message)
+            format!(
+                "the API no longer serves the task, three times in a row: {}",
+                error.message
+            )
         }
         Outcome::TimedOut => {
             let goal = report.goal.unwrap_or(Goal::Completed);
-            let timeout = report.rules.as_ref().map_or(report.elapsed, |rules| rules.deadline);
-            format!("the goal `{goal}` was not reached within {} (`timeout`)", duration(timeout))
+            let timeout = report
+                .rules
+                .as_ref()
+                .map_or(report.elapsed, |rules| rules.deadline);
+            format!(
+                "the goal `{goal}` was not reached within {} (`timeout`)",
+                duration(timeout)
+            )
         }
         Outcome::Cancelled(signal) => format!("cancelled by {}", signal.as_str()),
         Outcome::InvalidInput(problems) => format!("invalid input: {problems}"),
-        Outcome::InternalError(error) => format!("internal error, which is a bug: {}", crate::escape::line(error)),
+        Outcome::InternalError(error) => format!(
+            "internal error, which is a bug: {}",
+            crate::escape::line(error)
+        ),
     }
 }
 
 fn ready(report: &Report, task: Option<&TaskReport>) -> String {
-    let reading = task.and_then(|task| task.reading.clone()).unwrap_or_default();
+    let reading = task
+        .and_then(|task| task.reading.clone())
+        .unwrap_or_default();
     let offset = known(reading.offset);
-    let copied = reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), percent);
+    let copied = reading
+        .full_migration_progress
+        .map_or_else(|| "unknown".to_owned(), percent);
     let outstanding = reading.offset.filter(|&offset| offset > 0).is_some();
     let polls = report.rules.as_ref().map_or(1, |rules| rules.stable_polls);
-    let times = if polls > 1 { format!(" in {polls} consecutive readings") } else { String::new() };
+    let times = if polls > 1 {
+        format!(" in {polls} consecutive readings")
+    } else {
+        String::new()
+    };
     let mut text = match report.goal.unwrap_or(Goal::Completed) {
         Goal::Completed if outstanding => format!(
             "the migration has ended with an offset of {offset} still outstanding, which `max-offset` {} accepts: not \
@@ -232,7 +312,9 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
             count(report.max_offset())
         ),
         Goal::Completed => {
-            format!("the migration is complete: not migrating, offset {offset}, full copy {copied}{times}")
+            format!(
+                "the migration is complete: not migrating, offset {offset}, full copy {copied}{times}"
+            )
         }
         Goal::InSync if outstanding => format!(
             "an offset of {offset} is still outstanding, which `max-offset` {} accepts{times}: source and target are not \
@@ -240,15 +322,22 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
             count(report.max_offset())
         ),
         Goal::InSync => {
-            let full_only = task.and_then(|task| task.detail.as_ref()).is_some_and(Detail::is_full_only);
-            let caveat =
-                if full_only { " (a full migration, which follows no writes: its offset tells little)" } else { "" };
+            let full_only = task
+                .and_then(|task| task.detail.as_ref())
+                .is_some_and(Detail::is_full_only);
+            let caveat = if full_only {
+                " (a full migration, which follows no writes: its offset tells little)"
+            } else {
+                ""
+            };
             format!(
                 "source and target are in sync: offset {offset}{times}, full copy {copied}, still migrating{caveat}"
             )
         }
         Goal::FullSync => format!("the full copy is done: {copied}{times}"),
-        Goal::Switched => format!("the IP addresses are switched: the target has the source's address{times}"),
+        Goal::Switched => {
+            format!("the IP addresses are switched: the target has the source's address{times}")
+        }
     };
     match task.and_then(|task| task.detail.as_ref()) {
         Some(detail) => {
@@ -263,31 +352,50 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
 }
 
 fn failed(failure: Failure, report: &Report, task: Option<&TaskReport>) -> String {
-    let status = task.and_then(|task| task.detail.as_ref()).map(|detail| match &detail.task_status {
-        Some(word) => format!(" (status {}, IP switch {word})", detail.status.word()),
-        None => format!(" (status {})", detail.status.word()),
-    });
+    let status =
+        task.and_then(|task| task.detail.as_ref())
+            .map(|detail| match &detail.task_status {
+                Some(word) => format!(" (status {}, IP switch {word})", detail.status.word()),
+                None => format!(" (status {})", detail.status.word()),
+            });
     let status = status.unwrap_or_default();
-    let reading = task.and_then(|task| task.reading.clone()).unwrap_or_default();
+    let reading = task
+        .and_then(|task| task.reading.clone())
+        .unwrap_or_default();
     match failure {
         Failure::TaskFailed => format!("the migration task failed{status}"),
         Failure::TaskDeleted => match task.and_then(|task| task.failing.as_ref()) {
-            Some(error) => format!("the migration task was deleted: the API no longer knows it, {}", error.message),
+            Some(error) => format!(
+                "the migration task was deleted: the API no longer knows it, {}",
+                error.message
+            ),
             None => format!("the migration task was deleted{status}"),
         },
         Failure::StoppedShort => format!(
             "the task stopped short: its full copy ended at {}{status}",
-            reading.full_migration_progress.map_or_else(|| "an unknown percentage".to_owned(), percent)
+            reading
+                .full_migration_progress
+                .map_or_else(|| "an unknown percentage".to_owned(), percent)
         ),
         Failure::StoppedOutOfSync => {
-            format!("the task stopped out of sync: its offset is {}{status}", known(reading.offset))
+            format!(
+                "the task stopped out of sync: its offset is {}{status}",
+                known(reading.offset)
+            )
         }
         Failure::StoppedBeforeInSync => {
-            format!("the task was stopped before `in-sync` was seen, and an IP switch needs a running task{status}")
+            format!(
+                "the task was stopped before `in-sync` was seen, and an IP switch needs a running task{status}"
+            )
         }
-        Failure::AlreadySwitched => format!("the IP addresses are switched already, before `in-sync` was seen{status}"),
+        Failure::AlreadySwitched => {
+            format!("the IP addresses are switched already, before `in-sync` was seen{status}")
+        }
         Failure::RolledBack => format!("the IP switch was rolled back: the source serves{status}"),
-        Failure::KeysMissing => format!("the task ended and {}{status}", missing_keys(report, &reading)),
+        Failure::KeysMissing => format!(
+            "the task ended and {}{status}",
+            missing_keys(report, &reading)
+        ),
     }
 }
 
@@ -295,15 +403,34 @@ fn failed(failure: Failure, report: &Report, task: Option<&TaskReport>) -> Strin
 pub fn seen(task: &TaskReport) -> Option<String> {
     let reading = task.reading.as_ref()?;
     let age = task.elapsed.saturating_sub(task.read_at?);
-    let ago = if age >= Duration::from_secs(1) { format!(", {} before the end", duration(age)) } else { String::new() };
-    Some(format!("{}{ago}", values(reading, task.detail.as_ref().map(|detail| detail.status.word()))))
+    let ago = if age >= Duration::from_secs(1) {
+        format!(", {} before the end", duration(age))
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "{}{ago}",
+        values(
+            reading,
+            task.detail.as_ref().map(|detail| detail.status.word())
+        )
+    ))
 }
 
 fn values(reading: &Reading, status: Option<&str>) -> String {
-    let migrating = reading.is_migrating.map_or_else(|| "unknown".to_owned(), |is| is.to_string());
-    let copied = reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), percent);
-    let status = status.map(|status| format!(", status {status}")).unwrap_or_default();
-    format!("is_migrating {migrating}, full copy {copied}, offset {}{status}", known(reading.offset))
+    let migrating = reading
+        .is_migrating
+        .map_or_else(|| "unknown".to_owned(), |is| is.to_string());
+    let copied = reading
+        .full_migration_progress
+        .map_or_else(|| "unknown".to_owned(), percent);
+    let status = status
+        .map(|status| format!(", status {status}"))
+        .unwrap_or_default();
+    format!(
+        "is_migrating {migrating}, full copy {copied}, offset {}{status}",
+        known(reading.offset)
+    )
 }
 
 /// The condition that is not met.
@@ -312,31 +439,45 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
     let reading = task.reading.clone().unwrap_or_default();
     let max_offset = rules.condition.max_offset;
     Some(match task.check {
-        None if was_never_asked(report, task) => "the budget of requests had no turn for it".to_owned(),
+        None if was_never_asked(report, task) => {
+            "the budget of requests had no turn for it".to_owned()
+        }
         None if task.polls == 0 => "no request was answered".to_owned(),
         None => "no reading at all".to_owned(),
         Some(Check::Met) if task.stable >= rules.stable_polls => {
             "it was in sync, and not read again once all the others were".to_owned()
         }
         Some(Check::Met) => {
-            format!("{} consecutive readings (`stable-polls`), {} so far", rules.stable_polls, task.stable)
+            format!(
+                "{} consecutive readings (`stable-polls`), {} so far",
+                rules.stable_polls, task.stable
+            )
         }
         Some(Check::Failed(_)) => return None,
         Some(Check::NotYet(missing)) => match missing {
-            Missing::MigratingUnknown => "`is_migrating` is unknown, which proves nothing".to_owned(),
+            Missing::MigratingUnknown => {
+                "`is_migrating` is unknown, which proves nothing".to_owned()
+            }
             Missing::StillMigrating => "the task still migrates".to_owned(),
             Missing::FullCopyShort => "the full copy is under 100 %".to_owned(),
             Missing::FullCopyUnknown => "the full copy's percentage is unknown".to_owned(),
             Missing::OffsetOpen => open_offset(&reading, max_offset),
             Missing::OffsetUnknown => "the offset is unknown".to_owned(),
             Missing::NotStarted => "the task has not started: it waits to be configured".to_owned(),
-            Missing::StatusUnread => "the status that belongs to the last reading was not read".to_owned(),
+            Missing::StatusUnread => {
+                "the status that belongs to the last reading was not read".to_owned()
+            }
             Missing::StatusDisagrees => {
-                let status = task.detail.as_ref().map(|detail| format!(" {}", detail.status.word()));
+                let status = task
+                    .detail
+                    .as_ref()
+                    .map(|detail| format!(" {}", detail.status.word()));
                 let status = status.unwrap_or_default();
                 let status = match reading.is_migrating {
                     Some(false) => {
-                        format!("`is_migrating` is false, and the status{status} does not say that the task has ended")
+                        format!(
+                            "`is_migrating` is false, and the status{status} does not say that the task has ended"
+                        )
                     }
                     Some(true) | None => format!("the status{status} does not show the goal"),
                 };
@@ -351,19 +492,35 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
                 "not migrating with the full copy under 100 %, unconfirmed".to_owned()
             }
             Missing::Unconfirmed(Suspicion::OutOfSync) => {
-                format!("not migrating, while {}; unconfirmed", open_offset(&reading, max_offset))
+                format!(
+                    "not migrating, while {}; unconfirmed",
+                    open_offset(&reading, max_offset)
+                )
             }
-            Missing::Unconfirmed(Suspicion::StoppedInSync) => "the task does not migrate".to_owned(),
+            Missing::Unconfirmed(Suspicion::StoppedInSync) => {
+                "the task does not migrate".to_owned()
+            }
             Missing::NotSwitched => "no IP switch has been seen".to_owned(),
             Missing::Switching => "the IP addresses are being switched".to_owned(),
             Missing::SwitchUnknown => {
-                let word = task.detail.as_ref().and_then(|detail| detail.task_status.as_deref()).unwrap_or_default();
+                let word = task
+                    .detail
+                    .as_ref()
+                    .and_then(|detail| detail.task_status.as_deref())
+                    .unwrap_or_default();
                 format!("the IP switch is `{word}`, a word that is not known")
             }
-            Missing::RolledBack => "the IP switch was rolled back, and the task migrates again".to_owned(),
-            Missing::KeysMissing | Missing::Unconfirmed(Suspicion::KeysMissing) => missing_keys(report, &reading),
+            Missing::RolledBack => {
+                "the IP switch was rolled back, and the task migrates again".to_owned()
+            }
+            Missing::KeysMissing | Missing::Unconfirmed(Suspicion::KeysMissing) => {
+                missing_keys(report, &reading)
+            }
             Missing::Emptied(side) => {
-                format!("the {} held keys earlier in this wait and holds none now", side.as_str())
+                format!(
+                    "the {} held keys earlier in this wait and holds none now",
+                    side.as_str()
+                )
             }
         },
     })
@@ -371,7 +528,11 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
 
 /// How many keys the target lacks, against what it may lack.
 fn missing_keys(report: &Report, reading: &Reading) -> String {
-    let limit = report.rules.as_ref().map(|rules| key_limit(rules.condition.max_missing_keys)).unwrap_or_default();
+    let limit = report
+        .rules
+        .as_ref()
+        .map(|rules| key_limit(rules.condition.max_missing_keys))
+        .unwrap_or_default();
     format!(
         "the target holds {} of the source's {} keys (`max-missing-keys` is {limit})",
         known(reading.target_dbsize),
@@ -397,7 +558,11 @@ fn open_offset(reading: &Reading, max_offset: i64) -> String {
     match reading.offset {
         Some(..0) => "the offset is negative, which is not in sync".to_owned(),
         Some(0..) | None => {
-            format!("the offset {} is over `max-offset` {}", known(reading.offset), count(max_offset))
+            format!(
+                "the offset {} is over `max-offset` {}",
+                known(reading.offset),
+                count(max_offset)
+            )
         }
     }
 }
@@ -414,19 +579,32 @@ fn is_offset_missing(rules: &Rules, reading: &Reading) -> bool {
 /// A fragment as a sentence.
 pub fn sentence(fragment: &str) -> String {
     let mut chars = fragment.chars();
-    let Some(first) = chars.next() else { return String::new() };
-    let end = if fragment.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+    let Some(first) = chars.next() else {
+        return String::new();
+    };
+    let end = if fragment.ends_with(['.', '!', '?', ':']) {
+        ""
+    } else {
+        "."
+    };
     format!("{}{}{end}", first.to_uppercase(), chars.as_str())
 }
 
 /// What was asked for, in one line.
 pub fn wanted(rules: &Rules) -> String {
     let max_offset = count(rules.condition.max_offset);
-    let stable =
-        if rules.stable_polls > 1 { format!(", {} times in a row", rules.stable_polls) } else { String::new() };
+    let stable = if rules.stable_polls > 1 {
+        format!(", {} times in a row", rules.stable_polls)
+    } else {
+        String::new()
+    };
     match rules.condition.goal {
-        Goal::Completed => format!("`completed`: not migrating, offset at most {max_offset}{stable}"),
-        Goal::InSync => format!("`in-sync`: still migrating, full copy done, offset at most {max_offset}{stable}"),
+        Goal::Completed => {
+            format!("`completed`: not migrating, offset at most {max_offset}{stable}")
+        }
+        Goal::InSync => format!(
+            "`in-sync`: still migrating, full copy done, offset at most {max_offset}{stable}"
+        ),
         Goal::FullSync => format!("`full-sync`: full copy at 100 %{stable}"),
         Goal::Switched => format!("`switched`: IP addresses switched{stable}"),
     }
@@ -437,7 +615,9 @@ pub fn time_to(what: &str, outlook: Outlook) -> String {
     match outlook {
         Outlook::Unknown => format!("time to {what} unknown"),
         Outlook::NotConverging => format!("{what}: not converging at the present rate"),
-        Outlook::Within(Range { earliest, latest, .. }) => {
+        Outlook::Within(Range {
+            earliest, latest, ..
+        }) => {
             let (from, to) = (roughly(earliest), roughly(latest));
             if from == to {
                 format!("{what} in about {}", duration(to))
@@ -454,41 +634,72 @@ pub fn time_to(what: &str, outlook: Outlook) -> String {
 fn roughly(estimate: Duration) -> Duration {
     let seconds = estimate.as_secs().max(1);
     let steps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600];
-    let step = steps.into_iter().rev().find(|step| step * 8 <= seconds).unwrap_or(1);
+    let step = steps
+        .into_iter()
+        .rev()
+        .find(|step| step * 8 <= seconds)
+        .unwrap_or(1);
     Duration::from_secs((seconds + step / 2) / step * step)
 }
 
 /// How a task stands, for one line of a log.
 pub fn standing(task: &TaskWait, rules: &Rules) -> String {
     let waiter = &task.waiter;
-    let Some(seen) = waiter.seen() else { return "no reading yet".to_owned() };
+    let Some(seen) = waiter.seen() else {
+        return "no reading yet".to_owned();
+    };
     let reading = &seen.reading;
     let mut parts = vec![waiter.phase().as_str().to_owned()];
     match waiter.phase() {
         Phase::FullSync => {
-            let rate = waiter.trend().full_copy_rate().filter(|rate| rate.abs() >= 0.005);
-            let rate = rate.map(|rate| format!(" ({rate:+.2} %/s)")).unwrap_or_default();
+            let rate = waiter
+                .trend()
+                .full_copy_rate()
+                .filter(|rate| rate.abs() >= 0.005);
+            let rate = rate
+                .map(|rate| format!(" ({rate:+.2} %/s)"))
+                .unwrap_or_default();
             parts.push(format!(
                 "{}{rate}",
-                reading.full_migration_progress.map_or_else(|| "unknown %".to_owned(), percent)
+                reading
+                    .full_migration_progress
+                    .map_or_else(|| "unknown %".to_owned(), percent)
             ));
         }
-        Phase::Unknown | Phase::NotStarted | Phase::Incremental | Phase::Stopping | Phase::Ended => {
-            let rate = waiter.trend().offset_rate().filter(|rate| rate.abs() >= 0.5);
-            let rate = rate.map(|rate| format!(" ({rate:+.0}/s)")).unwrap_or_default();
+        Phase::Unknown
+        | Phase::NotStarted
+        | Phase::Incremental
+        | Phase::Stopping
+        | Phase::Ended => {
+            let rate = waiter
+                .trend()
+                .offset_rate()
+                .filter(|rate| rate.abs() >= 0.5);
+            let rate = rate
+                .map(|rate| format!(" ({rate:+.0}/s)"))
+                .unwrap_or_default();
             parts.push(format!("offset {}{rate}", known(reading.offset)));
         }
     }
-    parts.push(format!("keys {} -> {}", known(reading.source_dbsize), known(reading.target_dbsize)));
+    parts.push(format!(
+        "keys {} -> {}",
+        known(reading.source_dbsize),
+        known(reading.target_dbsize)
+    ));
     let stable = waiter.stable();
     if stable > 0 {
-        parts.push(format!("goal seen {stable} of {} times", rules.stable_polls));
+        parts.push(format!(
+            "goal seen {stable} of {} times",
+            rules.stable_polls
+        ));
     } else {
         let goal = match waiter.phase() {
             Phase::FullSync => "full copy done".to_owned(),
-            Phase::Unknown | Phase::NotStarted | Phase::Incremental | Phase::Stopping | Phase::Ended => {
-                rules.condition.goal.to_string()
-            }
+            Phase::Unknown
+            | Phase::NotStarted
+            | Phase::Incremental
+            | Phase::Stopping
+            | Phase::Ended => rules.condition.goal.to_string(),
         };
         parts.push(time_to(&goal, waiter.outlook()));
     }
@@ -497,13 +708,22 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
 
 /// A session that was obtained.
 pub fn signed_in(session: &SignedIn) -> String {
-    let lifetime = session.lifetime.map(|lifetime| format!(", valid for {}", duration(lifetime)));
-    format!("signed in by {}{}", session.kind, lifetime.unwrap_or_default())
+    let lifetime = session
+        .lifetime
+        .map(|lifetime| format!(", valid for {}", duration(lifetime)));
+    format!(
+        "signed in by {}{}",
+        session.kind,
+        lifetime.unwrap_or_default()
+    )
 }
 
 /// Why the session goes on with the token that it has.
 pub fn renewal_failed(error: &ApiError) -> String {
-    format!("the session cannot be renewed yet, and still serves: {}", error.message)
+    format!(
+        "the session cannot be renewed yet, and still serves: {}",
+        error.message
+    )
 }
 
 /// A note, for one line of a log.
@@ -584,7 +804,9 @@ pub fn icon(outcome: Option<&Outcome>) -> &'static str {
 
 /// The end in one sentence; [`particulars`] has the rest of the [`reason`].
 pub fn verdict(report: &Report) -> String {
-    let Some(outcome) = &report.outcome else { return sentence("the wait has not ended") };
+    let Some(outcome) = &report.outcome else {
+        return sentence("the wait has not ended");
+    };
     let tasks = report.tasks.as_slice();
     if let [] | [_] = tasks {
         return sentence(&headline(outcome, report, tasks.first()));
@@ -595,31 +817,54 @@ pub fn verdict(report: &Report) -> String {
         Some(task) => {
             // Its own end: the outcome of the whole may be another failure.
             let end = task.bad_end().unwrap_or(outcome);
-            let others = others(report, task).map(|others| format!("; {others}")).unwrap_or_default();
-            format!("{text}; task {}: {}{others}", task.id.as_str(), headline(end, report, Some(task)))
+            let others = others(report, task)
+                .map(|others| format!("; {others}"))
+                .unwrap_or_default();
+            format!(
+                "{text}; task {}: {}{others}",
+                task.id.as_str(),
+                headline(end, report, Some(task))
+            )
         }
-        None => format!("{text}: {}", headline(outcome, report, report.least_advanced())),
+        None => format!(
+            "{text}: {}",
+            headline(outcome, report, report.least_advanced())
+        ),
     })
 }
 
 /// What else there is to say about a bad end: what was seen last, what was not met, what the API said.
 pub fn particulars(report: &Report, task: &TaskReport) -> Vec<(&'static str, String)> {
-    let Some(outcome) = report.outcome_of(task) else { return Vec::new() };
+    let Some(outcome) = report.outcome_of(task) else {
+        return Vec::new();
+    };
     if outcome.is_ready() {
         return Vec::new();
     }
     let mut parts = Vec::new();
     parts.extend(seen(task).map(|seen| ("Seen last", seen)));
     parts.extend(missing(report, task).map(|missing| ("Not met", missing)));
-    parts.extend(task.failing.as_ref().map(|error| ("Last answer", error.message.clone())));
-    parts.extend(task.cloud_reason.clone().map(|reason| ("The cloud's own reason", reason)));
+    parts.extend(
+        task.failing
+            .as_ref()
+            .map(|error| ("Last answer", error.message.clone())),
+    );
+    parts.extend(
+        task.cloud_reason
+            .clone()
+            .map(|reason| ("The cloud's own reason", reason)),
+    );
     parts
 }
 
 /// The keys on both sides, with the remark that they may differ.
 pub fn keys(reading: &Reading) -> String {
     let (source, target) = (reading.source_dbsize, reading.target_dbsize);
-    let keys = format!("{} in the source, {} in the target", known(source), known(target));
+    let keys = format!(
+        "{} in the source, {} in the target",
+        known(source),
+        known(target)
+    );
     match (source, target) {
         (Some(source), Some(target)) if source != target => {
             let differ = source.abs_diff(target);
@@ -643,8 +888,14 @@ pub fn time_line(report: &Report, task: Option<&TaskReport>) -> Vec<(Duration, S
     if let Some(task) = task {
         for (n, (at, text)) in task.history.events.iter().enumerate() {
             if n == MOST_EVENTS && task.history.omitted_events > 0 {
-                let (omitted, before) = (task.history.omitted_events, events.last().map_or(*at, |&(at, _)| at));
-                events.push((before, format!("… {} left out here", plural(omitted, "event"))));
+                let (omitted, before) = (
+                    task.history.omitted_events,
+                    events.last().map_or(*at, |&(at, _)| at),
+                );
+                events.push((
+                    before,
+                    format!("… {} left out here", plural(omitted, "event")),
+                ));
             }
             events.push((*at, text.clone()));
         }
@@ -658,9 +909,15 @@ pub fn time_line(report: &Report, task: Option<&TaskReport>) -> Vec<(Duration, S
     };
     if let Some(outcome) = outcome {
         events.retain(|&(at, _)| at <= end);
-        events.push((end, format!("the wait ended: {}", result(outcome, report.goal))));
+        events.push((
+            end,
+            format!("the wait ended: {}", result(outcome, report.goal)),
+        ));
     } else if report.outcome.is_some() {
-        events.push((end, "the end of another task's wait ended this one".to_owned()));
+        events.push((
+            end,
+            "the end of another task's wait ended this one".to_owned(),
+        ));
     }
     events
 }
@@ -678,13 +935,23 @@ pub fn task_result(report: &Report, task: &TaskReport) -> &'static str {
 pub fn offset_course(course: &Course) -> Option<String> {
     let (at, peak) = course.peak()?;
     let &(_, last) = course.offsets.last()?.last()?;
-    Some(format!("highest {} at {}, last {}", count(peak), duration(at), count(last)))
+    Some(format!(
+        "highest {} at {}, last {}",
+        count(peak),
+        duration(at),
+        count(last)
+    ))
 }
 
 /// How the wait went, in numbers: of one task, or as a whole.
 pub fn figures(report: &Report, task: Option<&TaskReport>) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
-    rows.extend(report.rules.as_ref().map(|rules| ("Waited for", wanted(rules))));
+    rows.extend(
+        report
+            .rules
+            .as_ref()
+            .map(|rules| ("Waited for", wanted(rules))),
+    );
     let failed_polls = match task {
         Some(task) => {
             rows.push(("Task", format!("`{}`", task.id.as_str())));
@@ -693,10 +960,26 @@ pub fn figures(report: &Report, task: Option<&TaskReport>) -> Vec<(&'static str,
         }
         None => report.tasks.iter().map(|task| task.failed_polls).sum(),
     };
-    let failed = if failed_polls > 0 { format!(", {failed_polls} of them failed") } else { String::new() };
-    rows.push(("Polls", format!("{}{failed}", task.map_or_else(|| report.polls(), |task| task.polls))));
-    rows.push(("Took", duration(task.map_or(report.elapsed, |task| task.elapsed))));
-    let until = report.finished_at.map(|at| format!(" to {}", instant(at))).unwrap_or_default();
+    let failed = if failed_polls > 0 {
+        format!(", {failed_polls} of them failed")
+    } else {
+        String::new()
+    };
+    rows.push((
+        "Polls",
+        format!(
+            "{}{failed}",
+            task.map_or_else(|| report.polls(), |task| task.polls)
+        ),
+    ));
+    rows.push((
+        "Took",
+        duration(task.map_or(report.elapsed, |task| task.elapsed)),
+    ));
+    let until = report
+        .finished_at
+        .map(|at| format!(" to {}", instant(at)))
+        .unwrap_or_default();
     rows.push(("Time", format!("{}{until}", instant(report.started_at))));
     rows
 }
@@ -708,6 +991,11 @@ mod tests {
     #[test]
     fn a_percentage_under_a_hundred_is_never_shown_as_a_hundred() {
         let shown = [0.0, 0.04, 62.5, 99.94, 99.996, 100.0 - 1e-13, 100.0].map(percent);
-        assert_eq!(shown, ["0 %", "0.0 %", "62.5 %", "99.9 %", "99.9 %", "99.9 %", "100 %"]);
+        assert_eq!(
+            shown,
+            [
+                "0 %", "0.0 %", "62.5 %", "99.9 %", "99.9 %", "99.9 %", "100 %"
+            ]
+        );
     }
 }

@@ -78,7 +78,9 @@ impl Auth {
                 password: SecretString::from(example::PASSWORD),
                 domain_name: example::DOMAIN_NAME.to_owned(),
             },
-            "oidc" => Self::Oidc { idp_id: example::IDP_ID.to_owned() },
+            "oidc" => Self::Oidc {
+                idp_id: example::IDP_ID.to_owned(),
+            },
             _ => return None,
         })
     }
@@ -90,13 +92,27 @@ impl Auth {
         match self {
             Self::Any => vec![("DCS_AUTH_TOKEN", plain(example::TOKEN))],
             Self::Token(token) => vec![("DCS_AUTH_TOKEN", Shown::Secret(token.clone()))],
-            Self::AccessKey { access_key, secret_key, security_token } => {
-                let mut variables =
-                    vec![("DCS_ACCESS_KEY", plain(access_key)), ("DCS_SECRET_KEY", Shown::Secret(secret_key.clone()))];
-                variables.extend(security_token.clone().map(|token| ("DCS_SECURITY_TOKEN", Shown::Secret(token))));
+            Self::AccessKey {
+                access_key,
+                secret_key,
+                security_token,
+            } => {
+                let mut variables = vec![
+                    ("DCS_ACCESS_KEY", plain(access_key)),
+                    ("DCS_SECRET_KEY", Shown::Secret(secret_key.clone())),
+                ];
+                variables.extend(
+                    security_token
+                        .clone()
+                        .map(|token| ("DCS_SECURITY_TOKEN", Shown::Secret(token))),
+                );
                 variables
             }
-            Self::Password { username, password, domain_name } => vec![
+            Self::Password {
+                username,
+                password,
+                domain_name,
+            } => vec![
                 iam,
                 ("DCS_USERNAME", plain(username)),
                 ("DCS_PASSWORD", Shown::Secret(password.clone())),
@@ -105,7 +121,10 @@ impl Auth {
             Self::Oidc { idp_id } => vec![
                 iam,
                 ("DCS_IDP_ID", plain(idp_id)),
-                ("ACTIONS_ID_TOKEN_REQUEST_URL", Shown::Plain(format!("{base}/github/oidc?api-version=2.0"))),
+                (
+                    "ACTIONS_ID_TOKEN_REQUEST_URL",
+                    Shown::Plain(format!("{base}/github/oidc?api-version=2.0")),
+                ),
                 ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", plain(example::JOB_TOKEN)),
             ],
         }
@@ -134,7 +153,9 @@ impl Shown {
             Self::Plain(value) => Some(value),
             Self::Secret(value) => {
                 let value = value.expose_secret();
-                [example::TOKEN, example::SECRET_KEY, example::PASSWORD].contains(&value).then(|| value.to_owned())
+                [example::TOKEN, example::SECRET_KEY, example::PASSWORD]
+                    .contains(&value)
+                    .then(|| value.to_owned())
             }
         }
     }
@@ -151,12 +172,17 @@ pub(super) struct Asked<'a> {
 
 impl Asked<'_> {
     fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .filter(|value| !value.is_empty())
     }
 
     pub(super) fn query(&self, name: &str) -> Option<String> {
         let (_, query) = self.target.split_once('?')?;
-        url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        url::form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 }
 
@@ -202,18 +228,31 @@ impl Refusal {
             Self::TokenExpired => {
                 return Reply::gateway(401, "APIGW.0307", "The token must be updated.", request_id);
             }
-            Self::KeyUnknown(key) => ("APIGW.0301", format!("Get secretKey failed,ak:{key},err:ak not exist")),
+            Self::KeyUnknown(key) => (
+                "APIGW.0301",
+                format!("Get secretKey failed,ak:{key},err:ak not exist"),
+            ),
             Self::KeyLocked => (
                 "APIGW.0301",
-                "AK access failed to reach the limit,forbidden. The AK is locked for 5 minutes.".to_owned(),
+                "AK access failed to reach the limit,forbidden. The AK is locked for 5 minutes."
+                    .to_owned(),
             ),
             Self::SignatureWrong => ("APIGW.0301", "verify aksk signature fail".to_owned()),
-            Self::SignatureExpired(date) => {
-                ("APIGW.0301", format!("verify aksk signature fail, signature expired: X-Sdk-Date {date}"))
-            }
-            Self::SecurityTokenWrong => ("APIGW.0301", "verify aksk signature fail, invalid security token".to_owned()),
+            Self::SignatureExpired(date) => (
+                "APIGW.0301",
+                format!("verify aksk signature fail, signature expired: X-Sdk-Date {date}"),
+            ),
+            Self::SecurityTokenWrong => (
+                "APIGW.0301",
+                "verify aksk signature fail, invalid security token".to_owned(),
+            ),
         };
-        Reply::gateway(401, code, &format!("Incorrect IAM authentication information: {what}"), request_id)
+        Reply::gateway(
+            401,
+            code,
+            &format!("Incorrect IAM authentication information: {what}"),
+            request_id,
+        )
     }
 }
 
@@ -242,7 +281,12 @@ struct Issued {
 
 impl Iam {
     /// Whether the request may see anything at all, and of which project.
-    pub(super) fn admit(&mut self, options: &Options, asked: &Asked<'_>, now: Now) -> Result<Scope, Refusal> {
+    pub(super) fn admit(
+        &mut self,
+        options: &Options,
+        asked: &Asked<'_>,
+        now: Now,
+    ) -> Result<Scope, Refusal> {
         let token = asked.header("x-auth-token");
         match &options.auth {
             Auth::Any => match token {
@@ -261,7 +305,11 @@ impl Iam {
                 Some(token) => self.issued(token, now),
                 None => Err(Refusal::NothingShown),
             },
-            Auth::AccessKey { access_key, secret_key, security_token } => {
+            Auth::AccessKey {
+                access_key,
+                secret_key,
+                security_token,
+            } => {
                 let signed = match signed(asked) {
                     Err(Refusal::NothingShown) if token.is_some() => Err(Refusal::TokenUnknown),
                     signed => signed,
@@ -297,26 +345,47 @@ impl Iam {
     }
 
     /// `POST /v3/auth/tokens`.
-    pub(super) fn password_token(&mut self, options: &Options, asked: &Asked<'_>, now: Now) -> Reply {
+    pub(super) fn password_token(
+        &mut self,
+        options: &Options,
+        asked: &Asked<'_>,
+        now: Now,
+    ) -> Reply {
         let Ok(body) = serde_json::from_slice::<Value>(asked.body) else {
             return Reply::keystone(400, "Bad Request", "The request body is not valid JSON.");
         };
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);
-        let methods = body.pointer("/auth/identity/methods").and_then(Value::as_array);
+        let methods = body
+            .pointer("/auth/identity/methods")
+            .and_then(Value::as_array);
         if !methods.is_some_and(|methods| methods.iter().any(|method| method == "password")) {
-            return Reply::keystone(400, "Bad Request", "The identity method is not supported: use password.");
+            return Reply::keystone(
+                400,
+                "Bad Request",
+                "The identity method is not supported: use password.",
+            );
         }
         let (Some(user), Some(password), Some(domain)) = (
             text("/auth/identity/password/user/name"),
             text("/auth/identity/password/user/password"),
             text("/auth/identity/password/user/domain/name"),
         ) else {
-            return Reply::keystone(400, "Bad Request", "The user's name, password and domain name are needed.");
+            return Reply::keystone(
+                400,
+                "Bad Request",
+                "The user's name, password and domain name are needed.",
+            );
         };
         let right = match &options.auth {
             Auth::Any => true,
-            Auth::Password { username, password: own, domain_name } => {
-                same(user, username) && same(password, own.expose_secret()) && same(domain, domain_name)
+            Auth::Password {
+                username,
+                password: own,
+                domain_name,
+            } => {
+                same(user, username)
+                    && same(password, own.expose_secret())
+                    && same(domain, domain_name)
             }
             Auth::Token(_) | Auth::AccessKey { .. } | Auth::Oidc { .. } => false,
         };
@@ -326,7 +395,9 @@ impl Iam {
         let Some(scope) = scope(options, &body) else {
             return Reply::keystone(401, "Unauthorized", "The user has no role in the project.");
         };
-        let catalog = asked.query("nocatalog").is_none_or(|value| value.is_empty());
+        let catalog = asked
+            .query("nocatalog")
+            .is_none_or(|value| value.is_empty());
         let user = json!({"name": user, "domain": {"name": domain}});
         self.issue(options, scope, "password", &user, catalog, now)
     }
@@ -336,7 +407,11 @@ impl Iam {
         let body = serde_json::from_slice::<Value>(asked.body).unwrap_or_default();
         let token = body.pointer("/auth/id_token/id").and_then(Value::as_str);
         let (Some(token), Some(idp)) = (token, asked.header("x-idp-id")) else {
-            return Reply::iam(400, "IAM.0011", "The X-Idp-Id header and auth.id_token.id in the body are needed.");
+            return Reply::iam(
+                400,
+                "IAM.0011",
+                "The X-Idp-Id header and auth.id_token.id in the body are needed.",
+            );
         };
         let known = match &options.auth {
             Auth::Any => true,
@@ -344,21 +419,42 @@ impl Iam {
             Auth::Token(_) | Auth::AccessKey { .. } | Auth::Password { .. } => false,
         };
         if !known {
-            return Reply::iam(404, "IAM.0004", &format!("Could not find identity provider {idp}."));
+            return Reply::iam(
+                404,
+                "IAM.0004",
+                &format!("Could not find identity provider {idp}."),
+            );
         }
         if !jwt::is_acceptable(token, now.wall) {
             return Reply::iam(401, "IAM.0001", "The ID token is malformed or expired.");
         }
         let Some(scope) = scope(options, &body) else {
-            return Reply::iam(403, "IAM.0003", "The user has no permission in the project.");
+            return Reply::iam(
+                403,
+                "IAM.0003",
+                "The user has no permission in the project.",
+            );
         };
-        let user = json!({"name": "FederationUser", "OS-FEDERATION": {"identity_provider": {"id": idp}}});
+        let user =
+            json!({"name": "FederationUser", "OS-FEDERATION": {"identity_provider": {"id": idp}}});
         self.issue(options, scope, "mapped", &user, false, now)
     }
 
-    fn issue(&mut self, options: &Options, scope: Scope, method: &str, user: &Value, catalog: bool, now: Now) -> Reply {
+    fn issue(
+        &mut self,
+        options: &Options,
+        scope: Scope,
+        method: &str,
+        user: &Value,
+        catalog: bool,
+        now: Now,
+    ) -> Reply {
         let Some(noise) = random::<192>() else {
-            return Reply::keystone(500, "Internal Server Error", "The system has no random numbers.");
+            return Reply::keystone(
+                500,
+                "Internal Server Error",
+                "The system has no random numbers.",
+            );
         };
         // Real tokens start like this, too.
         let token = format!("MIIE{}", jwt::base64url(&noise));
@@ -370,7 +466,13 @@ impl Iam {
             self.tokens.remove(&oldest);
         }
         self.oldest_first.push_back(token.clone());
-        self.tokens.insert(token.clone(), Issued { until, scope: scope.clone() });
+        self.tokens.insert(
+            token.clone(),
+            Issued {
+                until,
+                scope: scope.clone(),
+            },
+        );
         let date = |at: SystemTime| humantime::format_rfc3339_micros(at).to_string();
         let mut body = json!({
             "issued_at": date(now.wall),
@@ -380,21 +482,35 @@ impl Iam {
             "user": user,
         });
         if let (Scope::Project(id), Some(fields)) = (scope, body.as_object_mut()) {
-            fields.insert("project".to_owned(), json!({"id": id, "name": options.project_name}));
+            fields.insert(
+                "project".to_owned(),
+                json!({"id": id, "name": options.project_name}),
+            );
             if catalog {
-                fields.insert("catalog".to_owned(), json!([{"type": "dcsv1", "name": "dcsv1", "endpoints": []}]));
+                fields.insert(
+                    "catalog".to_owned(),
+                    json!([{"type": "dcsv1", "name": "dcsv1", "endpoints": []}]),
+                );
             }
         }
         Reply::json(201, &json!({"token": body})).with("x-subject-token", token)
     }
 
     /// `GET /v3/projects?name=`.
-    pub(super) fn projects(&mut self, options: &Options, asked: &Asked<'_>, now: Now, request_id: &str) -> Reply {
+    pub(super) fn projects(
+        &mut self,
+        options: &Options,
+        asked: &Asked<'_>,
+        now: Now,
+        request_id: &str,
+    ) -> Reply {
         if let Err(refusal) = self.admit(options, asked, now) {
             return refusal.reply(request_id);
         }
         let id = options.project_id.as_deref().unwrap_or(super::PROJECT_ID);
-        let wanted = asked.query("name").is_none_or(|name| name == options.project_name);
+        let wanted = asked
+            .query("name")
+            .is_none_or(|name| name == options.project_name);
         let projects: Vec<Value> = wanted
             .then(|| {
                 json!({"id": id, "name": options.project_name, "domain_id": "d78cbac186b744899480f25bd022f468",
@@ -403,30 +519,44 @@ impl Iam {
             })
             .into_iter()
             .collect();
-        Reply::json(200, &json!({"projects": projects, "links": {"self": null, "next": null, "previous": null}}))
+        Reply::json(
+            200,
+            &json!({"projects": projects, "links": {"self": null, "next": null, "previous": null}}),
+        )
     }
 }
 
 /// `GET /github/oidc`: what GitHub's own endpoint hands out to a job that may ask.
 pub(super) fn github_token(asked: &Asked<'_>, now: Now) -> Reply {
-    let bearer = asked.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = asked
+        .header("authorization")
+        .and_then(|value| value.strip_prefix("Bearer "));
     if bearer.is_none_or(|bearer| bearer.trim().is_empty()) {
         return Reply::json(401, &json!({"message": "The request token is missing."}));
     }
     let Some(noise) = random::<64>() else {
-        return Reply::json(500, &json!({"message": "The system has no random numbers."}));
+        return Reply::json(
+            500,
+            &json!({"message": "The system has no random numbers."}),
+        );
     };
-    let audience = asked.query("audience").unwrap_or_else(|| "https://github.com/example".to_owned());
+    let audience = asked
+        .query("audience")
+        .unwrap_or_else(|| "https://github.com/example".to_owned());
     let token = jwt::github(&audience, &noise, now.wall);
     Reply::json(200, &json!({"count": token.len(), "value": token}))
 }
 
 /// The scope that a body asks for; `None` where it is none of ours.
 fn scope(options: &Options, body: &Value) -> Option<Scope> {
-    let Some(project) = body.pointer("/auth/scope/project") else { return Some(Scope::Global) };
+    let Some(project) = body.pointer("/auth/scope/project") else {
+        return Some(Scope::Global);
+    };
     let text = |name: &str| project.get(name).and_then(Value::as_str);
     match (text("id"), text("name"), &options.project_id) {
-        (Some(id), _, Some(own)) => id.eq_ignore_ascii_case(own).then(|| Scope::Project(own.clone())),
+        (Some(id), _, Some(own)) => id
+            .eq_ignore_ascii_case(own)
+            .then(|| Scope::Project(own.clone())),
         (Some(id), _, None) => Some(Scope::Project(id.to_owned())),
         (None, Some(name), own) => {
             let own = own.as_deref().unwrap_or(super::PROJECT_ID);
@@ -446,8 +576,10 @@ struct Signed<'a> {
 
 fn signed<'a>(asked: &'a Asked<'_>) -> Result<Signed<'a>, Refusal> {
     let header = asked.header("authorization").ok_or(Refusal::NothingShown)?;
-    let parts =
-        header.strip_prefix(sign::ALGORITHM).and_then(|rest| rest.strip_prefix(' ')).ok_or(Refusal::NothingShown)?;
+    let parts = header
+        .strip_prefix(sign::ALGORITHM)
+        .and_then(|rest| rest.strip_prefix(' '))
+        .ok_or(Refusal::NothingShown)?;
     let part = |name: &str| {
         parts
             .split(',')
@@ -455,9 +587,11 @@ fn signed<'a>(asked: &'a Asked<'_>) -> Result<Signed<'a>, Refusal> {
             .filter(|part| !part.is_empty())
     };
     match (part("Access"), part("SignedHeaders"), part("Signature")) {
-        (Some(access_key), Some(names), Some(signature)) => {
-            Ok(Signed { access_key, names: names.split(';').collect(), signature })
-        }
+        (Some(access_key), Some(names), Some(signature)) => Ok(Signed {
+            access_key,
+            names: names.split(';').collect(),
+            signature,
+        }),
         _ => Err(Refusal::SignatureWrong),
     }
 }
@@ -470,23 +604,36 @@ fn verify(
     security_token: Option<&SecretString>,
     now: Now,
 ) -> Result<(), Refusal> {
-    let date = asked.header(sign::DATE_HEADER).ok_or(Refusal::SignatureWrong)?;
-    let signs = |wanted: &str| signed.names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+    let date = asked
+        .header(sign::DATE_HEADER)
+        .ok_or(Refusal::SignatureWrong)?;
+    let signs = |wanted: &str| {
+        signed
+            .names
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(wanted))
+    };
     if !signs("host") || !signs(sign::DATE_HEADER) {
         return Err(Refusal::SignatureWrong);
     }
     let at = parse_sdk_date(date).ok_or(Refusal::SignatureWrong)?;
-    let skew = now.wall.duration_since(at).unwrap_or_else(|error| error.duration());
+    let skew = now
+        .wall
+        .duration_since(at)
+        .unwrap_or_else(|error| error.duration());
     if skew > CLOCK_SKEW {
         return Err(Refusal::SignatureExpired(date.to_owned()));
     }
     if let Some(own) = security_token
-        && !asked.header("x-security-token").is_some_and(|token| same(token, own.expose_secret()))
+        && !asked
+            .header("x-security-token")
+            .is_some_and(|token| same(token, own.expose_secret()))
     {
         return Err(Refusal::SecurityTokenWrong);
     }
     let host = asked.header("host").ok_or(Refusal::SignatureWrong)?;
-    let url = Url::parse(&format!("http://{host}{}", asked.target)).map_err(|_| Refusal::SignatureWrong)?;
+    let url = Url::parse(&format!("http://{host}{}", asked.target))
+        .map_err(|_| Refusal::SignatureWrong)?;
     let headers = signed
         .names
         .iter()
@@ -494,7 +641,12 @@ fn verify(
         .map(|name| asked.header(name).map(|value| (*name, value)))
         .collect::<Option<Vec<_>>>()
         .ok_or(Refusal::SignatureWrong)?;
-    let request = sign::Request { method: asked.method, url: &url, headers: &headers, body: asked.body };
+    let request = sign::Request {
+        method: asked.method,
+        url: &url,
+        headers: &headers,
+        body: asked.body,
+    };
     let expected = sign::authorization(signed.access_key, secret_key, date, &request);
     match expected.rsplit_once("Signature=") {
         Some((_, signature)) if same(signature, signed.signature) => Ok(()),
@@ -505,7 +657,13 @@ fn verify(
 /// `YYYYMMDDTHHMMSSZ`.
 fn parse_sdk_date(date: &str) -> Option<SystemTime> {
     let (day, time) = date.strip_suffix('Z')?.split_once('T')?;
-    if day.len() != 8 || time.len() != 6 || !day.bytes().chain(time.bytes()).all(|byte| byte.is_ascii_digit()) {
+    if day.len() != 8
+        || time.len() != 6
+        || !day
+            .bytes()
+            .chain(time.bytes())
+            .all(|byte| byte.is_ascii_digit())
+    {
         return None;
     }
     let (year, month, day) = (day.get(..4)?, day.get(4..6)?, day.get(6..)?);
@@ -515,7 +673,12 @@ fn parse_sdk_date(date: &str) -> Option<SystemTime> {
 
 /// Compares without telling by its duration how much was right.
 fn same(left: &str, right: &str) -> bool {
-    left.len() == right.len() && left.bytes().zip(right.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+    left.len() == right.len()
+        && left
+            .bytes()
+            .zip(right.bytes())
+            .fold(0, |all, (a, b)| all | (a ^ b))
+            == 0
 }
 
 #[cfg(test)]
@@ -524,11 +687,19 @@ mod tests {
 
     #[test]
     fn dates_of_signatures() {
-        let at = |text| parse_sdk_date(text).map(|at| at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+        let at = |text| {
+            parse_sdk_date(text)
+                .map(|at| at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
+        };
         assert_eq!(at("20191115T033655Z"), Some(1_573_789_015));
-        for bad in
-            ["", "20191115T033655", "20191315T033655Z", "2019-11-15T03:36:55Z", "201911150T33655Z", "+0191115T033655Z"]
-        {
+        for bad in [
+            "",
+            "20191115T033655",
+            "20191315T033655Z",
+            "2019-11-15T03:36:55Z",
+            "201911150T33655Z",
+            "+0191115T033655Z",
+        ] {
             assert_eq!(at(bad), None, "{bad}");
         }
     }

@@ -15,10 +15,17 @@ const LIFETIME: Duration = Duration::from_secs(5 * 60);
 pub(super) fn base64url(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0_u32, |group, byte| (group << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let group = chunk
+            .iter()
+            .fold(0_u32, |group, byte| (group << 8) | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
         for place in 0..=chunk.len() {
             let index = (group >> (18 - 6 * place)) & 63;
-            out.extend(ALPHABET.get(index as usize).map(|letter| char::from(*letter)));
+            out.extend(
+                ALPHABET
+                    .get(index as usize)
+                    .map(|letter| char::from(*letter)),
+            );
         }
     }
     out
@@ -27,11 +34,17 @@ pub(super) fn base64url(bytes: &[u8]) -> String {
 fn from_base64url(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u32> = text
         .bytes()
-        .map(|byte| ALPHABET.iter().position(|letter| *letter == byte).map(|index| index as u32))
+        .map(|byte| {
+            ALPHABET
+                .iter()
+                .position(|letter| *letter == byte)
+                .map(|index| index as u32)
+        })
         .collect::<Option<_>>()?;
     let mut out = Vec::with_capacity(digits.len() * 3 / 4);
     for chunk in digits.chunks(4) {
-        let group = chunk.iter().fold(0, |group, digit| (group << 6) | digit) << (6 * (4 - chunk.len()));
+        let group =
+            chunk.iter().fold(0, |group, digit| (group << 6) | digit) << (6 * (4 - chunk.len()));
         let [_, bytes @ ..] = group.to_be_bytes();
         match chunk.len() {
             // Six bits are less than a byte.
@@ -61,28 +74,42 @@ pub(super) fn github(audience: &str, noise: &[u8; 64], now: SystemTime) -> Strin
         "workflow": "cutover",
         "event_name": "workflow_dispatch",
     });
-    [header.to_string().as_bytes(), claims.to_string().as_bytes(), noise].map(base64url).join(".")
+    [
+        header.to_string().as_bytes(),
+        claims.to_string().as_bytes(),
+        noise,
+    ]
+    .map(base64url)
+    .join(".")
 }
 
 /// Whether the text is a token that an identity provider would look at: three parts, a header with an algorithm, an
 /// issuer and an audience, not expired.
 pub(super) fn is_acceptable(token: &str, now: SystemTime) -> bool {
     let parts: Vec<Vec<u8>> = token.split('.').map_while(from_base64url).collect();
-    let [header, claims, signature] = parts.as_slice() else { return false };
+    let [header, claims, signature] = parts.as_slice() else {
+        return false;
+    };
     if token.split('.').count() != 3 || signature.is_empty() {
         return false;
     }
-    let (Ok(header), Ok(claims)) = (serde_json::from_slice::<Value>(header), serde_json::from_slice::<Value>(claims))
-    else {
+    let (Ok(header), Ok(claims)) = (
+        serde_json::from_slice::<Value>(header),
+        serde_json::from_slice::<Value>(claims),
+    ) else {
         return false;
     };
     let has = |object: &Value, name: &str| object.get(name).is_some_and(|value| !value.is_null());
-    let expired = claims.get("exp").and_then(Value::as_f64).is_some_and(|exp| exp <= seconds(now) as f64);
+    let expired = claims
+        .get("exp")
+        .and_then(Value::as_f64)
+        .is_some_and(|exp| exp <= seconds(now) as f64);
     has(&header, "alg") && has(&claims, "iss") && has(&claims, "aud") && !expired
 }
 
 fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
@@ -93,9 +120,14 @@ mod tests {
 
     #[test]
     fn base64_agrees_with_the_rfc_and_comes_back() {
-        for (plain, coded) in
-            [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE")]
-        {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg"),
+            ("fo", "Zm8"),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg"),
+            ("fooba", "Zm9vYmE"),
+        ] {
             assert_eq!(base64url(plain.as_bytes()), coded);
             assert_eq!(from_base64url(coded).unwrap(), plain.as_bytes());
         }

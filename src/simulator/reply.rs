@@ -59,17 +59,26 @@ impl Reply {
 
     /// An error of DCS itself.
     pub(super) fn dcs(status: u16, code: &str, message: &str) -> Self {
-        Self::json(status, &json!({"error_code": code, "error_msg": message, "error_ext_msg": null}))
+        Self::json(
+            status,
+            &json!({"error_code": code, "error_msg": message, "error_ext_msg": null}),
+        )
     }
 
     /// An error of the gateway in front of it.
     pub(super) fn gateway(status: u16, code: &str, message: &str, request_id: &str) -> Self {
-        Self::json(status, &json!({"error_msg": message, "error_code": code, "request_id": request_id}))
+        Self::json(
+            status,
+            &json!({"error_msg": message, "error_code": code, "request_id": request_id}),
+        )
     }
 
     /// An error of IAM's `/v3`.
     pub(super) fn keystone(status: u16, title: &str, message: &str) -> Self {
-        Self::json(status, &json!({"error": {"code": status, "message": message, "title": title}}))
+        Self::json(
+            status,
+            &json!({"error": {"code": status, "message": message, "title": title}}),
+        )
     }
 
     /// An error of IAM's `/v3.0`.
@@ -79,8 +88,9 @@ impl Reply {
 
     /// An error page of something that knows nothing of the API.
     pub(super) fn page(status: u16, title: &str) -> Self {
-        let page =
-            format!("<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>{title}</body>\r\n</html>\r\n");
+        let page = format!(
+            "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>{title}</body>\r\n</html>\r\n"
+        );
         Self::of(status, Content::Html(page))
     }
 
@@ -94,7 +104,12 @@ impl Reply {
     }
 
     fn of(status: u16, content: Content) -> Self {
-        Self { status, headers: Vec::new(), content, delay: Duration::ZERO }
+        Self {
+            status,
+            headers: Vec::new(),
+            content,
+            delay: Duration::ZERO,
+        }
     }
 
     /// The same, but only the first half of it arrives.
@@ -133,7 +148,8 @@ impl Reply {
             Content::Reset => return Err(Dropped::Reset),
         };
         let mut response = Response::new(body);
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         let own = [("x-request-id", request_id.to_owned())];
@@ -166,18 +182,30 @@ enum Then {
 impl ReplyBody {
     fn whole(text: String) -> Self {
         let bytes = Bytes::from(text);
-        Self { claimed: bytes.len() as u64, next: Some(bytes), then: Then::End }
+        Self {
+            claimed: bytes.len() as u64,
+            next: Some(bytes),
+            then: Then::End,
+        }
     }
 
     fn empty() -> Self {
-        Self { claimed: 0, next: None, then: Then::End }
+        Self {
+            claimed: 0,
+            next: None,
+            then: Then::End,
+        }
     }
 
     fn cut(text: String) -> Self {
         let mut bytes = Bytes::from(text);
         let claimed = bytes.len() as u64;
         bytes.truncate(bytes.len() / 2);
-        Self { claimed, next: Some(bytes), then: Then::Flush }
+        Self {
+            claimed,
+            next: Some(bytes),
+            then: Then::Flush,
+        }
     }
 }
 
@@ -185,7 +213,10 @@ impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Dropped;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
         if let Some(bytes) = self.next.take() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }

@@ -107,27 +107,60 @@ impl fmt::Display for Fault {
 /// shorter than the outage that a waiter forgives.
 const FAULTS: &[(u64, u64, Fault)] = &[
     (35, 70, Fault::Slow(Duration::from_secs(4))),
-    (100, 130, error(500, Some("DCS.5000"), "Internal service error.", None)),
-    (160, 190, error(429, Some("APIGW.0308"), THROTTLED, Some(Duration::from_secs(20)))),
+    (
+        100,
+        130,
+        error(500, Some("DCS.5000"), "Internal service error.", None),
+    ),
+    (
+        160,
+        190,
+        error(
+            429,
+            Some("APIGW.0308"),
+            THROTTLED,
+            Some(Duration::from_secs(20)),
+        ),
+    ),
     (230, 265, Fault::CutBody),
     (310, 345, Fault::Reset),
     (380, 415, Fault::Malformed),
     (
         450,
         485,
-        error(503, Some("APIG.0613"), "The IAM service is currently unavailable.", Some(Duration::from_secs(15))),
+        error(
+            503,
+            Some("APIG.0613"),
+            "The IAM service is currently unavailable.",
+            Some(Duration::from_secs(15)),
+        ),
     ),
     (530, 560, Fault::Slow(Duration::from_secs(20))),
     (655, 690, Fault::Reset),
-    (730, 760, error(504, Some("APIGW.0201"), "Backend timeout.", None)),
+    (
+        730,
+        760,
+        error(504, Some("APIGW.0201"), "Backend timeout.", None),
+    ),
     // The first poll of the ended task fails.
     (880, 915, error(502, None, "Bad Gateway", None)),
 ];
 
-const THROTTLED: &str = "The throttling threshold has been reached: policy ip over ratelimit,limit:5,time:1 second";
+const THROTTLED: &str =
+    "The throttling threshold has been reached: policy ip over ratelimit,limit:5,time:1 second";
 
-const fn error(status: u16, code: Option<&'static str>, message: &'static str, retry_after: Option<Duration>) -> Fault {
-    Fault::Status { status, code, message, retry_after }
+const fn error(
+    status: u16,
+    code: Option<&'static str>,
+    message: &'static str,
+    retry_after: Option<Duration>,
+) -> Fault {
+    Fault::Status {
+        status,
+        code,
+        message,
+        retry_after,
+    }
 }
 
 impl Scenario {
@@ -169,7 +202,9 @@ impl Scenario {
 
     /// The scenario with this name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scenario| scenario.as_str() == name)
+        Self::ALL
+            .into_iter()
+            .find(|scenario| scenario.as_str() == name)
     }
 
     /// What happens, in one sentence.
@@ -179,14 +214,22 @@ impl Scenario {
                 "Full copy, then the offset drains to 0, rises in a burst of writes and drains again; the operator stops \
                  the task in sync."
             }
-            Self::InSync => "Full copy, then the offset drains to 0 and stays there while the task keeps migrating.",
+            Self::InSync => {
+                "Full copy, then the offset drains to 0 and stays there while the task keeps migrating."
+            }
             Self::Full => {
                 "A full migration without an incremental phase: copies everything and succeeds; its offset stays unknown."
             }
             Self::Failed => "The full copy stops moving at 47 percent and the task fails.",
-            Self::StoppedShort => "The operator stops the task at 62 percent; its offset says 0 all the same.",
-            Self::NeverConfigured => "The task waits for somebody to configure it, and nobody does.",
-            Self::Flaky => "Like incremental, behind an API that throttles, fails, hangs, resets and garbles.",
+            Self::StoppedShort => {
+                "The operator stops the task at 62 percent; its offset says 0 all the same."
+            }
+            Self::NeverConfigured => {
+                "The task waits for somebody to configure it, and nobody does."
+            }
+            Self::Flaky => {
+                "Like incremental, behind an API that throttles, fails, hangs, resets and garbles."
+            }
             Self::Resync => {
                 "The link breaks in the incremental phase, everything is copied again, then the task is in sync."
             }
@@ -249,7 +292,13 @@ impl Scenario {
     /// The exit code with which a wait for [`Scenario::goal`] ends.
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Incremental | Self::InSync | Self::Full | Self::Flaky | Self::Resync | Self::Switch | Self::Live => 0,
+            Self::Incremental
+            | Self::InSync
+            | Self::Full
+            | Self::Flaky
+            | Self::Resync
+            | Self::Switch
+            | Self::Live => 0,
             Self::Failed | Self::StoppedShort | Self::Rollback | Self::LostKeys => 3,
             Self::NeverConfigured | Self::EmptyRestart => 124,
         }
@@ -257,7 +306,12 @@ impl Scenario {
 
     /// How long it takes until nothing changes any more.
     pub fn length(self) -> Duration {
-        let last_change = self.legs().iter().map(|leg| leg.until).filter(|&until| until != FOR_EVER).max();
+        let last_change = self
+            .legs()
+            .iter()
+            .map(|leg| leg.until)
+            .filter(|&until| until != FOR_EVER)
+            .max();
         Duration::from_secs(last_change.unwrap_or(0))
     }
 
@@ -300,7 +354,10 @@ impl Scenario {
             return None;
         }
         let now = elapsed.as_secs();
-        FAULTS.iter().find(|(from, to, _)| (*from..*to).contains(&now)).map(|(_, _, fault)| *fault)
+        FAULTS
+            .iter()
+            .find(|(from, to, _)| (*from..*to).contains(&now))
+            .map(|(_, _, fault)| *fault)
     }
 
     /// How many keys the source has at the start.
@@ -329,7 +386,9 @@ impl Scenario {
             None => Value::Null,
         };
         let percent = match moment.percent {
-            Some(percent) if self == Self::InSync => json!(format!("{:.1}", (percent * 10.0).floor() / 10.0)),
+            Some(percent) if self == Self::InSync => {
+                json!(format!("{:.1}", (percent * 10.0).floor() / 10.0))
+            }
             percent => number(percent.map(|percent| percent as i64)),
         };
         json!({
@@ -344,7 +403,11 @@ impl Scenario {
     }
 
     fn detail(self, moment: &Moment) -> Value {
-        let method = if self == Self::Full { "full_amount_migration" } else { "incremental_migration" };
+        let method = if self == Self::Full {
+            "full_amount_migration"
+        } else {
+            "incremental_migration"
+        };
         json!({
             "task_id": self.task_id(),
             "task_name": self.task_name(),
@@ -420,12 +483,18 @@ mod tests {
 
     /// Every frame at five-second steps, for an hour.
     fn frames(scenario: Scenario) -> impl Iterator<Item = (u64, Frame)> {
-        (0..3600).step_by(5).map(move |second| (second, scenario.at(Duration::from_secs(second))))
+        (0..3600)
+            .step_by(5)
+            .map(move |second| (second, scenario.at(Duration::from_secs(second))))
     }
 
     /// Judges the frames without faults up to the verdict: when it came, and what it was.
     fn verdict(scenario: Scenario, with_status: bool) -> (u64, Check) {
-        let condition = Condition { goal: scenario.goal(), max_offset: 0, max_missing_keys: Default::default() };
+        let condition = Condition {
+            goal: scenario.goal(),
+            max_offset: 0,
+            max_missing_keys: Default::default(),
+        };
         let mut past = Past::default();
         let mut last = (0, Check::NotYet(Missing::MigratingUnknown));
         for (second, frame) in frames(scenario).filter(|(_, frame)| frame.fault.is_none()) {
@@ -468,7 +537,10 @@ mod tests {
             };
             assert_eq!(scenario.exit_code(), code, "{scenario:?}");
             if code != 124 {
-                assert!(Duration::from_secs(second) < scenario.patience() / 2, "{scenario:?} at {second} s");
+                assert!(
+                    Duration::from_secs(second) < scenario.patience() / 2,
+                    "{scenario:?} at {second} s"
+                );
             }
         }
     }
@@ -485,10 +557,17 @@ mod tests {
             Scenario::Switch,
             Scenario::Rollback,
         ] {
-            assert_eq!(Duration::from_secs(verdict(scenario, true).0), scenario.length(), "{scenario:?}");
+            assert_eq!(
+                Duration::from_secs(verdict(scenario, true).0),
+                scenario.length(),
+                "{scenario:?}"
+            );
         }
         // The counts are believed after three readings.
-        assert_eq!(Duration::from_secs(verdict(Scenario::LostKeys, true).0 - 10), Scenario::LostKeys.length());
+        assert_eq!(
+            Duration::from_secs(verdict(Scenario::LostKeys, true).0 - 10),
+            Scenario::LostKeys.length()
+        );
         assert_eq!(verdict(Scenario::Flaky, true).0, 915);
         // The curve rounds to zero shortly before the end of the leg.
         assert!((830..=860).contains(&verdict(Scenario::Resync, true).0));
@@ -496,10 +575,22 @@ mod tests {
 
     #[test]
     fn without_the_status_nothing_is_ready_that_should_not_be() {
-        for scenario in [Scenario::Failed, Scenario::StoppedShort, Scenario::NeverConfigured] {
-            assert!(!matches!(verdict(scenario, false).1, Check::Met), "{scenario:?}");
+        for scenario in [
+            Scenario::Failed,
+            Scenario::StoppedShort,
+            Scenario::NeverConfigured,
+        ] {
+            assert!(
+                !matches!(verdict(scenario, false).1, Check::Met),
+                "{scenario:?}"
+            );
         }
-        for scenario in [Scenario::Incremental, Scenario::InSync, Scenario::Flaky, Scenario::Resync] {
+        for scenario in [
+            Scenario::Incremental,
+            Scenario::InSync,
+            Scenario::Flaky,
+            Scenario::Resync,
+        ] {
             assert_eq!(verdict(scenario, false).1, Check::Met, "{scenario:?}");
         }
     }
@@ -507,7 +598,9 @@ mod tests {
     #[test]
     fn a_full_copy_never_goes_back_but_in_a_resync() {
         for scenario in Scenario::ALL {
-            let readings: Vec<_> = frames(scenario).map(|(_, frame)| reading(&frame.stats)).collect();
+            let readings: Vec<_> = frames(scenario)
+                .map(|(_, frame)| reading(&frame.stats))
+                .collect();
             let backwards = readings
                 .windows(2)
                 .filter(|pair| pair[1].full_migration_progress < pair[0].full_migration_progress)
@@ -515,19 +608,32 @@ mod tests {
             let copies_again = matches!(scenario, Scenario::Resync | Scenario::EmptyRestart);
             assert_eq!(backwards, usize::from(copies_again), "{scenario:?}");
             for pair in readings.windows(2) {
-                let is_emptied = scenario == Scenario::EmptyRestart && pair[1].source_dbsize == Some(0);
-                assert!(is_emptied || pair[1].source_dbsize >= pair[0].source_dbsize, "{scenario:?}: {pair:?}");
+                let is_emptied =
+                    scenario == Scenario::EmptyRestart && pair[1].source_dbsize == Some(0);
+                assert!(
+                    is_emptied || pair[1].source_dbsize >= pair[0].source_dbsize,
+                    "{scenario:?}: {pair:?}"
+                );
                 if is_emptied {
                     continue;
                 }
-                let copying =
-                    |reading: &Reading| reading.full_migration_progress.is_some_and(|percent| percent < 100.0);
+                let copying = |reading: &Reading| {
+                    reading
+                        .full_migration_progress
+                        .is_some_and(|percent| percent < 100.0)
+                };
                 if copying(&pair[0]) && copying(&pair[1]) {
-                    assert!(pair[1].target_dbsize >= pair[0].target_dbsize, "{scenario:?}: {pair:?}");
+                    assert!(
+                        pair[1].target_dbsize >= pair[0].target_dbsize,
+                        "{scenario:?}: {pair:?}"
+                    );
                 }
                 // Once it serves, the target has keys of its own.
                 let may_have_more = scenario == Scenario::Switch;
-                assert!(may_have_more || pair[1].target_dbsize <= pair[1].source_dbsize, "{scenario:?}: {pair:?}");
+                assert!(
+                    may_have_more || pair[1].target_dbsize <= pair[1].source_dbsize,
+                    "{scenario:?}: {pair:?}"
+                );
             }
         }
     }
@@ -535,7 +641,10 @@ mod tests {
     /// Both counts at one second.
     fn keys(scenario: Scenario, second: u64) -> (i64, i64) {
         let reading = reading(&scenario.at(Duration::from_secs(second)).stats);
-        (reading.source_dbsize.unwrap(), reading.target_dbsize.unwrap())
+        (
+            reading.source_dbsize.unwrap(),
+            reading.target_dbsize.unwrap(),
+        )
     }
 
     #[test]
@@ -544,28 +653,43 @@ mod tests {
             let mut seen = Vec::new();
             for (_, frame) in frames(scenario) {
                 let word = |name: &str| frame.detail[name].as_str().unwrap_or_default().to_owned();
-                let now = (word("task_status"), word("status"), frame.stats["is_migrating"] == true);
+                let now = (
+                    word("task_status"),
+                    word("status"),
+                    frame.stats["is_migrating"] == true,
+                );
                 if seen.last() != Some(&now) {
                     seen.push(now);
                 }
             }
             seen
         };
-        let row = |task_status: &str, status: &str, migrating| (task_status.to_owned(), status.to_owned(), migrating);
+        let row = |task_status: &str, status: &str, migrating| {
+            (task_status.to_owned(), status.to_owned(), migrating)
+        };
         let start = [
             row("", "FULLMIGRATING", true),
             row("", "INCRMIGEATING", true),
             row("EXCHANGING", "INCRMIGEATING", true),
             row("EXCHANGING", "SUCCESS", false),
         ];
-        let ends = [(Scenario::Switch, "EXCHANGE_SUCCESS"), (Scenario::Rollback, "ROLLBACK_SUCCESS")];
+        let ends = [
+            (Scenario::Switch, "EXCHANGE_SUCCESS"),
+            (Scenario::Rollback, "ROLLBACK_SUCCESS"),
+        ];
         for (scenario, end) in ends {
             let seen = seen(scenario);
             assert_eq!(seen[..4], start, "{scenario:?}");
             assert_eq!(seen[4..], [row(end, "SUCCESS", false)], "{scenario:?}");
         }
-        for scenario in Scenario::ALL.into_iter().filter(|scenario| !ends.iter().any(|end| end.0 == *scenario)) {
-            assert!(frames(scenario).all(|(_, frame)| frame.detail["task_status"].is_null()), "{scenario:?}");
+        for scenario in Scenario::ALL
+            .into_iter()
+            .filter(|scenario| !ends.iter().any(|end| end.0 == *scenario))
+        {
+            assert!(
+                frames(scenario).all(|(_, frame)| frame.detail["task_status"].is_null()),
+                "{scenario:?}"
+            );
         }
     }
 
@@ -573,13 +697,24 @@ mod tests {
     fn key_counts_follow_where_applications_write() {
         // Nobody writes during a switch; afterwards only one of both takes writes.
         for (scenario, end) in [(Scenario::Switch, 500), (Scenario::Rollback, 530)] {
-            let (begun, done, later) = (keys(scenario, 440), keys(scenario, end), keys(scenario, end + 1000));
+            let (begun, done, later) = (
+                keys(scenario, 440),
+                keys(scenario, end),
+                keys(scenario, end + 1000),
+            );
             assert!(keys(scenario, 430).0 < begun.0, "{scenario:?}");
             assert_eq!(begun.0, done.0, "{scenario:?}");
             assert_eq!(keys(scenario, 450), done, "{scenario:?}");
             let (source, target) = (later.0 - done.0, later.1 - done.1);
-            let (serves, other) = if scenario == Scenario::Switch { (target, source) } else { (source, target) };
-            assert!((345..=355).contains(&serves) && other == 0, "{scenario:?}: {source} {target}");
+            let (serves, other) = if scenario == Scenario::Switch {
+                (target, source)
+            } else {
+                (source, target)
+            };
+            assert!(
+                (345..=355).contains(&serves) && other == 0,
+                "{scenario:?}: {source} {target}"
+            );
         }
     }
 
@@ -592,7 +727,10 @@ mod tests {
         let (later, refilled) = keys(Scenario::LostKeys, 490);
         assert!(emptied < 10 && later > source, "{emptied}");
         assert!(refilled > emptied && refilled < 30, "{refilled}");
-        assert_eq!(keys(Scenario::LostKeys, 500), keys(Scenario::LostKeys, 3000));
+        assert_eq!(
+            keys(Scenario::LostKeys, 500),
+            keys(Scenario::LostKeys, 3000)
+        );
 
         assert!(keys(Scenario::EmptyRestart, 399).1 > 380_000);
         for second in [400, 405, 410, 3000] {
@@ -605,9 +743,16 @@ mod tests {
         for scenario in Scenario::ALL {
             for (second, frame) in frames(scenario) {
                 let reading = reading(&frame.stats);
-                assert!(reading.offset.is_none_or(|offset| (0..1_000_000).contains(&offset)), "{scenario:?} {second}");
                 assert!(
-                    reading.full_migration_progress.is_none_or(|percent| (0.0..=100.0).contains(&percent)),
+                    reading
+                        .offset
+                        .is_none_or(|offset| (0..1_000_000).contains(&offset)),
+                    "{scenario:?} {second}"
+                );
+                assert!(
+                    reading
+                        .full_migration_progress
+                        .is_none_or(|percent| (0.0..=100.0).contains(&percent)),
                     "{scenario:?} {second}"
                 );
                 assert_ne!(
@@ -620,8 +765,9 @@ mod tests {
 
     #[test]
     fn the_offset_of_incremental_drains_rises_and_drains() {
-        let offsets: Vec<i64> =
-            frames(Scenario::Incremental).filter_map(|(_, frame)| reading(&frame.stats).offset).collect();
+        let offsets: Vec<i64> = frames(Scenario::Incremental)
+            .filter_map(|(_, frame)| reading(&frame.stats).offset)
+            .collect();
         let highest_after_zero = offsets.iter().skip_while(|&&offset| offset > 0).max();
         assert_eq!(offsets.first(), Some(&184_320));
         assert_eq!(highest_after_zero, Some(&46_800));
@@ -630,13 +776,25 @@ mod tests {
 
     #[test]
     fn every_kind_of_fault_happens_and_only_in_flaky() {
-        let faults: Vec<Fault> = frames(Scenario::Flaky).filter_map(|(_, frame)| frame.fault).collect();
+        let faults: Vec<Fault> = frames(Scenario::Flaky)
+            .filter_map(|(_, frame)| frame.fault)
+            .collect();
         for wanted in [429, 500, 502, 503, 504] {
-            assert!(faults.iter().any(|fault| matches!(fault, Fault::Status { status, .. } if *status == wanted)));
+            assert!(
+                faults.iter().any(
+                    |fault| matches!(fault, Fault::Status { status, .. } if *status == wanted)
+                )
+            );
         }
         assert!(faults.contains(&Fault::CutBody) && faults.contains(&Fault::Reset));
-        assert!(faults.contains(&Fault::Malformed) && faults.iter().any(|fault| matches!(fault, Fault::Slow(_))));
-        for scenario in Scenario::ALL.into_iter().filter(|&scenario| scenario != Scenario::Flaky) {
+        assert!(
+            faults.contains(&Fault::Malformed)
+                && faults.iter().any(|fault| matches!(fault, Fault::Slow(_)))
+        );
+        for scenario in Scenario::ALL
+            .into_iter()
+            .filter(|&scenario| scenario != Scenario::Flaky)
+        {
             assert!(frames(scenario).all(|(_, frame)| frame.fault.is_none()));
         }
     }
@@ -653,7 +811,13 @@ mod tests {
     fn names_and_ids_are_their_own() {
         for scenario in Scenario::ALL {
             assert_eq!(Scenario::parse(scenario.as_str()), Some(scenario));
-            assert_eq!(Scenario::ALL.iter().filter(|other| other.task_id() == scenario.task_id()).count(), 1);
+            assert_eq!(
+                Scenario::ALL
+                    .iter()
+                    .filter(|other| other.task_id() == scenario.task_id())
+                    .count(),
+                1
+            );
             assert_eq!(scenario.describe().matches(". ").count(), 0);
         }
         assert_eq!(Scenario::parse("InSync"), None);
@@ -666,7 +830,12 @@ mod tests {
                 scenario.at(Duration::MAX).stats["is_migrating"],
                 scenario.at(scenario.length()).stats["is_migrating"]
             );
-            assert_eq!(reading(&scenario.at(Duration::ZERO).stats).offset.unwrap_or(0), 0);
+            assert_eq!(
+                reading(&scenario.at(Duration::ZERO).stats)
+                    .offset
+                    .unwrap_or(0),
+                0
+            );
         }
     }
 }

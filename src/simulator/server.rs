@@ -69,14 +69,19 @@ impl Default for Options {
 
 impl Options {
     fn pace(&self) -> f64 {
-        if self.speed.is_finite() && self.speed > 0.0 { self.speed.clamp(1e-3, 1e6) } else { 1.0 }
+        if self.speed.is_finite() && self.speed > 0.0 {
+            self.speed.clamp(1e-3, 1e6)
+        } else {
+            1.0
+        }
     }
 
     /// How long a stretch of simulated time takes.
     pub fn real(&self, simulated: Duration) -> Duration {
         // More than anybody waits, and short enough for every clock.
         const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-        Duration::try_from_secs_f64(simulated.as_secs_f64() / self.pace()).map_or(LONGEST, |real| real.min(LONGEST))
+        Duration::try_from_secs_f64(simulated.as_secs_f64() / self.pace())
+            .map_or(LONGEST, |real| real.min(LONGEST))
     }
 
     /// How much simulated time passes in a stretch of real time.
@@ -94,7 +99,10 @@ pub struct Simulator {
 impl Simulator {
     /// Listens on an address; port 0 takes a free one.
     pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, options })
+        Ok(Self {
+            listener: TcpListener::bind(address).await?,
+            options,
+        })
     }
 
     /// Where it listens.
@@ -157,7 +165,12 @@ pub struct Served {
 
 impl fmt::Display for Served {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ", escape::log(&escape::line(&self.method)), escape::log(&escape::line(&self.path)))?;
+        write!(
+            f,
+            "{} {} ",
+            escape::log(&escape::line(&self.method)),
+            escape::log(&escape::line(&self.path))
+        )?;
         match self.status {
             Some(status) => write!(f, "{status}")?,
             None => f.write_str("---")?,
@@ -180,12 +193,21 @@ pub(super) struct Now {
     pub(super) wall: SystemTime,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the simulator is a world of its own; only this asks its clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the simulator is a world of its own; only this asks its clock"
+)]
 fn now() -> Now {
-    Now { instant: Instant::now(), wall: SystemTime::now() }
+    Now {
+        instant: Instant::now(),
+        wall: SystemTime::now(),
+    }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a server that answers late; nobody's wait depends on it being woken")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a server that answers late; nobody's wait depends on it being woken"
+)]
 async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
@@ -217,7 +239,8 @@ struct Memory {
 async fn converse(stream: TcpStream, cloud: Arc<Cloud>) {
     // Without it a small answer could wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| -> Answering { Box::pin(answer(Arc::clone(&cloud), request)) });
+    let service =
+        service_fn(move |request| -> Answering { Box::pin(answer(Arc::clone(&cloud), request)) });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(SILENCE);
     let mut connection = http.serve_connection(TokioIo::new(stream), service);
@@ -225,7 +248,9 @@ async fn converse(stream: TcpStream, cloud: Arc<Cloud>) {
     let mut stream = connection.into_parts().io.into_inner();
     match end {
         // Closing such a socket resets the connection.
-        Err(error) if error.source().and_then(|source| source.downcast_ref()) == Some(&Dropped::Reset) => {
+        Err(error)
+            if error.source().and_then(|source| source.downcast_ref()) == Some(&Dropped::Reset) =>
+        {
             let _ = stream.set_zero_linger();
         }
         Ok(()) | Err(_) => {
@@ -236,9 +261,16 @@ async fn converse(stream: TcpStream, cloud: Arc<Cloud>) {
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, Dropped>> + Send>>;
 
-async fn answer(cloud: Arc<Cloud>, request: Request<Incoming>) -> Result<Response<ReplyBody>, Dropped> {
+async fn answer(
+    cloud: Arc<Cloud>,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Dropped> {
     let (parts, body) = request.into_parts();
-    let request_id = random::<16>().unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let request_id = random::<16>()
+        .unwrap_or_default()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
     let mut served = Served {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
@@ -249,8 +281,13 @@ async fn answer(cloud: Arc<Cloud>, request: Request<Incoming>) -> Result<Respons
     };
     let reply = match read(&parts, body).await {
         Ok(body) => cloud.reply(now(), &parts, &body, &mut served),
-        Err(Unread::TooLong) => Reply::gateway(413, "APIGW.0201", "Request entity too large.", &served.request_id)
-            .with("connection", "close".to_owned()),
+        Err(Unread::TooLong) => Reply::gateway(
+            413,
+            "APIGW.0201",
+            "Request entity too large.",
+            &served.request_id,
+        )
+        .with("connection", "close".to_owned()),
         Err(Unread::Broken) => return Err(Dropped::Cut),
     };
     if !reply.delay.is_zero() {
@@ -270,7 +307,10 @@ enum Unread {
 }
 
 async fn read(parts: &Parts, body: Incoming) -> Result<Bytes, Unread> {
-    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let announced = parts
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > LARGEST_BODY as u64) {
         return Err(Unread::TooLong);
     }
@@ -295,7 +335,10 @@ impl<'a> Route<'a> {
     fn of(path: &'a str) -> Option<Self> {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         Some(match *segments.as_slice() {
-            ["v2", project, ref call @ ..] => Self::Dcs { project, call: Call::of(call)? },
+            ["v2", project, ref call @ ..] => Self::Dcs {
+                project,
+                call: Call::of(call)?,
+            },
             ["v3", "auth", "tokens"] => Self::PasswordToken,
             ["v3.0", "OS-AUTH", "id-token", "tokens"] => Self::IdToken,
             ["v3", "projects"] => Self::Projects,
@@ -315,7 +358,11 @@ impl<'a> Route<'a> {
 
 impl Cloud {
     fn new(options: Options, log: impl Fn(&Served) + Send + Sync + 'static) -> Self {
-        Self { options, log: Box::new(log), memory: Mutex::default() }
+        Self {
+            options,
+            log: Box::new(log),
+            memory: Mutex::default(),
+        }
     }
 
     fn reply(&self, now: Now, parts: &Parts, body: &[u8], served: &mut Served) -> Reply {
@@ -328,8 +375,16 @@ impl Cloud {
             return Reply::dcs(405, "DCS.5001", "The request method is not supported.")
                 .with("allow", route.method().to_owned());
         }
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        let asked = Asked { method: parts.method.as_str(), target, headers: &parts.headers, body };
+        let target = parts
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
+        let asked = Asked {
+            method: parts.method.as_str(),
+            target,
+            headers: &parts.headers,
+            body,
+        };
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         match route {
             Route::PasswordToken => memory.iam.password_token(&self.options, &asked, now),
@@ -350,8 +405,13 @@ impl Cloud {
         if project.len() != 32 || !project.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Some(Reply::dcs(400, "DCS.4002", "Invalid project ID format."));
         }
-        let exists = self.options.project_id.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(project));
-        (!exists || !scope.covers(project)).then(|| Reply::dcs(401, "DCS.1004", "Project ID does not match the token."))
+        let exists = self
+            .options
+            .project_id
+            .as_deref()
+            .is_none_or(|own| own.eq_ignore_ascii_case(project));
+        (!exists || !scope.covers(project))
+            .then(|| Reply::dcs(401, "DCS.1004", "Project ID does not match the token."))
     }
 }
 

@@ -24,7 +24,12 @@ impl Advance {
             FullCopy::Short | FullCopy::Done => reading.full_migration_progress.unwrap_or_default(),
         };
         let outstanding = reading.offset.map(|offset| Reverse(offset.unsigned_abs()));
-        Self { stable, phase: phase.rank(), copied, outstanding }
+        Self {
+            stable,
+            phase: phase.rank(),
+            copied,
+            outstanding,
+        }
     }
 
     /// The less advanced is the smaller.
@@ -39,9 +44,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_goal_weighs_more_than_the_phase_the_phase_more_than_the_copy_and_the_copy_more_than_the_offset() {
+    fn the_goal_weighs_more_than_the_phase_the_phase_more_than_the_copy_and_the_copy_more_than_the_offset()
+     {
         let of = |stable, phase, percent, offset| {
-            let reading = Reading { full_migration_progress: percent, offset, ..Reading::default() };
+            let reading = Reading {
+                full_migration_progress: percent,
+                offset,
+                ..Reading::default()
+            };
             Advance::new(stable, phase, &reading)
         };
         let order = [

@@ -29,13 +29,21 @@ const STEP: f64 = 1.0 / 100.0;
 impl Budget {
     /// A budget of so many requests a second; more than zero, fractions allowed.
     pub fn new(per_second: f64) -> Self {
-        Self { most: per_second, rate: per_second, sent: VecDeque::new(), cut_at: None }
+        Self {
+            most: per_second,
+            rate: per_second,
+            sent: VecDeque::new(),
+            cut_at: None,
+        }
     }
 
     /// So many requests fit into each such stretch of time. Two at least: a reading and its status belong together.
     fn window(&self) -> (usize, Duration) {
         let capacity = self.rate.max(PAIR as f64).floor();
-        (capacity as usize, Duration::from_secs_f64(capacity / self.rate))
+        (
+            capacity as usize,
+            Duration::from_secs_f64(capacity / self.rate),
+        )
     }
 
     /// The earliest time at which a request may be sent.
@@ -50,7 +58,9 @@ impl Budget {
 
     fn free_for(&self, requests: usize) -> Duration {
         let (capacity, window) = self.window();
-        let oldest = (self.sent.len() + requests).checked_sub(capacity + 1).and_then(|at| self.sent.get(at));
+        let oldest = (self.sent.len() + requests)
+            .checked_sub(capacity + 1)
+            .and_then(|at| self.sent.get(at));
         oldest.map_or(Duration::ZERO, |&oldest| oldest + window)
     }
 
@@ -101,20 +111,32 @@ mod tests {
             let sent = sent_within(&mut Budget::new(per_second), 0, 5_000);
             let capacity = (per_second as usize).max(2);
             for window in sent.windows(capacity + 1) {
-                assert!(window[capacity] - window[0] >= (1000.0 * capacity as f64 / per_second) as u64);
+                assert!(
+                    window[capacity] - window[0] >= (1000.0 * capacity as f64 / per_second) as u64
+                );
             }
-            assert!(sent.len() >= (per_second * 4.9) as usize, "{per_second}: {}", sent.len());
+            assert!(
+                sent.len() >= (per_second * 4.9) as usize,
+                "{per_second}: {}",
+                sent.len()
+            );
         }
     }
 
     #[test]
     fn a_small_budget_still_has_pairs() {
-        assert_eq!(sent_within(&mut Budget::new(0.5), 0, 5_000), [0, 1, 4_000, 4_001]);
+        assert_eq!(
+            sent_within(&mut Budget::new(0.5), 0, 5_000),
+            [0, 1, 4_000, 4_001]
+        );
         let mut budget = Budget::new(0.5);
         let second = Duration::from_secs(1);
         assert_eq!(budget.pair_at(), Duration::ZERO);
         budget.take(second);
-        assert_eq!((budget.free_at(), budget.pair_at()), (Duration::ZERO, 5 * second));
+        assert_eq!(
+            (budget.free_at(), budget.pair_at()),
+            (Duration::ZERO, 5 * second)
+        );
     }
 
     #[test]

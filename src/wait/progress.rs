@@ -110,7 +110,9 @@ impl Samples {
     }
 
     fn newest(&self, n: usize) -> &[(f64, f64)] {
-        self.points.get(self.points.len().saturating_sub(n)..).unwrap_or_default()
+        self.points
+            .get(self.points.len().saturating_sub(n)..)
+            .unwrap_or_default()
     }
 
     /// Slope over the newest points, per second; `None` while there is too little to go on.
@@ -124,7 +126,10 @@ impl Samples {
         // The line runs through the middle of the steps, and the last one begins half a step before its value.
         let fits = WINDOWS.iter().filter_map(|&n| {
             let line = Line::fit(self.newest(n), step, Some)?;
-            Some((line.unexplained, line.reaches(100.0 - step / 2.0, percent, step)?))
+            Some((
+                line.unexplained,
+                line.reaches(100.0 - step / 2.0, percent, step)?,
+            ))
         });
         range(fits).unwrap_or_else(|| self.outlook_without_range(Better::Larger))
     }
@@ -135,17 +140,24 @@ impl Samples {
         let logarithm = |value: f64| (limit < value).then(|| (value - limit + 0.5).ln());
         let flutter = self.flutter(logarithm);
         let fits = WINDOWS.iter().flat_map(|&n| {
-            let linear = Line::fit(self.newest(n), 1.0 + flutter * open, |value| Some(value - limit));
+            let linear = Line::fit(self.newest(n), 1.0 + flutter * open, |value| {
+                Some(value - limit)
+            });
             let exponential = Line::fit(self.newest(n), 1.0 / open + flutter, logarithm);
             let unexplained = |line: Option<Line>| line.map_or(1.0, |line| line.unexplained);
             let (by_line, by_logarithm) = (unexplained(linear), unexplained(exponential));
             // As long as both may be right, both have a say.
-            let linear =
-                linear.filter(|line| by_line < CLEARLY * by_logarithm && !line.misses_by((open / 2.0).max(1.0)));
+            let linear = linear.filter(|line| {
+                by_line < CLEARLY * by_logarithm && !line.misses_by((open / 2.0).max(1.0))
+            });
             let exponential = exponential.filter(|_| by_logarithm < CLEARLY * by_line);
             let linear = linear.and_then(|line| Some((by_line, line.reaches(0.5, open, 1.0)?)));
-            let exponential =
-                exponential.and_then(|line| Some((by_logarithm, line.reaches(0.0, (open + 0.5).ln(), 1.0 / open)?)));
+            let exponential = exponential.and_then(|line| {
+                Some((
+                    by_logarithm,
+                    line.reaches(0.0, (open + 0.5).ln(), 1.0 / open)?,
+                ))
+            });
             [linear, exponential].into_iter().flatten()
         });
         range(fits).unwrap_or_else(|| self.outlook_without_range(Better::Smaller))
@@ -158,13 +170,19 @@ impl Samples {
             .newest(FLUTTER)
             .windows(3)
             .filter_map(|three| {
-                let &[(before, a), (at, b), (after, c)] = three else { return None };
+                let &[(before, a), (at, b), (after, c)] = three else {
+                    return None;
+                };
                 let (a, b, c) = (scale(a)?, scale(b)?, scale(c)?);
                 Some((b - a - (c - a) * (at - before) / (after - before).max(1e-3)).abs())
             })
             .collect();
         let middle = distances.len() / 2;
-        if distances.is_empty() { 0.0 } else { *distances.select_nth_unstable_by(middle, f64::total_cmp).1 * TO_WIDTH }
+        if distances.is_empty() {
+            0.0
+        } else {
+            *distances.select_nth_unstable_by(middle, f64::total_cmp).1 * TO_WIDTH
+        }
     }
 
     /// Not converging where the curve stands or goes the wrong way; else nobody knows.
@@ -173,13 +191,20 @@ impl Samples {
             Line::fit(self.newest(n), 0.0, Some)
                 .is_some_and(|line| line.slope * better.sign() < 0.0 && line.has_direction())
         };
-        let worsens = RECENT <= self.points.len() && goes_the_wrong_way(RECENT) && goes_the_wrong_way(KEPT);
-        if worsens || self.stands() { Outlook::NotConverging } else { Outlook::Unknown }
+        let worsens =
+            RECENT <= self.points.len() && goes_the_wrong_way(RECENT) && goes_the_wrong_way(KEPT);
+        if worsens || self.stands() {
+            Outlook::NotConverging
+        } else {
+            Outlook::Unknown
+        }
     }
 
     /// Whether nothing has become better for much longer than that ever took before.
     fn stands(&self) -> bool {
-        let (Some(&(now, _)), Some((_, since))) = (self.points.last(), self.best) else { return false };
+        let (Some(&(now, _)), Some((_, since))) = (self.points.last(), self.best) else {
+            return false;
+        };
         LONG_PAUSE.max(3.0 * self.longest_pause) < now - since
     }
 }
@@ -206,14 +231,20 @@ fn range(fits: impl Iterator<Item = (f64, [f64; 3])>) -> Option<Outlook> {
     let fits: Vec<_> = fits.collect();
     let &(_, [_, likely, _]) = fits.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
     let fold = |value: fn(&[f64; 3]) -> f64, pick: fn(f64, f64) -> f64| {
-        fits.iter().map(|(_, times)| value(times)).fold(likely, pick)
+        fits.iter()
+            .map(|(_, times)| value(times))
+            .fold(likely, pick)
     };
     // Where they differ the pace is changing, and may go on to change: it has a long way to be slower.
     let differ = fold(|times| times[1], f64::max) - fold(|times| times[1], f64::min);
     let earliest = fold(|times| times[0], f64::min);
     let latest = fold(|times| times[2], f64::max) + differ;
     let seconds = |seconds| Duration::try_from_secs_f64(seconds).ok();
-    Some(Outlook::Within(Range { earliest: seconds(earliest)?, likely: seconds(likely)?, latest: seconds(latest)? }))
+    Some(Outlook::Within(Range {
+        earliest: seconds(earliest)?,
+        likely: seconds(likely)?,
+        latest: seconds(latest)?,
+    }))
 }
 
 /// Seconds without any progress before it can be said that there is none.
@@ -244,7 +275,11 @@ impl Line {
     /// The line through the points as seen through `scale`; points that it has no value for are left out. `noise` is
     /// what a value is off at least.
     fn fit(points: &[(f64, f64)], noise: f64, scale: impl Fn(f64) -> Option<f64>) -> Option<Self> {
-        let scaled = || points.iter().filter_map(|&(time, value)| Some((time, scale(value)?)));
+        let scaled = || {
+            points
+                .iter()
+                .filter_map(|&(time, value)| Some((time, scale(value)?)))
+        };
         let n = scaled().count();
         if n < FEWEST {
             return None;
@@ -265,7 +300,11 @@ impl Line {
         let left = (variation - slope * covariance).max(0.0);
         let misfit = (left / (n - 2.0).max(1.0)).sqrt();
         let scatter = misfit.hypot(noise / 12_f64.sqrt());
-        let unexplained = if variation > 0.0 { left / variation } else { 1.0 };
+        let unexplained = if variation > 0.0 {
+            left / variation
+        } else {
+            1.0
+        };
         let now = points.last().map_or(mean_time, |point| point.0);
         let line = Self {
             n,
@@ -303,7 +342,8 @@ impl Line {
         }
         // The line knows better where it stands than a single value does, within the value's own doubt.
         let doubt = self.scatter.max(step / 2.0);
-        let level = (self.mean + self.slope * (self.now - self.mean_time)).clamp(present - doubt, present + doubt);
+        let level = (self.mean + self.slope * (self.now - self.mean_time))
+            .clamp(present - doubt, present + doubt);
         let likely = ((goal - level) * towards).max(0.0) / pace;
         let at = self.now + likely - self.mean_time;
         let error = self.scatter * (1.0 / self.n + at.powi(2) / self.spread).sqrt() / pace;
@@ -332,7 +372,12 @@ impl Trend {
         match (reading.full_copy(), reading.full_migration_progress) {
             (FullCopy::Short, Some(percent)) => {
                 // Copied anew: what came before says nothing about it.
-                if self.full_copy.points.last().is_some_and(|&(_, before)| percent < before) {
+                if self
+                    .full_copy
+                    .points
+                    .last()
+                    .is_some_and(|&(_, before)| percent < before)
+                {
                     self.full_copy.clear();
                 }
                 self.copied_at = None;
@@ -346,7 +391,10 @@ impl Trend {
         }
         match reading.offset {
             // Before the incremental phase the offset has no meaning, and behind it no rate.
-            Some(offset) if reading.full_copy() != FullCopy::Short && reading.is_migrating != Some(false) => {
+            Some(offset)
+                if reading.full_copy() != FullCopy::Short
+                    && reading.is_migrating != Some(false) =>
+            {
                 progress |= self.offset.push(at, offset as f64, Better::Smaller);
             }
             _ => self.offset.clear(),
@@ -358,13 +406,19 @@ impl Trend {
         self.outlook = match (self.estimate(reading), self.due) {
             (Outlook::Within(_), Some(due)) if due < at => {
                 let stands = self.full_copy.stands() || self.offset.stands();
-                if stands { Outlook::NotConverging } else { Outlook::Unknown }
+                if stands {
+                    Outlook::NotConverging
+                } else {
+                    Outlook::Unknown
+                }
             }
             (Outlook::Within(range), None) => {
                 self.due = Some(at.saturating_add(range.latest));
                 Outlook::Within(range)
             }
-            (outlook @ (Outlook::Within(_) | Outlook::Unknown | Outlook::NotConverging), _) => outlook,
+            (outlook @ (Outlook::Within(_) | Outlook::Unknown | Outlook::NotConverging), _) => {
+                outlook
+            }
         };
         let is_range = |outlook| matches!(outlook, Outlook::Within(_));
         self.surprised = is_range(before) && !is_range(self.outlook);
@@ -397,7 +451,9 @@ impl Trend {
     }
 
     fn estimate(&self, reading: &Reading) -> Outlook {
-        let Condition { goal, max_offset, .. } = self.condition;
+        let Condition {
+            goal, max_offset, ..
+        } = self.condition;
         match (goal, reading.full_copy(), reading.full_migration_progress) {
             // Somebody asks for a switch, at a time that nothing foretells.
             (Goal::Switched, _, _) => Outlook::Unknown,
@@ -405,15 +461,23 @@ impl Trend {
                 self.full_copy.outlook_on_copy(percent)
             }
             (Goal::InSync, FullCopy::Done | FullCopy::Unknown, _) => {
-                match reading.offset.and_then(|offset| offset.checked_sub(max_offset)).filter(|&open| 0 < open) {
-                    Some(open) => self.offset.outlook_on_offset(open as f64, max_offset as f64),
+                match reading
+                    .offset
+                    .and_then(|offset| offset.checked_sub(max_offset))
+                    .filter(|&open| 0 < open)
+                {
+                    Some(open) => self
+                        .offset
+                        .outlook_on_offset(open as f64, max_offset as f64),
                     None => Outlook::Unknown,
                 }
             }
             (Goal::InSync, FullCopy::Short, None)
-            | (Goal::FullSync | Goal::Completed, FullCopy::Short | FullCopy::Done | FullCopy::Unknown, _) => {
-                Outlook::Unknown
-            }
+            | (
+                Goal::FullSync | Goal::Completed,
+                FullCopy::Short | FullCopy::Done | FullCopy::Unknown,
+                _,
+            ) => Outlook::Unknown,
         }
     }
 }
@@ -449,7 +513,10 @@ impl Best {
                 }
             }
         }
-        if let Some(offset) = reading.offset.filter(|_| reading.full_copy() != FullCopy::Short) {
+        if let Some(offset) = reading
+            .offset
+            .filter(|_| reading.full_copy() != FullCopy::Short)
+        {
             let distance = offset.checked_abs().unwrap_or(i64::MAX);
             if self.offset.is_none_or(|best| distance < best) {
                 self.offset = Some(distance);
@@ -468,17 +535,28 @@ mod tests {
     use super::*;
 
     fn copying(percent: f64) -> Reading {
-        Reading { is_migrating: Some(true), full_migration_progress: Some(percent), ..Reading::default() }
+        Reading {
+            is_migrating: Some(true),
+            full_migration_progress: Some(percent),
+            ..Reading::default()
+        }
     }
 
     fn draining(offset: i64) -> Reading {
-        Reading { offset: Some(offset), ..copying(100.0) }
+        Reading {
+            offset: Some(offset),
+            ..copying(100.0)
+        }
     }
 
     const EVERY: u64 = 30;
 
     fn trend(goal: Goal, readings: impl IntoIterator<Item = Reading>) -> Trend {
-        let mut trend = Trend::new(Condition { goal, max_offset: 0, max_missing_keys: Default::default() });
+        let mut trend = Trend::new(Condition {
+            goal,
+            max_offset: 0,
+            max_missing_keys: Default::default(),
+        });
         for (n, reading) in readings.into_iter().enumerate() {
             trend.add(Duration::from_secs(EVERY * n as u64), &reading);
         }
@@ -489,9 +567,11 @@ mod tests {
     #[track_caller]
     fn seconds(trend: &Trend) -> [f64; 3] {
         match trend.outlook() {
-            Outlook::Within(Range { earliest, likely, latest }) => {
-                [earliest, likely, latest].map(|time| time.as_secs_f64())
-            }
+            Outlook::Within(Range {
+                earliest,
+                likely,
+                latest,
+            }) => [earliest, likely, latest].map(|time| time.as_secs_f64()),
             other @ (Outlook::Unknown | Outlook::NotConverging) => panic!("{other:?}"),
         }
     }
@@ -499,10 +579,14 @@ mod tests {
     #[test]
     fn nothing_is_foreseen_until_there_is_enough_to_go_on_and_then_it_is_a_range() {
         for n in 0..3 {
-            assert_eq!(trend(Goal::FullSync, (0..n).map(|n| copying(n as f64))).outlook(), Outlook::Unknown);
+            assert_eq!(
+                trend(Goal::FullSync, (0..n).map(|n| copying(n as f64))).outlook(),
+                Outlook::Unknown
+            );
         }
         // 1 % in 30 s.
-        let [earliest, likely, latest] = seconds(&trend(Goal::FullSync, (0..=40).map(|n| copying(n as f64))));
+        let [earliest, likely, latest] =
+            seconds(&trend(Goal::FullSync, (0..=40).map(|n| copying(n as f64))));
         assert!(earliest < likely && likely < latest);
         assert!((1750.0..1850.0).contains(&likely), "{likely}");
         assert!(latest < 2.0 * earliest, "{earliest} to {latest}");
@@ -512,8 +596,10 @@ mod tests {
     fn the_longer_it_goes_on_alike_the_narrower_the_range() {
         let width = |until: u32| {
             // Told in whole percent, so that a short look says little.
-            let [earliest, _, latest] =
-                seconds(&trend(Goal::FullSync, (0..until).map(|n| copying((f64::from(n) * 0.4).floor()))));
+            let [earliest, _, latest] = seconds(&trend(
+                Goal::FullSync,
+                (0..until).map(|n| copying((f64::from(n) * 0.4).floor())),
+            ));
             (latest - earliest) / latest
         };
         assert!(width(100) < width(12));
@@ -526,7 +612,10 @@ mod tests {
         let [_, likely, _] = seconds(&trend(Goal::InSync, (0..=20).map(halving)));
         assert!((570.0..630.0).contains(&likely), "{likely}");
         // As much in each minute: a line.
-        let [_, likely, _] = seconds(&trend(Goal::InSync, (0..=20).map(|n| draining(1_000_000 - 25_000 * n))));
+        let [_, likely, _] = seconds(&trend(
+            Goal::InSync,
+            (0..=20).map(|n| draining(1_000_000 - 25_000 * n)),
+        ));
         assert!((590.0..610.0).contains(&likely), "{likely}");
     }
 
@@ -535,7 +624,10 @@ mod tests {
         let growing = trend(Goal::InSync, (1..20).map(|n| draining(100 * n)));
         assert!(growing.offset_rate().is_some_and(|rate| 3.0 < rate));
         assert_eq!(growing.outlook(), Outlook::NotConverging);
-        let standing = trend(Goal::FullSync, (0..40).map(|n| copying(f64::min(f64::from(n) * 2.0, 30.0))));
+        let standing = trend(
+            Goal::FullSync,
+            (0..40).map(|n| copying(f64::min(f64::from(n) * 2.0, 30.0))),
+        );
         assert_eq!(standing.outlook(), Outlook::NotConverging);
     }
 
@@ -544,7 +636,12 @@ mod tests {
         // Up and down between 1,000 and 1,900, as writes come and are followed.
         let fluttering = |n: i64| draining(1_000 + 100 * ((n * 7 + n * n * 3) % 10));
         let foreseen = (5..60)
-            .filter(|&n| matches!(trend(Goal::InSync, (0..n).map(fluttering)).outlook(), Outlook::Within(_)))
+            .filter(|&n| {
+                matches!(
+                    trend(Goal::InSync, (0..n).map(fluttering)).outlook(),
+                    Outlook::Within(_)
+                )
+            })
             .count();
         assert!(foreseen <= 3, "{foreseen} times in 55");
     }
@@ -573,11 +670,17 @@ mod tests {
 
     #[test]
     fn hours_of_readings_stay_small_and_keep_their_beginning_and_their_end() {
-        let trend = trend(Goal::FullSync, (0..5_000).map(|n| copying(f64::from(n) / 51.0)));
+        let trend = trend(
+            Goal::FullSync,
+            (0..5_000).map(|n| copying(f64::from(n) / 51.0)),
+        );
         let points = &trend.full_copy.points;
         assert_eq!((points.len(), points[0].0), (KEPT, 0.0));
         let last: Vec<f64> = points[KEPT - 4..].iter().map(|point| point.0).collect();
-        assert_eq!(last, [4996.0, 4997.0, 4998.0, 4999.0].map(|n| n * EVERY as f64));
+        assert_eq!(
+            last,
+            [4996.0, 4997.0, 4998.0, 4999.0].map(|n| n * EVERY as f64)
+        );
         assert!(points.windows(2).all(|pair| pair[0].0 < pair[1].0));
     }
 
@@ -594,8 +697,13 @@ mod tests {
             copying(5.0),
             copying(6.0),
         ];
-        let improved: Vec<bool> =
-            readings.iter().map(|reading| best.improved_by(reading, Phase::of(reading, None), 0)).collect();
-        assert_eq!(improved, [true, false, true, true, false, true, false, true]);
+        let improved: Vec<bool> = readings
+            .iter()
+            .map(|reading| best.improved_by(reading, Phase::of(reading, None), 0))
+            .collect();
+        assert_eq!(
+            improved,
+            [true, false, true, true, false, true, false, true]
+        );
     }
 }

@@ -54,7 +54,10 @@ impl Queue {
 
     /// When the next task is due; in the past where one is.
     pub fn due_at(&self) -> Option<Duration> {
-        self.by_age.first().or(self.later.first()).map(|&(at, _)| at)
+        self.by_age
+            .first()
+            .or(self.later.first())
+            .map(|&(at, _)| at)
     }
 
     /// Takes out whose turn it is, where anybody is due.
@@ -77,7 +80,10 @@ impl Queue {
             Rank::Confirming => patience.saturating_mul(10),
             Rank::Near | Rank::Far => patience,
         };
-        let impatient = self.by_age.first().filter(|&&(at, _)| now.saturating_sub(at) > patience);
+        let impatient = self
+            .by_age
+            .first()
+            .filter(|&&(at, _)| now.saturating_sub(at) > patience);
         let task = match impatient {
             Some(&(_, oldest)) if self.was_by_rank => oldest,
             _ => nearest,
@@ -90,7 +96,11 @@ impl Queue {
     /// Every task that is due, the oldest first.
     pub fn due(&self, now: Duration) -> Vec<usize> {
         let due = self.later.iter().take_while(|&&(at, _)| at <= now);
-        self.by_age.iter().chain(due).map(|&(_, task)| task).collect()
+        self.by_age
+            .iter()
+            .chain(due)
+            .map(|&(_, task)| task)
+            .collect()
     }
 }
 

@@ -51,14 +51,19 @@ impl Schedule {
             // The deadline is the waiter's business.
             .with_max_elapsed_time(None)
             .build();
-        Self { pace, backoff, random: seed }
+        Self {
+            pace,
+            backoff,
+            random: seed,
+        }
     }
 
     /// The next delay, at least `initial` and at most `max`, jitter included.
     pub fn next_delay(&mut self) -> Duration {
         let plain = self.backoff.next_backoff().unwrap_or(self.pace.max);
         let factor = 1.0 - JITTER + 2.0 * JITTER * self.next_random();
-        let jittered = Duration::try_from_secs_f64(plain.as_secs_f64() * factor).unwrap_or(self.pace.max);
+        let jittered =
+            Duration::try_from_secs_f64(plain.as_secs_f64() * factor).unwrap_or(self.pace.max);
         jittered.clamp(self.pace.initial, self.pace.max)
     }
 
@@ -132,16 +137,31 @@ mod tests {
 
     #[test]
     fn a_seed_gives_its_delays_again_and_no_two_schedules_go_in_step() {
-        let pace = Pace { initial: Duration::from_secs(5), max: Duration::from_secs(300), multiplier: 1.5 };
-        let delays = |mut schedule: Schedule| (0..9).map(|_| schedule.next_delay()).collect::<Vec<_>>();
-        assert_eq!(delays(Schedule::seeded(pace, 7)), delays(Schedule::seeded(pace, 7)));
-        assert_ne!(delays(Schedule::seeded(pace, 7)), delays(Schedule::seeded(pace, 8)));
+        let pace = Pace {
+            initial: Duration::from_secs(5),
+            max: Duration::from_secs(300),
+            multiplier: 1.5,
+        };
+        let delays =
+            |mut schedule: Schedule| (0..9).map(|_| schedule.next_delay()).collect::<Vec<_>>();
+        assert_eq!(
+            delays(Schedule::seeded(pace, 7)),
+            delays(Schedule::seeded(pace, 7))
+        );
+        assert_ne!(
+            delays(Schedule::seeded(pace, 7)),
+            delays(Schedule::seeded(pace, 8))
+        );
         assert_ne!(delays(Schedule::new(pace)), delays(Schedule::new(pace)));
     }
 
     #[test]
     fn jitter_spreads_tasks_that_began_together_over_its_whole_width() {
-        let pace = Pace { initial: Duration::from_secs(100), max: Duration::from_secs(999), multiplier: 1.5 };
+        let pace = Pace {
+            initial: Duration::from_secs(100),
+            max: Duration::from_secs(999),
+            multiplier: 1.5,
+        };
         let second = |seed| {
             let mut schedule = Schedule::seeded(pace, seed);
             schedule.next_delay();
@@ -157,10 +177,18 @@ mod tests {
 
     #[test]
     fn random_numbers_are_those_of_splitmix64() {
-        let pace = Pace { initial: Duration::from_secs(5), max: Duration::from_secs(300), multiplier: 1.5 };
+        let pace = Pace {
+            initial: Duration::from_secs(5),
+            max: Duration::from_secs(300),
+            multiplier: 1.5,
+        };
         let mut schedule = Schedule::seeded(pace, 1_234_567);
         // As others publish them for this seed.
-        for expected in [6_457_827_717_110_365_317_u64, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423] {
+        for expected in [
+            6_457_827_717_110_365_317_u64,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ] {
             let share = schedule.next_random();
             assert_eq!((share * 2_f64.powi(53)) as u64, expected >> 11);
         }
@@ -169,14 +197,22 @@ mod tests {
     #[test]
     fn the_nearer_the_goal_the_sooner_the_next_look_and_the_last_one_is_aimed_at_it() {
         let secs = Duration::from_secs;
-        let pace = Pace { initial: secs(5), max: secs(120), multiplier: 1.5 };
+        let pace = Pace {
+            initial: secs(5),
+            max: secs(120),
+            multiplier: 1.5,
+        };
         let delay = |earliest, latest| {
             let mut schedule = Schedule::seeded(pace, 1);
             // Backoff alone would wait for long by now.
             for _ in 0..20 {
                 schedule.next_delay();
             }
-            let goal = Range { earliest: secs(earliest), likely: secs(latest), latest: secs(latest) };
+            let goal = Range {
+                earliest: secs(earliest),
+                likely: secs(latest),
+                latest: secs(latest),
+            };
             schedule.next_delay_towards(goal)
         };
         for (earliest, latest, expected) in [
@@ -191,16 +227,28 @@ mod tests {
             (8, 40, 5),
             (0, 3, 5),
         ] {
-            assert_eq!(delay(earliest, latest), secs(expected), "{earliest} to {latest}");
+            assert_eq!(
+                delay(earliest, latest),
+                secs(expected),
+                "{earliest} to {latest}"
+            );
         }
         // On the way up, backoff is the rule.
-        let goal = Range { earliest: secs(200), likely: secs(200), latest: secs(200) };
+        let goal = Range {
+            earliest: secs(200),
+            likely: secs(200),
+            latest: secs(200),
+        };
         assert!(Schedule::new(pace).next_delay_towards(goal) <= secs(6));
     }
 
     #[test]
     fn a_reset_starts_anew() {
-        let pace = Pace { initial: Duration::from_secs(5), max: Duration::from_secs(300), multiplier: 10.0 };
+        let pace = Pace {
+            initial: Duration::from_secs(5),
+            max: Duration::from_secs(300),
+            multiplier: 10.0,
+        };
         let mut schedule = Schedule::new(pace);
         schedule.next_delay();
         assert!(schedule.next_delay() > Duration::from_secs(30));

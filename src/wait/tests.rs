@@ -27,7 +27,9 @@ struct Script {
 }
 
 impl Script {
-    fn new(answer: impl Fn(Duration, &TaskId) -> Result<Stats, ApiError> + Send + Sync + 'static) -> Self {
+    fn new(
+        answer: impl Fn(Duration, &TaskId) -> Result<Stats, ApiError> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             clock: Clock::start(),
             takes: Duration::ZERO,
@@ -49,7 +51,12 @@ impl Script {
     }
 
     fn times(&self) -> Vec<u64> {
-        self.asked.lock().unwrap().iter().map(|(at, _)| at.as_secs()).collect()
+        self.asked
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(at, _)| at.as_secs())
+            .collect()
     }
 }
 
@@ -72,11 +79,20 @@ impl Cloud for Script {
         }
         let lifetime = self.lifetime.unwrap();
         *self.session.lock().unwrap() = Some((now + renew_after(lifetime), now + lifetime));
-        Ok(Some(SignedIn { kind: "test", lifetime: Some(lifetime) }))
+        Ok(Some(SignedIn {
+            kind: "test",
+            lifetime: Some(lifetime),
+        }))
     }
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
         let at = self.take("stats").await;
-        if self.lifetime.is_some() && self.session.lock().unwrap().is_none_or(|(_, end)| end <= at) {
+        if self.lifetime.is_some()
+            && self
+                .session
+                .lock()
+                .unwrap()
+                .is_none_or(|(_, end)| end <= at)
+        {
             return refused(Class::Unauthenticated);
         }
         let answer = (self.answer)(at, task);
@@ -87,14 +103,22 @@ impl Cloud for Script {
     }
     async fn detail(&self, _: &TaskId) -> Result<Detail, ApiError> {
         self.take("detail").await;
-        Ok(Detail { status: Status::parse("INCRMIGEATING"), task_status: None, migration_method: None })
+        Ok(Detail {
+            status: Status::parse("INCRMIGEATING"),
+            task_status: None,
+            migration_method: None,
+        })
     }
     async fn list(&self, offset: usize) -> Result<Page, ApiError> {
         self.take("list").await;
         let page = self.pages.get(offset / 2).cloned().unwrap_or_default();
         let tasks = page
             .iter()
-            .map(|&(n, status)| ListedTask { id: task(n), status: Status::parse(status), error_message: None })
+            .map(|&(n, status)| ListedTask {
+                id: task(n),
+                status: Status::parse(status),
+                error_message: None,
+            })
             .collect();
         Ok(Page { total: None, tasks })
     }
@@ -110,10 +134,18 @@ fn plan(tasks: u32) -> Plan {
     Plan {
         tasks: Tasks::Named((1..=tasks).map(task).collect()),
         rules: Rules {
-            condition: Condition { goal: Goal::Completed, max_offset: 0, max_missing_keys: Default::default() },
+            condition: Condition {
+                goal: Goal::Completed,
+                max_offset: 0,
+                max_missing_keys: Default::default(),
+            },
             stable_polls: 1,
             status_check: StatusCheck::Off,
-            pace: Pace { initial: Duration::from_secs(5), max: Duration::from_secs(5), multiplier: 1.0 },
+            pace: Pace {
+                initial: Duration::from_secs(5),
+                max: Duration::from_secs(5),
+                multiplier: 1.0,
+            },
             max_gap: Duration::from_secs(15),
             max_outage: Duration::from_secs(600),
             stall_timeout: None,
@@ -132,11 +164,18 @@ fn migrating(is_migrating: bool) -> Result<Stats, ApiError> {
         full_migration_progress: Some(100.0),
         ..Reading::default()
     };
-    Ok(Stats { reading, raw: String::new() })
+    Ok(Stats {
+        reading,
+        raw: String::new(),
+    })
 }
 
 fn refused(class: Class) -> Result<Stats, ApiError> {
-    Err(ApiError { class, message: "refused".to_owned(), advice: None })
+    Err(ApiError {
+        class,
+        message: "refused".to_owned(),
+        advice: None,
+    })
 }
 
 async fn run(script: Script, plan: Plan) -> (Outcome, Duration, Arc<Script>, Vec<TaskWait>) {
@@ -158,7 +197,10 @@ async fn looks_at_once_and_then_as_scheduled_until_the_goal() {
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_ends_the_wait_whatever_hangs() {
-    let script = Script { takes: Duration::from_secs(100_000), ..Script::new(|_, _| migrating(false)) };
+    let script = Script {
+        takes: Duration::from_secs(100_000),
+        ..Script::new(|_, _| migrating(false))
+    };
     let (outcome, took, ..) = run(script, plan(1)).await;
     assert!(matches!(outcome, Outcome::TimedOut));
     assert_eq!(took.as_secs(), 60);
@@ -167,7 +209,11 @@ async fn the_deadline_ends_the_wait_whatever_hangs() {
 #[tokio::test(start_paused = true)]
 async fn the_last_look_before_the_deadline_counts() {
     let mut plan = plan(1);
-    plan.rules.pace = Pace { initial: Duration::from_secs(50), max: Duration::from_secs(50), multiplier: 1.0 };
+    plan.rules.pace = Pace {
+        initial: Duration::from_secs(50),
+        max: Duration::from_secs(50),
+        multiplier: 1.0,
+    };
     plan.rules.max_gap = Duration::from_secs(150);
     let script = Script::new(|at, _| migrating(at < Duration::from_secs(55)));
     let (outcome, took, ..) = run(script, plan).await;
@@ -177,7 +223,10 @@ async fn the_last_look_before_the_deadline_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_signal_is_heard_while_a_request_hangs() {
-    let script = Script { takes: Duration::from_secs(100_000), ..Script::new(|_, _| migrating(false)) };
+    let script = Script {
+        takes: Duration::from_secs(100_000),
+        ..Script::new(|_, _| migrating(false))
+    };
     let (sender, mut interrupts) = mpsc::unbounded_channel();
     sender.send(Interrupt::Term).unwrap();
     let clock = script.clock;
@@ -202,11 +251,28 @@ async fn a_session_is_obtained_before_the_first_look_and_once_more_after_a_refus
     let refused_once = Mutex::new(false);
     let script = Script::new(move |_, _| {
         let mut done = refused_once.lock().unwrap();
-        if std::mem::replace(&mut *done, true) { migrating(false) } else { refused(Class::Unauthenticated) }
+        if std::mem::replace(&mut *done, true) {
+            migrating(false)
+        } else {
+            refused(Class::Unauthenticated)
+        }
     });
-    let (outcome, _, script, _) = run(Script { lifetime: Some(HOUR), ..script }, plan(1)).await;
+    let (outcome, _, script, _) = run(
+        Script {
+            lifetime: Some(HOUR),
+            ..script
+        },
+        plan(1),
+    )
+    .await;
     assert!(outcome.is_ready());
-    let asked: Vec<&str> = script.asked.lock().unwrap().iter().map(|&(_, what)| what).collect();
+    let asked: Vec<&str> = script
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|&(_, what)| what)
+        .collect();
     assert_eq!(asked, ["sign-in", "stats", "sign-in", "stats"]);
 }
 
@@ -218,10 +284,23 @@ async fn a_wait_of_thirty_hours_outlives_its_sessions_with_exactly_the_renewals_
         plan.rules.deadline = 31 * HOUR;
         plan.rules.pace.initial = Duration::from_secs(30);
         plan.rules.pace.max = Duration::from_secs(30);
-        let (outcome, took, script, tasks) = run(Script { lifetime: Some(lifetime), ..script }, plan).await;
+        let (outcome, took, script, tasks) = run(
+            Script {
+                lifetime: Some(lifetime),
+                ..script
+            },
+            plan,
+        )
+        .await;
         assert!(outcome.is_ready());
         assert!(30 * HOUR <= took && took <= 30 * HOUR + Duration::from_secs(30));
-        let asked = script.asked.lock().unwrap().iter().filter(|(_, what)| *what == "sign-in").count();
+        let asked = script
+            .asked
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(_, what)| *what == "sign-in")
+            .count();
         assert_eq!(asked, sign_ins, "sessions of {lifetime:?}");
         // None of them was renewed by a refusal.
         assert_eq!(tasks[0].waiter.failed_polls(), 0);
@@ -232,8 +311,17 @@ async fn a_wait_of_thirty_hours_outlives_its_sessions_with_exactly_the_renewals_
 async fn all_tasks_have_to_be_ready_and_the_first_failure_ends_the_wait_unless_told_otherwise() {
     let ready_at = |ready: [u64; 3]| {
         Script::new(move |at, id| {
-            let n = ready.iter().zip(1..).find(|&(_, n)| task(n) == *id).map(|(&ready, _)| ready).unwrap();
-            if n == 0 && at.as_secs() >= 10 { refused(Class::UnknownTask) } else { migrating(at.as_secs() < n.max(1)) }
+            let n = ready
+                .iter()
+                .zip(1..)
+                .find(|&(_, n)| task(n) == *id)
+                .map(|(&ready, _)| ready)
+                .unwrap();
+            if n == 0 && at.as_secs() >= 10 {
+                refused(Class::UnknownTask)
+            } else {
+                migrating(at.as_secs() < n.max(1))
+            }
         })
     };
     let (outcome, took, ..) = run(ready_at([5, 20, 10]), plan(3)).await;
@@ -249,18 +337,47 @@ async fn all_tasks_have_to_be_ready_and_the_first_failure_ends_the_wait_unless_t
     let (outcome, took, _, tasks) = run(failing(40), plan(3)).await;
     assert!(matches!(outcome, Outcome::Failed(_)));
     assert_eq!(took.as_secs(), 20);
-    assert_eq!(tasks.iter().filter(|task| task.outcome.is_some()).count(), 1);
+    assert_eq!(
+        tasks.iter().filter(|task| task.outcome.is_some()).count(),
+        1
+    );
 
-    let (outcome, took, _, tasks) = run(failing(40), Plan { fail_fast: false, ..plan(3) }).await;
+    let (outcome, took, _, tasks) = run(
+        failing(40),
+        Plan {
+            fail_fast: false,
+            ..plan(3)
+        },
+    )
+    .await;
     assert!(matches!(outcome, Outcome::Failed(_)));
     assert_eq!(took.as_secs(), 40);
-    assert_eq!(tasks.iter().filter(|task| matches!(task.outcome, Some((Outcome::Ready, _)))).count(), 2);
+    assert_eq!(
+        tasks
+            .iter()
+            .filter(|task| matches!(task.outcome, Some((Outcome::Ready, _))))
+            .count(),
+        2
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_ends_the_wait_for_every_task() {
-    let script = Script::new(|_, id| if *id == task(2) { refused(Class::Denied) } else { migrating(true) });
-    let (outcome, took, ..) = run(script, Plan { fail_fast: false, ..plan(3) }).await;
+    let script = Script::new(|_, id| {
+        if *id == task(2) {
+            refused(Class::Denied)
+        } else {
+            migrating(true)
+        }
+    });
+    let (outcome, took, ..) = run(
+        script,
+        Plan {
+            fail_fast: false,
+            ..plan(3)
+        },
+    )
+    .await;
     assert!(matches!(outcome, Outcome::Denied(_)));
     assert_eq!(took.as_secs(), 0);
 }
@@ -283,7 +400,14 @@ async fn many_tasks_do_not_ask_at_once_before_the_credential_has_proved_good() {
 #[tokio::test(start_paused = true)]
 async fn the_budget_holds_over_all_tasks() {
     let script = Script::new(|_, _| migrating(true));
-    let (_, _, script, _) = run(script, Plan { requests_per_second: 4.0, ..plan(100) }).await;
+    let (_, _, script, _) = run(
+        script,
+        Plan {
+            requests_per_second: 4.0,
+            ..plan(100)
+        },
+    )
+    .await;
     let times = script.asked.lock().unwrap().clone();
     for window in times.windows(5) {
         assert!(window[4].0 - window[0].0 >= Duration::from_secs(1));
@@ -298,21 +422,55 @@ async fn all_running_waits_for_what_the_project_s_list_shows_as_running() {
         vec![(3, "INCRMIGEATING"), (4, "RUNNING")],
         vec![(5, "FULLMIGRATING")],
     ];
-    let script = Script { pages, ..Script::new(|at, _| migrating(at < Duration::from_secs(7))) };
-    let (outcome, _, script, tasks) = run(script, Plan { tasks: Tasks::AllRunning, ..plan(0) }).await;
+    let script = Script {
+        pages,
+        ..Script::new(|at, _| migrating(at < Duration::from_secs(7)))
+    };
+    let (outcome, _, script, tasks) = run(
+        script,
+        Plan {
+            tasks: Tasks::AllRunning,
+            ..plan(0)
+        },
+    )
+    .await;
     assert!(outcome.is_ready());
-    assert_eq!(tasks.iter().map(|wait| wait.id.clone()).collect::<Vec<_>>(), [task(2), task(3), task(5)]);
-    assert_eq!(script.asked.lock().unwrap().iter().filter(|(_, what)| *what == "list").count(), 4);
+    assert_eq!(
+        tasks.iter().map(|wait| wait.id.clone()).collect::<Vec<_>>(),
+        [task(2), task(3), task(5)]
+    );
+    assert_eq!(
+        script
+            .asked
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(_, what)| *what == "list")
+            .count(),
+        4
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_to_wait_for_is_never_ready() {
     // The last of these serves the same page for ever.
-    for pages in
-        [Vec::new(), vec![vec![(1, "SUCCESS"), (2, "SUCCESS")]; 10_000], vec![vec![(1, "SUCCESS"), (2, "TERMINATED")]]]
-    {
-        let script = Script { pages, ..Script::new(|_, _| migrating(false)) };
-        let (outcome, ..) = run(script, Plan { tasks: Tasks::AllRunning, ..plan(0) }).await;
+    for pages in [
+        Vec::new(),
+        vec![vec![(1, "SUCCESS"), (2, "SUCCESS")]; 10_000],
+        vec![vec![(1, "SUCCESS"), (2, "TERMINATED")]],
+    ] {
+        let script = Script {
+            pages,
+            ..Script::new(|_, _| migrating(false))
+        };
+        let (outcome, ..) = run(
+            script,
+            Plan {
+                tasks: Tasks::AllRunning,
+                ..plan(0)
+            },
+        )
+        .await;
         assert!(matches!(outcome, Outcome::InvalidInput(_)), "{outcome:?}");
     }
     let (outcome, ..) = run(Script::new(|_, _| migrating(false)), plan(0)).await;
@@ -321,30 +479,55 @@ async fn nothing_to_wait_for_is_never_ready() {
 
 /// What was asked for, and how often.
 fn count(script: &Script, what: &str) -> usize {
-    script.asked.lock().unwrap().iter().filter(|(_, asked)| *asked == what).count()
+    script
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|(_, asked)| *asked == what)
+        .count()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_cannot_be_renewed_serves_until_its_end() {
     let hour_and_a_half = HOUR * 3 / 2;
     let script = Script::new(move |at, _| migrating(at < HOUR - Duration::from_secs(60)));
-    let script = Script { lifetime: Some(HOUR), iam_is_down: true, ..script };
+    let script = Script {
+        lifetime: Some(HOUR),
+        iam_is_down: true,
+        ..script
+    };
     let mut plan = plan(3);
     plan.rules.deadline = 2 * HOUR;
-    plan.rules.pace = Pace { initial: Duration::from_secs(30), max: Duration::from_secs(30), multiplier: 1.0 };
+    plan.rules.pace = Pace {
+        initial: Duration::from_secs(30),
+        max: Duration::from_secs(30),
+        multiplier: 1.0,
+    };
     plan.rules.max_gap = Duration::from_secs(90);
     let (outcome, took, script, tasks) = run(script, plan).await;
     assert!(outcome.is_ready());
     assert!(took < hour_and_a_half);
     assert!(tasks.iter().all(|task| task.waiter.failed_polls() == 0));
     // Six minutes of trying, at the pace of retries.
-    assert!((8..=14).contains(&count(&script, "sign-in")), "{}", count(&script, "sign-in"));
+    assert!(
+        (8..=14).contains(&count(&script, "sign-in")),
+        "{}",
+        count(&script, "sign-in")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusals_are_counted_by_session_and_not_by_task() {
     let script = Script::new(|_, _| refused(Class::Unauthenticated));
-    let (outcome, _, script, _) = run(Script { lifetime: Some(HOUR), ..script }, plan(5)).await;
+    let (outcome, _, script, _) = run(
+        Script {
+            lifetime: Some(HOUR),
+            ..script
+        },
+        plan(5),
+    )
+    .await;
     assert!(matches!(outcome, Outcome::Denied(_)));
     assert_eq!((count(&script, "sign-in"), count(&script, "stats")), (2, 2));
 }
@@ -355,24 +538,52 @@ async fn a_late_refusal_of_an_old_session_is_none_of_the_new_one() {
     let minute = Duration::from_secs(60);
     let script = Script::new(move |at, id| {
         let is_late = (minute..minute + Duration::from_secs(3)).contains(&at) && *id != task(1);
-        if is_late { refused(Class::Unauthenticated) } else { migrating(at < 3 * minute) }
+        if is_late {
+            refused(Class::Unauthenticated)
+        } else {
+            migrating(at < 3 * minute)
+        }
     });
-    let script = Script { lifetime: Some(HOUR), takes: Duration::from_secs(1), ..script };
+    let script = Script {
+        lifetime: Some(HOUR),
+        takes: Duration::from_secs(1),
+        ..script
+    };
     let mut plan = plan(4);
     plan.rules.deadline = HOUR;
     let (outcome, _, script, _) = run(script, plan).await;
-    assert!(outcome.is_ready(), "{outcome:?} {:?}", script.asked.lock().unwrap());
+    assert!(
+        outcome.is_ready(),
+        "{outcome:?} {:?}",
+        script.asked.lock().unwrap()
+    );
     assert_eq!(count(&script, "sign-in"), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_requests_are_under_way_than_the_credential_can_afford() {
     let revoked = |at: Duration| at >= Duration::from_secs(20);
-    let script = Script::new(move |at, _| if revoked(at) { refused(Class::Denied) } else { migrating(true) });
-    let script = Script { most_in_flight: 4, takes: Duration::from_secs(2), ..script };
+    let script = Script::new(move |at, _| {
+        if revoked(at) {
+            refused(Class::Denied)
+        } else {
+            migrating(true)
+        }
+    });
+    let script = Script {
+        most_in_flight: 4,
+        takes: Duration::from_secs(2),
+        ..script
+    };
     let (outcome, _, script, _) = run(script, plan(40)).await;
     assert!(matches!(outcome, Outcome::Denied(_)));
-    let sent = script.asked.lock().unwrap().iter().filter(|&&(at, _)| revoked(at)).count();
+    let sent = script
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|&&(at, _)| revoked(at))
+        .count();
     assert!((1..=4).contains(&sent), "{sent}");
 }
 
@@ -387,7 +598,10 @@ async fn a_throttled_request_slows_every_task() {
         }
         migrating(true)
     });
-    let script = Script { takes: Duration::from_millis(100), ..script };
+    let script = Script {
+        takes: Duration::from_millis(100),
+        ..script
+    };
     let mut plan = plan(8);
     plan.requests_per_second = 8.0;
     plan.rules.deadline = Duration::from_secs(120);
@@ -403,9 +617,15 @@ async fn a_throttled_request_slows_every_task() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_hangs_ends_the_wait_after_the_longest_outage() {
-    let mut plan = Plan { tasks: Tasks::AllRunning, ..plan(0) };
+    let mut plan = Plan {
+        tasks: Tasks::AllRunning,
+        ..plan(0)
+    };
     plan.rules.max_outage = Duration::from_secs(30);
-    let script = Script { takes: HOUR, ..Script::new(|_, _| migrating(false)) };
+    let script = Script {
+        takes: HOUR,
+        ..Script::new(|_, _| migrating(false))
+    };
     let (outcome, took, ..) = run(script, plan).await;
     assert!(matches!(outcome, Outcome::Unreachable(..)), "{outcome:?}");
     assert_eq!(took.as_secs(), 30);

@@ -78,9 +78,11 @@ impl Outcome {
     /// Whether it ends the wait for every task, whatever `fail-fast` says: the cause is not the task's own.
     pub fn ends_all(&self) -> bool {
         match self {
-            Self::Denied(_) | Self::TimedOut | Self::Cancelled(_) | Self::InvalidInput(_) | Self::InternalError(_) => {
-                true
-            }
+            Self::Denied(_)
+            | Self::TimedOut
+            | Self::Cancelled(_)
+            | Self::InvalidInput(_)
+            | Self::InternalError(_) => true,
             Self::Ready
             | Self::Failed(_)
             | Self::UnknownTask(_)

@@ -39,8 +39,8 @@ impl Rules {
     /// [`Self::max_gap`]: three times the longest interval, or three times as long as the budget keeps two polls of a
     /// task apart where that is longer. Otherwise our own pace would see to it that no row is ever long enough.
     pub fn max_gap(pace: Pace, requests_per_second: f64) -> Duration {
-        let between_polls =
-            Duration::try_from_secs_f64(REQUESTS_PER_POLL / requests_per_second).unwrap_or(Duration::MAX);
+        let between_polls = Duration::try_from_secs_f64(REQUESTS_PER_POLL / requests_per_second)
+            .unwrap_or(Duration::MAX);
         pace.max.max(between_polls).saturating_mul(3)
     }
 
@@ -245,10 +245,17 @@ impl Waiter {
     }
 
     /// Takes the answer to a request for the stats that was begun at `asked`.
-    pub fn handle_stats(&mut self, asked: Duration, now: Duration, answer: Result<Stats, ApiError>) -> Step {
+    pub fn handle_stats(
+        &mut self,
+        asked: Duration,
+        now: Duration,
+        answer: Result<Stats, ApiError>,
+    ) -> Step {
         self.poll_started = asked;
-        self.was_incremental =
-            self.detail.as_ref().is_some_and(|detail| detail.status.class() == StatusClass::Incremental);
+        self.was_incremental = self
+            .detail
+            .as_ref()
+            .is_some_and(|detail| detail.status.class() == StatusClass::Incremental);
         // With `require`, a poll is answered when its status is. A failed one is an outage, which is counted by itself.
         if self.rules.status_check != StatusCheck::Require {
             self.unanswered_since = None;
@@ -266,7 +273,14 @@ impl Waiter {
         self.expects_status = self.wants_status(asked, now, &reading);
         let phase = self.phase_of(&reading);
         let check = Check::NotYet(Missing::StatusUnread);
-        let seen = Seen { at: asked, judged_at: now, phase, reading, raw, check };
+        let seen = Seen {
+            at: asked,
+            judged_at: now,
+            phase,
+            reading,
+            raw,
+            check,
+        };
         if self.expects_status {
             self.unjudged = Some(seen);
             self.status_for = Some(now);
@@ -297,11 +311,16 @@ impl Waiter {
             // Whether the credential is still good is no matter of this endpoint alone.
             (Class::Unauthenticated | Class::Denied, _)
             | (
-                Class::UnknownTask | Class::Forbidden | Class::Transient { .. } | Class::Throttled { .. },
+                Class::UnknownTask
+                | Class::Forbidden
+                | Class::Transient { .. }
+                | Class::Throttled { .. },
                 StatusCheck::Require,
             ) => self.fail_status(now, unjudged, error),
             // The stats of the same task answer, so neither endpoint, region nor project can be wrong.
-            (Class::NotFound, StatusCheck::Require) if self.seen.is_some() => self.fail_status(now, unjudged, error),
+            (Class::NotFound, StatusCheck::Require) if self.seen.is_some() => {
+                self.fail_status(now, unjudged, error)
+            }
             (Class::Rejected | Class::NotFound, StatusCheck::Require) => {
                 self.fail_status(now, unjudged, error.into_transient())
             }
@@ -328,11 +347,19 @@ impl Waiter {
     /// The time is up. A status that is known not to be readable is not waited for; any other reading is only shown.
     pub fn handle_deadline(&mut self, now: Duration) -> Option<Step> {
         self.status_for?;
-        if self.status_failures >= ANSWERS_TO_BELIEVE && self.rules.status_check == StatusCheck::Auto {
-            return Some(self.handle_status(now, Err(ApiError::transient("no answer before `timeout`"))));
+        if self.status_failures >= ANSWERS_TO_BELIEVE
+            && self.rules.status_check == StatusCheck::Auto
+        {
+            return Some(
+                self.handle_status(now, Err(ApiError::transient("no answer before `timeout`"))),
+            );
         }
         self.status_for = None;
-        let has_news = |unjudged: &Seen| self.seen.as_ref().is_none_or(|seen| seen.reading != unjudged.reading);
+        let has_news = |unjudged: &Seen| {
+            self.seen
+                .as_ref()
+                .is_none_or(|seen| seen.reading != unjudged.reading)
+        };
         self.unjudged = self.unjudged.take().filter(has_news);
         None
     }
@@ -343,15 +370,33 @@ impl Waiter {
         self.unjudged = Some(unjudged);
         let advice = match self.rules.status_check {
             StatusCheck::Require => {
-                let first = error.advice.map(|advice| format!("{advice}; ")).unwrap_or_default();
-                Some(format!("{first}where the status cannot be had, set `status-check: auto`"))
+                let first = error
+                    .advice
+                    .map(|advice| format!("{advice}; "))
+                    .unwrap_or_default();
+                Some(format!(
+                    "{first}where the status cannot be had, set `status-check: auto`"
+                ))
             }
             StatusCheck::Auto | StatusCheck::Off => error.advice,
         };
-        self.fail_poll(now, ApiError { message: format!("the task's status: {}", error.message), advice, ..error })
+        self.fail_poll(
+            now,
+            ApiError {
+                message: format!("the task's status: {}", error.message),
+                advice,
+                ..error
+            },
+        )
     }
 
-    fn go_on_without_status(&mut self, now: Duration, answered: Duration, unjudged: Seen, error: ApiError) -> Step {
+    fn go_on_without_status(
+        &mut self,
+        now: Duration,
+        answered: Duration,
+        unjudged: Seen,
+        error: ApiError,
+    ) -> Step {
         // What it was before confirms nothing, and speaks against nothing.
         self.detail = None;
         if !std::mem::replace(&mut self.status_unavailable, true) {
@@ -363,7 +408,13 @@ impl Waiter {
 
     /// Judges a reading that was answered at `answered`, unless its status was held back for so long that the two no
     /// longer belong together: a small budget, or a `Retry-After` of another task, can do that.
-    fn judge_in_time(&mut self, now: Duration, answered: Duration, unjudged: Seen, grace: Duration) -> Step {
+    fn judge_in_time(
+        &mut self,
+        now: Duration,
+        answered: Duration,
+        unjudged: Seen,
+        grace: Duration,
+    ) -> Step {
         if now.saturating_sub(answered) > self.rules.longest_between().saturating_add(grace) {
             self.remember(&unjudged.reading);
             self.unjudged = Some(unjudged);
@@ -390,7 +441,11 @@ impl Waiter {
 
     /// When to give up unless a good answer comes first; `None` while the API answers.
     pub fn give_up_at(&self) -> Option<Duration> {
-        let since = self.failing.as_ref().map(|failing| failing.since).or(self.unanswered_since)?;
+        let since = self
+            .failing
+            .as_ref()
+            .map(|failing| failing.since)
+            .or(self.unanswered_since)?;
         Some(since.saturating_add(self.rules.max_outage))
     }
 
@@ -402,11 +457,22 @@ impl Waiter {
         if self.rules.status_check == StatusCheck::Off {
             return false;
         }
-        let Some(asked) = self.detail_asked else { return true };
-        let before = self.seen.as_ref().and_then(|seen| seen.reading.is_migrating);
+        let Some(asked) = self.detail_asked else {
+            return true;
+        };
+        let before = self
+            .seen
+            .as_ref()
+            .and_then(|seen| seen.reading.is_migrating);
         let is_due = now.saturating_sub(asked) >= STATUS_MAX_AGE || before != reading.is_migrating;
-        let in_row = if self.is_after_gap(at) { 1 } else { self.row.len().saturating_add(1) };
-        if self.status_failures >= ANSWERS_TO_BELIEVE && self.rules.status_check == StatusCheck::Auto {
+        let in_row = if self.is_after_gap(at) {
+            1
+        } else {
+            self.row.len().saturating_add(1)
+        };
+        if self.status_failures >= ANSWERS_TO_BELIEVE
+            && self.rules.status_check == StatusCheck::Auto
+        {
             return is_due || (in_row >= self.rules.stable_polls && self.could_be_ready(reading));
         }
         is_due
@@ -427,26 +493,43 @@ impl Waiter {
         let switched = detail("SUCCESS", "EXCHANGE_SUCCESS", "");
         [None, Some(migrating), Some(ended), Some(switched)]
             .iter()
-            .any(|detail| self.rules.condition.check(reading, detail.as_ref(), self.past) == Check::Met)
+            .any(|detail| {
+                self.rules
+                    .condition
+                    .check(reading, detail.as_ref(), self.past)
+                    == Check::Met
+            })
     }
 
     /// A complete poll: decides what it says.
     fn judge(&mut self, now: Duration, polled: Seen) -> Step {
-        let Seen { at, reading, raw, .. } = polled;
+        let Seen {
+            at, reading, raw, ..
+        } = polled;
         self.unjudged = None;
         self.end_poll(now);
         self.task_refusals = 0;
         self.refusals = 0;
         self.retrying.reset();
         if let Some(failing) = self.failing.take() {
-            self.notes.push(Note::Recovered(failing.polls, now.saturating_sub(failing.since)));
+            self.notes.push(Note::Recovered(
+                failing.polls,
+                now.saturating_sub(failing.since),
+            ));
         }
-        let check = match self.rules.condition.check(&reading, self.detail.as_ref(), self.past) {
+        let check = match self
+            .rules
+            .condition
+            .check(&reading, self.detail.as_ref(), self.past)
+        {
             // A status is read after its reading. If the incremental phase began between the two, the offset was told
             // before it meant anything, and without a percentage nothing else shows that the copy was done.
             Check::Met
                 if self.rules.condition.goal == Goal::InSync
-                    && reading.full_migration_progress.or(self.past.progress).is_none()
+                    && reading
+                        .full_migration_progress
+                        .or(self.past.progress)
+                        .is_none()
                     && !self.was_incremental =>
             {
                 Check::NotYet(Missing::FullCopyUnknown)
@@ -457,10 +540,20 @@ impl Waiter {
         self.count(at, &reading, check);
         let changed = self.note_changes(&reading, stable_before);
         self.trend.add(now, &reading);
-        if self.best.improved_by(&reading, self.phase_of(&reading), self.row.len()) {
+        if self
+            .best
+            .improved_by(&reading, self.phase_of(&reading), self.row.len())
+        {
             self.improved_at = now;
         }
-        self.seen = Some(Seen { at, judged_at: now, phase: self.phase_of(&reading), reading, raw, check });
+        self.seen = Some(Seen {
+            at,
+            judged_at: now,
+            phase: self.phase_of(&reading),
+            reading,
+            raw,
+            check,
+        });
 
         if let Check::Failed(failure) = check {
             return Step::Done(Outcome::Failed(failure));
@@ -468,7 +561,10 @@ impl Waiter {
         if self.row.len() >= self.rules.stable_polls {
             return Step::Done(Outcome::Ready);
         }
-        let stall_at = self.rules.stall_timeout.map(|timeout| (timeout, self.improved_at.saturating_add(timeout)));
+        let stall_at = self
+            .rules
+            .stall_timeout
+            .map(|timeout| (timeout, self.improved_at.saturating_add(timeout)));
         if let Some((timeout, at)) = stall_at
             && now >= at
         {
@@ -498,14 +594,19 @@ impl Waiter {
         let before = self.past.keys;
         self.past = self.past.after(reading, check);
         let limit = self.rules.condition.max_missing_keys;
-        let restart = self.row.add(reading, check == Check::Met, after_gap, before, limit);
+        let restart = self
+            .row
+            .add(reading, check == Check::Met, after_gap, before, limit);
         let is_news = match restart {
             None => false,
             Some(Restart::Gap) => true,
             Some(Restart::Halved(..)) => !std::mem::replace(&mut self.warned_of_keys[0], true),
-            Some(Restart::MissingGrows(..)) => !std::mem::replace(&mut self.warned_of_keys[1], true),
+            Some(Restart::MissingGrows(..)) => {
+                !std::mem::replace(&mut self.warned_of_keys[1], true)
+            }
         };
-        self.notes.extend(restart.filter(|_| is_news).map(Note::Restarted));
+        self.notes
+            .extend(restart.filter(|_| is_news).map(Note::Restarted));
     }
 
     /// Keeps what a reading that is not judged shows all the same: it was read in this wait.
@@ -513,7 +614,9 @@ impl Waiter {
         let limit = self.rules.condition.max_missing_keys;
         // Whether the goal is met, nobody knows; that it is not, some readings show by themselves.
         let mut row = self.row;
-        let has_fallen = row.add(reading, false, false, self.past.keys, limit).is_some();
+        let has_fallen = row
+            .add(reading, false, false, self.past.keys, limit)
+            .is_some();
         if has_fallen || !self.could_be_ready(reading) {
             self.row = row;
         }
@@ -523,7 +626,10 @@ impl Waiter {
     /// Whether a reading that was asked for at `at` comes too long after the one before: a row says nothing about the time
     /// between readings that are far apart, whatever made them so.
     fn is_after_gap(&self, at: Duration) -> bool {
-        let gap = self.seen.as_ref().map_or(Duration::ZERO, |seen| at.saturating_sub(seen.at));
+        let gap = self
+            .seen
+            .as_ref()
+            .map_or(Duration::ZERO, |seen| at.saturating_sub(seen.at));
         gap.saturating_add(self.suspended) > self.rules.max_gap && !self.reads_again
     }
 
@@ -540,7 +646,10 @@ impl Waiter {
             Outlook::Within(range) => self.polling.next_delay_towards(range),
             Outlook::Unknown | Outlook::NotConverging => {
                 let is_full_only = self.detail.as_ref().is_some_and(Detail::is_full_only);
-                let copied_for = self.trend.copied_for(now).filter(|_| goal == Goal::Completed && is_full_only);
+                let copied_for = self
+                    .trend
+                    .copied_for(now)
+                    .filter(|_| goal == Goal::Completed && is_full_only);
                 if copied_for.is_some_and(|copied_for| copied_for < ENDS_SOON) {
                     return self.rules.pace.initial;
                 }
@@ -554,7 +663,9 @@ impl Waiter {
 
     /// Whether somebody has to stop the task: nothing in its readings foretells when.
     fn never_ends_by_itself(&self) -> bool {
-        self.detail.as_ref().is_some_and(|detail| detail.migration_method.is_some() && !detail.is_full_only())
+        self.detail
+            .as_ref()
+            .is_some_and(|detail| detail.migration_method.is_some() && !detail.is_full_only())
     }
 
     fn fail_poll(&mut self, now: Duration, error: ApiError) -> Step {
@@ -563,16 +674,25 @@ impl Waiter {
         self.failed_polls += 1;
         let before = self.failing.as_ref().map(|failing| &failing.last);
         // In a row means: with nothing else between them.
-        let is_same =
-            before.is_some_and(|before| std::mem::discriminant(&before.class) == std::mem::discriminant(&error.class));
+        let is_same = before.is_some_and(|before| {
+            std::mem::discriminant(&before.class) == std::mem::discriminant(&error.class)
+        });
         if before.is_none_or(|before| !before.is_like(&error)) {
             self.notes.push(Note::Failing(error.clone()));
         }
-        let failing = self.failing.get_or_insert(Failing { since: self.poll_started, polls: 0, last: error.clone() });
+        let failing = self.failing.get_or_insert(Failing {
+            since: self.poll_started,
+            polls: 0,
+            last: error.clone(),
+        });
         failing.polls = failing.polls.saturating_add(1);
         failing.last = error.clone();
         let give_up_at = failing.since.saturating_add(self.rules.max_outage);
-        self.task_refusals = if is_same { self.task_refusals.saturating_add(1) } else { 1 };
+        self.task_refusals = if is_same {
+            self.task_refusals.saturating_add(1)
+        } else {
+            1
+        };
 
         let mut at = now + self.retrying.next_delay();
         match error.class {
@@ -611,7 +731,9 @@ impl Waiter {
             Class::Forbidden if is_believed || !was_read => Some(Outcome::Denied(error.clone())),
             Class::NotFound if !was_read => Some(Outcome::Rejected(error.clone())),
             Class::NotFound if is_believed => Some(Outcome::Unreachable(None, error.clone())),
-            Class::UnknownTask if is_believed && was_read => Some(Outcome::Failed(Failure::TaskDeleted)),
+            Class::UnknownTask if is_believed && was_read => {
+                Some(Outcome::Failed(Failure::TaskDeleted))
+            }
             Class::UnknownTask if is_believed => Some(Outcome::UnknownTask(error.clone())),
             Class::Forbidden
             | Class::NotFound
@@ -631,8 +753,15 @@ impl Waiter {
 
     /// A poll that would come too late for `end`, which ends a time of `length`, is made earlier: early enough for the
     /// slowest answer so far, twice over. What is due behind that is made as well, since its answer may be a quick one.
-    fn early_enough(&self, now: Duration, at: Duration, end: Duration, length: Duration) -> Duration {
-        let needed = (self.slowest_poll * 2 + Duration::from_millis(300)).min(self.rules.request_timeout);
+    fn early_enough(
+        &self,
+        now: Duration,
+        at: Duration,
+        end: Duration,
+        length: Duration,
+    ) -> Duration {
+        let needed =
+            (self.slowest_poll * 2 + Duration::from_millis(300)).min(self.rules.request_timeout);
         let last_poll = end.saturating_sub(needed.min(length / 2));
         if at <= last_poll {
             at
@@ -650,7 +779,11 @@ impl Waiter {
     }
 
     fn note_status(&mut self, detail: &Detail) {
-        if self.detail.as_ref().is_none_or(|before| before.status != detail.status) {
+        if self
+            .detail
+            .as_ref()
+            .is_none_or(|before| before.status != detail.status)
+        {
             self.notes.push(Note::Status(detail.status.clone()));
         }
     }
@@ -660,14 +793,17 @@ impl Waiter {
         let phase = self.phase_of(reading);
         let before = self.seen.as_ref().map(|seen| &seen.reading);
         let phase_before = self.seen.as_ref().map(|seen| seen.phase);
-        if let (Some(from), Some(to)) =
-            (before.and_then(|before| before.full_migration_progress), reading.full_migration_progress)
-            && to < from
+        if let (Some(from), Some(to)) = (
+            before.and_then(|before| before.full_migration_progress),
+            reading.full_migration_progress,
+        ) && to < from
         {
             self.notes.push(Note::Regressed(from, to));
         }
         if let Some(offset) = reading.offset.filter(|&offset| offset < 0)
-            && before.and_then(|before| before.offset).is_none_or(|before| before >= 0)
+            && before
+                .and_then(|before| before.offset)
+                .is_none_or(|before| before >= 0)
         {
             self.notes.push(Note::NegativeOffset(offset));
         }
@@ -758,7 +894,10 @@ impl Waiter {
     }
 
     fn phase_of(&self, reading: &Reading) -> Phase {
-        Phase::of(reading, self.detail.as_ref().map(|detail| detail.status.class()))
+        Phase::of(
+            reading,
+            self.detail.as_ref().map(|detail| detail.status.class()),
+        )
     }
 
     /// How urgent the next look is, where not everybody can be looked at in time.
@@ -774,7 +913,9 @@ impl Waiter {
 
     /// How far the task is on its way to the goal, to find the least advanced of several.
     pub fn advance(&self) -> Advance {
-        self.newest().map(|seen| Advance::new(self.row.len(), seen.phase, &seen.reading)).unwrap_or_default()
+        self.newest()
+            .map(|seen| Advance::new(self.row.len(), seen.phase, &seen.reading))
+            .unwrap_or_default()
     }
 }
 

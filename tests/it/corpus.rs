@@ -1,7 +1,10 @@
 //! What fuzzing has found and what people thought of: the committed corpus of every fuzz target, held against the same
 //! properties on the stable toolchain. `fuzz/src/lib.rs` has them; CONTRIBUTING.md says how to fuzz.
 
-#[expect(unreachable_pub, reason = "the fuzz targets are crates of their own, so there it is public")]
+#[expect(
+    unreachable_pub,
+    reason = "the fuzz targets are crates of their own, so there it is public"
+)]
 #[path = "../../fuzz/src/lib.rs"]
 mod properties;
 
@@ -32,7 +35,12 @@ fn inputs() -> Vec<(&'static str, Property, PathBuf)> {
 fn every_input_of_the_corpus_keeps_its_target_s_promise() {
     each(
         &inputs(),
-        |(target, _, file)| format!("{target}: {}", file.file_name().unwrap_or_default().display()),
+        |(target, _, file)| {
+            format!(
+                "{target}: {}",
+                file.file_name().unwrap_or_default().display()
+            )
+        },
         |(_, property, file)| property(&std::fs::read(file).unwrap()),
     );
 }
@@ -45,10 +53,23 @@ fn every_property_has_a_target_and_the_corpus_stays_small() {
             manifest.contains(&format!("path = \"fuzz_targets/{target}.rs\"")),
             "{target} is not in fuzz/Cargo.toml"
         );
-        let source = std::fs::read_to_string(fuzz().join(format!("fuzz_targets/{target}.rs"))).unwrap();
-        assert!(source.contains(&format!("::{target}(data)")), "{target} tests another property");
+        let source =
+            std::fs::read_to_string(fuzz().join(format!("fuzz_targets/{target}.rs"))).unwrap();
+        assert!(
+            source.contains(&format!("::{target}(data)")),
+            "{target} tests another property"
+        );
     }
-    assert_eq!(manifest.matches("[[bin]]").count(), properties::TARGETS.len());
-    let size: u64 = inputs().iter().map(|(_, _, file)| file.metadata().unwrap().len()).sum();
-    assert!(size < 400 * 1024, "{size} bytes: minimize it with `cargo fuzz cmin`");
+    assert_eq!(
+        manifest.matches("[[bin]]").count(),
+        properties::TARGETS.len()
+    );
+    let size: u64 = inputs()
+        .iter()
+        .map(|(_, _, file)| file.metadata().unwrap().len())
+        .sum();
+    assert!(
+        size < 400 * 1024,
+        "{size} bytes: minimize it with `cargo fuzz cmin`"
+    );
 }

@@ -14,7 +14,9 @@ fn end(scenario: Scenario) -> (&'static str, i32) {
         Scenario::Incremental | Scenario::Full | Scenario::Flaky => ("completed", 0),
         Scenario::Switch => ("switched", 0),
         Scenario::InSync | Scenario::Resync | Scenario::Live => ("in-sync", 0),
-        Scenario::Failed | Scenario::StoppedShort | Scenario::Rollback | Scenario::LostKeys => ("failed", 3),
+        Scenario::Failed | Scenario::StoppedShort | Scenario::Rollback | Scenario::LostKeys => {
+            ("failed", 3)
+        }
         Scenario::NeverConfigured | Scenario::EmptyRestart => ("timeout", 124),
     }
 }
@@ -31,7 +33,12 @@ fn each_scenario_ends_as_it_says() {
                 .run();
             let (result, code) = end(scenario);
             assert_eq!(i32::from(scenario.exit_code()), code);
-            assert_eq!((run.output("result"), run.code), (result, code), "{}", run.story());
+            assert_eq!(
+                (run.output("result"), run.code),
+                (result, code),
+                "{}",
+                run.story()
+            );
             assert!(run.log().contains(scenario.task_id()), "{}", run.story());
             assert!(run.summary.contains(result), "{}", run.summary);
         },
@@ -40,13 +47,33 @@ fn each_scenario_ends_as_it_says() {
 
 #[test]
 fn each_kind_of_sign_in_works_in_the_demo() {
-    let kinds = [("token", "token"), ("access-key", "access key"), ("password", "password"), ("oidc", "OIDC")];
+    let kinds = [
+        ("token", "token"),
+        ("access-key", "access key"),
+        ("password", "password"),
+        ("oidc", "OIDC"),
+    ];
     each(
         &kinds,
         |kind| kind.0.to_owned(),
         |(kind, words)| {
-            let run = Sandbox::new().args(&["demo", "--scenario", "full", "--speed", "600", "--auth", kind]).run();
-            assert_eq!((run.output("result"), run.code), ("completed", 0), "{}", run.story());
+            let run = Sandbox::new()
+                .args(&[
+                    "demo",
+                    "--scenario",
+                    "full",
+                    "--speed",
+                    "600",
+                    "--auth",
+                    kind,
+                ])
+                .run();
+            assert_eq!(
+                (run.output("result"), run.code),
+                ("completed", 0),
+                "{}",
+                run.story()
+            );
             assert!(run.sign_in().contains(words), "{}", run.story());
         },
     );
@@ -61,19 +88,42 @@ fn the_demo_takes_nothing_from_the_user_s_own_settings() {
             ("OS_CLOUD", "nowhere"),
             ("DCS_UNTIL", "in-sync"),
         ])
-        .sets(&[("HTTP_PROXY", "http://127.0.0.1:1"), ("HTTPS_PROXY", "http://127.0.0.1:1"), ("DCS_TASK_ID", "x")])
+        .sets(&[
+            ("HTTP_PROXY", "http://127.0.0.1:1"),
+            ("HTTPS_PROXY", "http://127.0.0.1:1"),
+            ("DCS_TASK_ID", "x"),
+        ])
         .secret("OS_TOKEN", "TokenOfProduction")
         .args(&["demo", "--scenario", "full", "--speed", "600"])
         .run();
-    assert_eq!((run.output("result"), run.code), ("completed", 0), "{}", run.story());
+    assert_eq!(
+        (run.output("result"), run.code),
+        ("completed", 0),
+        "{}",
+        run.story()
+    );
     run.shows_no_secret();
 }
 
 #[test]
 fn flags_of_a_wait_work_in_the_demo() {
-    let run =
-        Sandbox::new().args(&["demo", "--scenario", "incremental", "--speed", "600", "--until", "full-sync"]).run();
-    assert_eq!((run.output("result"), run.code), ("full-sync", 0), "{}", run.story());
+    let run = Sandbox::new()
+        .args(&[
+            "demo",
+            "--scenario",
+            "incremental",
+            "--speed",
+            "600",
+            "--until",
+            "full-sync",
+        ])
+        .run();
+    assert_eq!(
+        (run.output("result"), run.code),
+        ("full-sync", 0),
+        "{}",
+        run.story()
+    );
 }
 
 #[test]
@@ -86,7 +136,12 @@ fn wrong_settings_of_the_demo_are_refused() {
     ];
     for (flag, value, accepted) in rows {
         let run = Sandbox::new().args(&["demo", flag, value]).run();
-        assert_eq!((run.output("result"), run.code), ("invalid-input", 2), "{}", run.story());
+        assert_eq!(
+            (run.output("result"), run.code),
+            ("invalid-input", 2),
+            "{}",
+            run.story()
+        );
         run.says(&[flag, value, accepted]);
     }
 }
@@ -108,14 +163,31 @@ impl Drop for Simulator {
 
 impl Simulator {
     fn start(arguments: &[&str]) -> Self {
-        let sandbox = Sandbox::new().args(&["simulate", "--listen", "127.0.0.1:0"]).args(arguments);
-        let mut child = sandbox.command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let sandbox = Sandbox::new()
+            .args(&["simulate", "--listen", "127.0.0.1:0"])
+            .args(arguments);
+        let mut child = sandbox
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut simulator = Self { child, variables: Vec::new(), banner: Vec::new() };
+        let mut simulator = Self {
+            child,
+            variables: Vec::new(),
+            banner: Vec::new(),
+        };
         for line in lines {
             let line = line.unwrap();
-            if let Some((name, value)) = line.trim().strip_prefix("export ").and_then(|line| line.split_once('=')) {
-                simulator.variables.push((name.to_owned(), value.trim_matches('\'').to_owned()));
+            if let Some((name, value)) = line
+                .trim()
+                .strip_prefix("export ")
+                .and_then(|line| line.split_once('='))
+            {
+                simulator
+                    .variables
+                    .push((name.to_owned(), value.trim_matches('\'').to_owned()));
             }
             let is_last = line.contains("Every other task id");
             simulator.banner.push(line);
@@ -127,36 +199,59 @@ impl Simulator {
     }
 
     fn variable(&self, name: &str) -> &str {
-        &self.variables.iter().find(|variable| variable.0 == name).unwrap_or_else(|| panic!("no {name}")).1
+        &self
+            .variables
+            .iter()
+            .find(|variable| variable.0 == name)
+            .unwrap_or_else(|| panic!("no {name}"))
+            .1
     }
 
     /// The id of a scenario's own task.
     fn task(&self, scenario: &str) -> &str {
-        let row = |line: &&String| line.split_whitespace().next() == Some(scenario) && !line.starts_with(' ');
-        self.banner.iter().find(row).unwrap().split_whitespace().nth(1).unwrap()
+        let row = |line: &&String| {
+            line.split_whitespace().next() == Some(scenario) && !line.starts_with(' ')
+        };
+        self.banner
+            .iter()
+            .find(row)
+            .unwrap()
+            .split_whitespace()
+            .nth(1)
+            .unwrap()
     }
 
     /// A wait on a scenario's own task.
     fn wait(&self, scenario: &str) -> Sandbox {
         let variables = self.variables.iter();
-        let sandbox = variables.fold(Sandbox::new(), |sandbox, (name, value)| sandbox.set(name, value));
+        let sandbox = variables.fold(Sandbox::new(), |sandbox, (name, value)| {
+            sandbox.set(name, value)
+        });
         sandbox.set("DCS_TASK_ID", self.task(scenario))
     }
 
     /// What a user does with a scenario's own task. The status of the answer, and its body.
     fn post(&self, scenario: &str, action: &str, body: &str) -> (u16, String) {
         let address = self.variable("DCS_ENDPOINT").trim_start_matches("http://");
-        let target = format!("/v2/{}/migration-task/{}/{action}", self.variable("DCS_PROJECT_ID"), self.task(scenario));
+        let target = format!(
+            "/v2/{}/migration-task/{}/{action}",
+            self.variable("DCS_PROJECT_ID"),
+            self.task(scenario)
+        );
         let token = self.variable("DCS_AUTH_TOKEN");
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(BOUND)).unwrap();
-        let head =
-            format!("POST {target} HTTP/1.1\r\nHost: {address}\r\nX-Auth-Token: {token}\r\nConnection: close\r\n");
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nHost: {address}\r\nX-Auth-Token: {token}\r\nConnection: close\r\n"
+        );
         write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        (
+            head.split(' ').nth(1).unwrap().parse().unwrap(),
+            body.to_owned(),
+        )
     }
 }
 
@@ -168,7 +263,12 @@ fn the_simulator_serves_a_wait_with_what_it_prints() {
         |auth| {
             let simulator = Simulator::start(&["--speed", "600", "--auth", auth]);
             let run: Run = simulator.wait("full").run();
-            assert_eq!((run.output("result"), run.code), ("completed", 0), "{auth}: {}", run.story());
+            assert_eq!(
+                (run.output("result"), run.code),
+                ("completed", 0),
+                "{auth}: {}",
+                run.story()
+            );
         },
     );
 }
@@ -176,12 +276,24 @@ fn the_simulator_serves_a_wait_with_what_it_prints() {
 #[test]
 fn a_live_task_ends_when_stopped() {
     let simulator = Simulator::start(&["--speed", "600"]);
-    simulator.wait("live").set("DCS_UNTIL", "in-sync").run().ended("in-sync", 0);
+    simulator
+        .wait("live")
+        .set("DCS_UNTIL", "in-sync")
+        .run()
+        .ended("in-sync", 0);
     // Nobody has acted: it migrates, however long it takes until somebody does.
-    simulator.wait("live").set("DCS_UNTIL", "completed").set("DCS_TIMEOUT", "1s").run().ended("timeout", 124);
+    simulator
+        .wait("live")
+        .set("DCS_UNTIL", "completed")
+        .set("DCS_TIMEOUT", "1s")
+        .run()
+        .ended("timeout", 124);
     let (status, body) = simulator.post("live", "stop", "");
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!((status, body["status"].as_str()), (200, Some("TERMINATING")));
+    assert_eq!(
+        (status, body["status"].as_str()),
+        (200, Some("TERMINATING"))
+    );
     let run = simulator.wait("live").set("DCS_UNTIL", "completed").run();
     run.ended("completed", 0);
     assert_eq!(run.output("task-status"), "TERMINATED", "{}", run.story());
@@ -191,15 +303,29 @@ fn a_live_task_ends_when_stopped() {
 #[test]
 fn a_live_switch_is_waited_for() {
     let simulator = Simulator::start(&["--speed", "600"]);
-    simulator.wait("live").set("DCS_UNTIL", "in-sync").run().ended("in-sync", 0);
+    simulator
+        .wait("live")
+        .set("DCS_UNTIL", "in-sync")
+        .run()
+        .ended("in-sync", 0);
     let exchange = r#"{"exchanged_ip":["192.168.1.139"],"is_exchange_domain":false}"#;
-    assert_eq!(simulator.post("live", "exchange-ip", exchange), (204, String::new()));
-    simulator.wait("live").set("DCS_UNTIL", "switched").run().ended("switched", 0);
+    assert_eq!(
+        simulator.post("live", "exchange-ip", exchange),
+        (204, String::new())
+    );
+    simulator
+        .wait("live")
+        .set("DCS_UNTIL", "switched")
+        .run()
+        .ended("switched", 0);
     let run = simulator.wait("live").set("DCS_UNTIL", "completed").run();
     run.ended("completed", 0);
     assert_eq!(run.output("is-migrating"), "false", "{}", run.story());
 
-    assert_eq!(simulator.post("live", "rollback-ip", ""), (204, String::new()));
+    assert_eq!(
+        simulator.post("live", "rollback-ip", ""),
+        (204, String::new())
+    );
     for until in ["switched", "completed", "in-sync", "full-sync"] {
         let run = simulator.wait("live").set("DCS_UNTIL", until).run();
         run.ended("failed", 3).says(&["rolled back"]);
@@ -210,9 +336,16 @@ fn a_live_switch_is_waited_for() {
 fn the_simulator_ends_by_signals_and_refuses_what_it_cannot_listen_on() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let sandbox = Sandbox::new().args(&["simulate", "--listen", "127.0.0.1:0"]);
-        let mut child = sandbox.command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = sandbox
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut first = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut first)
+            .unwrap();
         assert!(sandbox::signal(child.id(), signal));
         let started = Instant::now();
         let status = loop {

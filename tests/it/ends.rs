@@ -2,7 +2,8 @@
 
 use crate::support::cloud::detail;
 use crate::support::{
-    Answer, FakeCloud, Kind, OTHER_TASK, Run, Running, Sandbox, TASK, each, formats, json_reply, refusal, status,
+    Answer, FakeCloud, Kind, OTHER_TASK, Run, Running, Sandbox, TASK, each, formats, json_reply,
+    refusal, status,
 };
 use std::net::TcpListener;
 use std::process::Command;
@@ -12,44 +13,73 @@ use std::time::{Duration, Instant};
 pub(crate) const NOISE: Duration = Duration::from_secs(5);
 
 fn copying(percent: u32) -> Answer {
-    json_reply(200, &format!(r#"{{"is_migrating":true,"full_migration_progress":{percent},"source_dbsize":10}}"#))
+    json_reply(
+        200,
+        &format!(
+            r#"{{"is_migrating":true,"full_migration_progress":{percent},"source_dbsize":10}}"#
+        ),
+    )
 }
 
 fn following(offset: i64) -> Answer {
-    json_reply(200, &format!(r#"{{"is_migrating":true,"full_migration_progress":100,"offset":{offset}}}"#))
+    json_reply(
+        200,
+        &format!(r#"{{"is_migrating":true,"full_migration_progress":100,"offset":{offset}}}"#),
+    )
 }
 
 fn done() -> Answer {
-    json_reply(200, r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#)
+    json_reply(
+        200,
+        r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#,
+    )
 }
 
 /// A cloud whose task never gets anywhere.
 fn endless() -> FakeCloud {
-    FakeCloud::start().stats([following(5)]).detail([status("INCRMIGEATING")])
+    FakeCloud::start()
+        .stats([following(5)])
+        .detail([status("INCRMIGEATING")])
 }
 
 /// Every end that one task can come to, but for signals.
 #[test]
 fn each_end_has_its_result_and_its_exit_code() {
-    type Row = (&'static str, i32, FakeCloud, &'static [(&'static str, &'static str)], &'static [&'static str]);
+    type Row = (
+        &'static str,
+        i32,
+        FakeCloud,
+        &'static [(&'static str, &'static str)],
+        &'static [&'static str],
+    );
     let ended = |word| FakeCloud::start().stats([done()]).detail([status(word)]);
     let rows: Vec<Row> = vec![
         ("completed", 0, ended("TERMINATED"), &[], &["TERMINATED"]),
         (
             "in-sync",
             0,
-            FakeCloud::start().stats([following(0)]).detail([status("INCRMIGEATING")]),
+            FakeCloud::start()
+                .stats([following(0)])
+                .detail([status("INCRMIGEATING")]),
             &[("DCS_UNTIL", "in-sync")],
             &["offset 0"],
         ),
         (
             "full-sync",
             0,
-            FakeCloud::start().stats([copying(100)]).detail([status("MIGRATING")]),
+            FakeCloud::start()
+                .stats([copying(100)])
+                .detail([status("MIGRATING")]),
             &[("DCS_UNTIL", "full-sync")],
             &["100 %"],
         ),
-        ("invalid-input", 2, endless(), &[("DCS_TASK_ID", "x")], &["`task-id`", "`x`", "UUID or 32 hex digits"]),
+        (
+            "invalid-input",
+            2,
+            endless(),
+            &[("DCS_TASK_ID", "x")],
+            &["`task-id`", "`x`", "UUID or 32 hex digits"],
+        ),
         (
             "invalid-input",
             2,
@@ -57,10 +87,34 @@ fn each_end_has_its_result_and_its_exit_code() {
             &[],
             &["APIGW.0101", "`endpoint`"],
         ),
-        ("invalid-input", 2, FakeCloud::start().stats([refusal(405, "DCS.5001")]), &[], &["DCS.5001", "`endpoint`"]),
-        ("invalid-input", 2, FakeCloud::start().stats([refusal(400, "DCS.4133")]), &[], &["DCS.4133", "`task-id`"]),
-        ("failed", 3, ended("FAILED"), &[], &["FAILED", "seen last", "`task-id`"]),
-        ("stalled", 4, endless(), &[("DCS_STALL_TIMEOUT", "400ms")], &["`stall-timeout`", "offset 5"]),
+        (
+            "invalid-input",
+            2,
+            FakeCloud::start().stats([refusal(405, "DCS.5001")]),
+            &[],
+            &["DCS.5001", "`endpoint`"],
+        ),
+        (
+            "invalid-input",
+            2,
+            FakeCloud::start().stats([refusal(400, "DCS.4133")]),
+            &[],
+            &["DCS.4133", "`task-id`"],
+        ),
+        (
+            "failed",
+            3,
+            ended("FAILED"),
+            &[],
+            &["FAILED", "seen last", "`task-id`"],
+        ),
+        (
+            "stalled",
+            4,
+            endless(),
+            &[("DCS_STALL_TIMEOUT", "400ms")],
+            &["`stall-timeout`", "offset 5"],
+        ),
         (
             "denied",
             5,
@@ -68,7 +122,13 @@ fn each_end_has_its_result_and_its_exit_code() {
             &[],
             &["DCS.2003", "dcs:migrationTask:get"],
         ),
-        ("denied", 5, FakeCloud::start().stats([refusal(401, "APIGW.0301")]), &[], &["APIGW.0301", "`auth-token`"]),
+        (
+            "denied",
+            5,
+            FakeCloud::start().stats([refusal(401, "APIGW.0301")]),
+            &[],
+            &["APIGW.0301", "`auth-token`"],
+        ),
         (
             "unreachable",
             6,
@@ -99,7 +159,11 @@ fn each_end_has_its_result_and_its_exit_code() {
 
 #[test]
 fn a_bad_end_says_what_was_seen_what_was_missing_and_what_to_change() {
-    let still = |body: &str| FakeCloud::start().stats([json_reply(200, body)]).detail([status("MIGRATING")]);
+    let still = |body: &str| {
+        FakeCloud::start()
+            .stats([json_reply(200, body)])
+            .detail([status("MIGRATING")])
+    };
     let rows = [
         (
             "completed",
@@ -107,20 +171,53 @@ fn a_bad_end_says_what_was_seen_what_was_missing_and_what_to_change() {
             "still migrates",
             "until: in-sync",
         ),
-        ("in-sync", r#"{"is_migrating":true,"full_migration_progress":100,"offset":1234}"#, "1,234", "`max-offset`"),
-        ("in-sync", r#"{"is_migrating":true,"full_migration_progress":100,"offset":-1}"#, "negative", "`timeout`"),
-        ("in-sync", r#"{"is_migrating":true,"full_migration_progress":62,"offset":0}"#, "under 100 %", "`timeout`"),
-        ("in-sync", r#"{"is_migrating":true,"full_migration_progress":100}"#, "offset is unknown", "`timeout`"),
-        ("full-sync", r#"{"is_migrating":true,"full_migration_progress":62}"#, "under 100 %", "`timeout`"),
-        ("completed", r#"{"full_migration_progress":100,"offset":0}"#, "`is_migrating` is unknown", "`timeout`"),
+        (
+            "in-sync",
+            r#"{"is_migrating":true,"full_migration_progress":100,"offset":1234}"#,
+            "1,234",
+            "`max-offset`",
+        ),
+        (
+            "in-sync",
+            r#"{"is_migrating":true,"full_migration_progress":100,"offset":-1}"#,
+            "negative",
+            "`timeout`",
+        ),
+        (
+            "in-sync",
+            r#"{"is_migrating":true,"full_migration_progress":62,"offset":0}"#,
+            "under 100 %",
+            "`timeout`",
+        ),
+        (
+            "in-sync",
+            r#"{"is_migrating":true,"full_migration_progress":100}"#,
+            "offset is unknown",
+            "`timeout`",
+        ),
+        (
+            "full-sync",
+            r#"{"is_migrating":true,"full_migration_progress":62}"#,
+            "under 100 %",
+            "`timeout`",
+        ),
+        (
+            "completed",
+            r#"{"full_migration_progress":100,"offset":0}"#,
+            "`is_migrating` is unknown",
+            "`timeout`",
+        ),
     ];
     each(
         &rows,
         |row| row.1.to_owned(),
         |(until, body, missing, change)| {
             let cloud = still(body);
-            let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_UNTIL", until), ("DCS_TIMEOUT", "900ms")]).run();
-            run.ended("timeout", 124).says(&["seen last", "not met", missing, change]);
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[("DCS_UNTIL", until), ("DCS_TIMEOUT", "900ms")])
+                .run();
+            run.ended("timeout", 124)
+                .says(&["seen last", "not met", missing, change]);
         },
     );
 }
@@ -129,14 +226,30 @@ fn a_bad_end_says_what_was_seen_what_was_missing_and_what_to_change() {
 fn the_advice_fits_what_was_missing() {
     let copying_only = || vec![detail("FULLMIGRATING", "full_amount_migration")];
     let stopped = |offset: i64| {
-        vec![json_reply(200, &format!(r#"{{"is_migrating":false,"offset":{offset},"full_migration_progress":100}}"#))]
+        vec![json_reply(
+            200,
+            &format!(r#"{{"is_migrating":false,"offset":{offset},"full_migration_progress":100}}"#),
+        )]
     };
     let no_status = || vec![refusal(403, "DCS.2003")];
     let incremental = || vec![status("INCRMIGEATING")];
-    type Row =
-        (&'static str, &'static [(&'static str, &'static str)], Vec<Answer>, Vec<Answer>, &'static str, &'static str);
+    type Row = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        Vec<Answer>,
+        Vec<Answer>,
+        &'static str,
+        &'static str,
+    );
     let rows: Vec<Row> = vec![
-        ("a full migration ends by itself", &[], vec![copying(50)], copying_only(), "; raise `timeout`", "stop it"),
+        (
+            "a full migration ends by itself",
+            &[],
+            vec![copying(50)],
+            copying_only(),
+            "; raise `timeout`",
+            "stop it",
+        ),
         (
             "a copy takes time",
             &[],
@@ -145,8 +258,22 @@ fn the_advice_fits_what_was_missing() {
             "raise `timeout`, or wait with `until: full-sync`",
             "stop it",
         ),
-        ("somebody has to stop it", &[], vec![following(0)], incremental(), "stop it when it is in sync", "raise"),
-        ("writers", &[("DCS_UNTIL", "in-sync")], vec![following(9)], incremental(), "stop the writers", "console"),
+        (
+            "somebody has to stop it",
+            &[],
+            vec![following(0)],
+            incremental(),
+            "stop it when it is in sync",
+            "raise",
+        ),
+        (
+            "writers",
+            &[("DCS_UNTIL", "in-sync")],
+            vec![following(9)],
+            incremental(),
+            "stop the writers",
+            "console",
+        ),
         (
             "a negative offset",
             &[("DCS_UNTIL", "in-sync")],
@@ -155,9 +282,30 @@ fn the_advice_fits_what_was_missing() {
             "look at the task in the console",
             "writers",
         ),
-        ("no status", &[], stopped(7), no_status(), "`dcs:migrationTask:get`", "raise"),
-        ("a negative one", &[], stopped(-3), no_status(), "the offset is negative", "over `max-offset`"),
-        ("a status unasked", &[("DCS_STATUS_CHECK", "off")], stopped(7), no_status(), "`status-check: auto`", "raise"),
+        (
+            "no status",
+            &[],
+            stopped(7),
+            no_status(),
+            "`dcs:migrationTask:get`",
+            "raise",
+        ),
+        (
+            "a negative one",
+            &[],
+            stopped(-3),
+            no_status(),
+            "the offset is negative",
+            "over `max-offset`",
+        ),
+        (
+            "a status unasked",
+            &[("DCS_STATUS_CHECK", "off")],
+            stopped(7),
+            no_status(),
+            "`status-check: auto`",
+            "raise",
+        ),
         (
             "a late status",
             &[("DCS_UNTIL", "in-sync")],
@@ -190,7 +338,14 @@ fn the_advice_fits_what_was_missing() {
             "raise `stall-timeout`",
             "`timeout` or",
         ),
-        ("no answer", &[], vec![Answer::Hang], vec![Answer::Hang], "no request was answered", "no reading"),
+        (
+            "no answer",
+            &[],
+            vec![Answer::Hang],
+            vec![Answer::Hang],
+            "no request was answered",
+            "no reading",
+        ),
         (
             "no answer any more",
             &[],
@@ -231,8 +386,12 @@ fn the_advice_fits_what_was_missing() {
 
 #[test]
 fn a_wait_that_is_not_configured_says_that_somebody_has_to() {
-    let cloud = FakeCloud::start().stats([json_reply(200, r#"{"is_migrating":false}"#)]).detail([status("RUNNING")]);
-    let run = Sandbox::waiting_on(&cloud).set("DCS_TIMEOUT", "800ms").run();
+    let cloud = FakeCloud::start()
+        .stats([json_reply(200, r#"{"is_migrating":false}"#)])
+        .detail([status("RUNNING")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_TIMEOUT", "800ms")
+        .run();
     run.ended("timeout", 124).says(&["RUNNING", "configure"]);
 }
 
@@ -245,7 +404,12 @@ fn the_deadline_holds_whatever_hangs() {
     let rows: Vec<(&str, FakeCloud)> = vec![
         ("the stats hang", FakeCloud::start().stats([Answer::Hang])),
         ("the stats drip", FakeCloud::start().stats([Answer::Drip])),
-        ("the detail hangs", FakeCloud::start().stats([following(5)]).detail([Answer::Hang])),
+        (
+            "the detail hangs",
+            FakeCloud::start()
+                .stats([following(5)])
+                .detail([Answer::Hang]),
+        ),
         (
             "the server asks for an hour",
             FakeCloud::start().stats([refusal(429, "APIGW.0308").with("Retry-After", "3600")]),
@@ -256,7 +420,8 @@ fn the_deadline_holds_whatever_hangs() {
         &rows,
         |row| row.0.to_owned(),
         |(what, cloud)| {
-            let mut sandbox = Sandbox::waiting_on(cloud).sets(&[("DCS_TIMEOUT", "1s"), ("DCS_REQUEST_TIMEOUT", "60s")]);
+            let mut sandbox = Sandbox::waiting_on(cloud)
+                .sets(&[("DCS_TIMEOUT", "1s"), ("DCS_REQUEST_TIMEOUT", "60s")]);
             if *what == "nobody accepts" {
                 sandbox = sandbox.set("DCS_ENDPOINT", &nobody_accepts);
             }
@@ -293,10 +458,15 @@ fn a_sign_in_that_hangs_is_bounded_by_the_deadline_too() {
 #[test]
 fn the_last_look_before_the_deadline_counts() {
     // The second look would come long after the deadline.
-    let cloud =
-        FakeCloud::start().stats([following(5), done()]).detail([status("INCRMIGEATING"), status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats([following(5), done()])
+        .detail([status("INCRMIGEATING"), status("TERMINATED")]);
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_TIMEOUT", "4s"), ("DCS_INITIAL_INTERVAL", "1m"), ("DCS_MAX_INTERVAL", "1m")])
+        .sets(&[
+            ("DCS_TIMEOUT", "4s"),
+            ("DCS_INITIAL_INTERVAL", "1m"),
+            ("DCS_MAX_INTERVAL", "1m"),
+        ])
         .run();
     run.ended("completed", 0);
     assert_eq!(cloud.count(Kind::Stats), 2);
@@ -306,7 +476,11 @@ fn the_last_look_before_the_deadline_counts() {
 fn behind_the_last_look_there_is_no_other() {
     let cloud = endless();
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_TIMEOUT", "3s"), ("DCS_INITIAL_INTERVAL", "1m"), ("DCS_MAX_INTERVAL", "1m")])
+        .sets(&[
+            ("DCS_TIMEOUT", "3s"),
+            ("DCS_INITIAL_INTERVAL", "1m"),
+            ("DCS_MAX_INTERVAL", "1m"),
+        ])
         .run();
     run.ended("timeout", 124);
     assert_eq!(cloud.count(Kind::Stats), 2);
@@ -316,7 +490,9 @@ fn behind_the_last_look_there_is_no_other() {
 fn a_deadline_can_be_too_short_for_anything() {
     for timeout in ["1ms", "20ms", "100ms"] {
         let cloud = FakeCloud::start().stats([Answer::Hang]);
-        let run = Sandbox::waiting_on(&cloud).set("DCS_TIMEOUT", timeout).run();
+        let run = Sandbox::waiting_on(&cloud)
+            .set("DCS_TIMEOUT", timeout)
+            .run();
         run.ended("timeout", 124);
         assert!(run.took < Duration::from_secs(2) + NOISE, "{:?}", run.took);
     }
@@ -337,12 +513,23 @@ pub(crate) fn cancelled(running: Running, code: i32, since: Instant) -> Run {
 
 #[test]
 fn a_signal_ends_the_wait_and_everything_is_written() {
-    type Row = (&'static str, &'static [&'static str], i32, fn() -> FakeCloud, usize);
+    type Row = (
+        &'static str,
+        &'static [&'static str],
+        i32,
+        fn() -> FakeCloud,
+        usize,
+    );
     let asleep: fn() -> FakeCloud = endless;
     let in_stats: fn() -> FakeCloud = || FakeCloud::start().stats([Answer::Hang]);
-    let in_detail: fn() -> FakeCloud = || FakeCloud::start().stats([following(5)]).detail([Answer::Hang]);
+    let in_detail: fn() -> FakeCloud = || {
+        FakeCloud::start()
+            .stats([following(5)])
+            .detail([Answer::Hang])
+    };
     let in_body: fn() -> FakeCloud = || FakeCloud::start().stats([Answer::Drip]);
-    let in_retry: fn() -> FakeCloud = || FakeCloud::start().stats([refusal(429, "x").with("Retry-After", "60")]);
+    let in_retry: fn() -> FakeCloud =
+        || FakeCloud::start().stats([refusal(429, "x").with("Retry-After", "60")]);
     let rows: Vec<Row> = vec![
         ("SIGINT asleep", &["INT"], 130, asleep, 2),
         ("SIGTERM asleep", &["TERM"], 143, asleep, 2),
@@ -350,7 +537,13 @@ fn a_signal_ends_the_wait_and_everything_is_written() {
         ("SIGTERM while the stats hang", &["TERM"], 143, in_stats, 1),
         ("SIGINT while the detail hangs", &["INT"], 130, in_detail, 2),
         ("SIGTERM while a body drips", &["TERM"], 143, in_body, 1),
-        ("SIGTERM while the server asks to wait", &["TERM"], 143, in_retry, 1),
+        (
+            "SIGTERM while the server asks to wait",
+            &["TERM"],
+            143,
+            in_retry,
+            1,
+        ),
         ("SIGINT twice", &["INT", "INT"], 130, asleep, 2),
         ("SIGTERM twice", &["TERM", "TERM"], 143, asleep, 2),
         ("SIGTERM five times", &["TERM"; 5], 143, in_stats, 1),
@@ -384,21 +577,34 @@ fn a_signal_ends_the_wait_and_everything_is_written() {
 fn a_sink_that_hangs_cannot_hold_up_a_signal() {
     let cloud = endless();
     let sandbox = Sandbox::waiting_on(&cloud).set("GITHUB_STEP_SUMMARY", "given-pipe");
-    assert!(Command::new("mkfifo").arg(sandbox.path("given-pipe")).status().unwrap().success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(sandbox.path("given-pipe"))
+            .status()
+            .unwrap()
+            .success()
+    );
     let running = sandbox.start();
     cloud.until_requests(2);
     let since = Instant::now();
     running.signal("TERM");
     let run = running.end();
     run.ended("cancelled", 143);
-    assert!(since.elapsed() < Duration::from_secs(2) + NOISE, "{:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(2) + NOISE,
+        "{:?}",
+        since.elapsed()
+    );
 }
 
 #[test]
 fn a_signal_says_what_was_seen_last() {
-    let cloud = FakeCloud::start().stats([following(4711)]).detail([status("INCRMIGEATING")]);
-    let running =
-        Sandbox::waiting_on(&cloud).sets(&[("DCS_INITIAL_INTERVAL", "1h"), ("DCS_MAX_INTERVAL", "1h")]).start();
+    let cloud = FakeCloud::start()
+        .stats([following(4711)])
+        .detail([status("INCRMIGEATING")]);
+    let running = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_INITIAL_INTERVAL", "1h"), ("DCS_MAX_INTERVAL", "1h")])
+        .start();
     cloud.until_requests(2);
     std::thread::sleep(Duration::from_millis(150));
     running.signal("INT");
@@ -415,19 +621,34 @@ fn a_killed_process_leaves_a_first_answer_that_is_not_ready() {
     let sandbox = Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync");
     // What an earlier job left behind.
     let mut running = sandbox
-        .file("dcs.env", "DCS_RESULT=completed\nDCS_READY=true\nDCS_OLD=1\n")
+        .file(
+            "dcs.env",
+            "DCS_RESULT=completed\nDCS_READY=true\nDCS_OLD=1\n",
+        )
         .file("output", "ready=true\n")
         .start();
     cloud.until_requests(1);
     let answers = |running: &Running| {
         let output = std::fs::read_to_string(running.path("output")).unwrap();
         let dotenv = std::fs::read_to_string(running.path("dcs.env")).unwrap();
-        (formats::github_output(&output).unwrap(), formats::dotenv(&dotenv).unwrap())
+        (
+            formats::github_output(&output).unwrap(),
+            formats::dotenv(&dotenv).unwrap(),
+        )
     };
     let (output, dotenv) = answers(&running);
-    assert_eq!((output["result"].as_str(), output["ready"].as_str()), ("unknown", "false"));
-    assert_eq!((dotenv["DCS_RESULT"].as_str(), dotenv["DCS_READY"].as_str()), ("unknown", "false"));
-    assert_eq!((output["until"].as_str(), output["exit-code"].as_str()), ("in-sync", ""));
+    assert_eq!(
+        (output["result"].as_str(), output["ready"].as_str()),
+        ("unknown", "false")
+    );
+    assert_eq!(
+        (dotenv["DCS_RESULT"].as_str(), dotenv["DCS_READY"].as_str()),
+        ("unknown", "false")
+    );
+    assert_eq!(
+        (output["until"].as_str(), output["exit-code"].as_str()),
+        ("in-sync", "")
+    );
     assert!(!dotenv.contains_key("DCS_OLD"));
 
     running.signal("KILL");
@@ -445,7 +666,12 @@ fn two(cloud: &FakeCloud) -> Sandbox {
 fn results(run: &Run) -> Vec<(String, String)> {
     let tasks = run.tasks();
     let text = |task: &serde_json::Value, name: &str| task[name].as_str().unwrap().to_owned();
-    tasks.as_array().unwrap().iter().map(|task| (text(task, "task-id"), text(task, "result"))).collect()
+    tasks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| (text(task, "task-id"), text(task, "result")))
+        .collect()
 }
 
 #[test]
@@ -457,9 +683,14 @@ fn several_tasks_are_ready_when_all_are() {
             .detail([status("MIGRATING")])
             .detail_of(TASK, [status("TERMINATED")])
             .detail_of(OTHER_TASK, [status("FULLMIGRATING"), status("SUCCESS")]);
-        let run = Sandbox::waiting_on(&cloud).set("DCS_TASK_ID", &format!("{TASK}{separator}{OTHER_TASK}")).run();
+        let run = Sandbox::waiting_on(&cloud)
+            .set("DCS_TASK_ID", &format!("{TASK}{separator}{OTHER_TASK}"))
+            .run();
         run.ended("completed", 0);
-        let expected = [(TASK.to_owned(), "completed".to_owned()), (OTHER_TASK.to_owned(), "completed".to_owned())];
+        let expected = [
+            (TASK.to_owned(), "completed".to_owned()),
+            (OTHER_TASK.to_owned(), "completed".to_owned()),
+        ];
         assert_eq!(results(&run), expected);
     }
 }
@@ -468,14 +699,26 @@ fn several_tasks_are_ready_when_all_are() {
 fn the_first_failure_ends_the_wait_for_all_unless_fail_fast_is_false() {
     let cloud = || {
         FakeCloud::start()
-            .stats_of(TASK, [following(5), following(5), following(5), following(5), following(5), done()])
+            .stats_of(
+                TASK,
+                [
+                    following(5),
+                    following(5),
+                    following(5),
+                    following(5),
+                    following(5),
+                    done(),
+                ],
+            )
             .detail_of(TASK, [status("INCRMIGEATING"), status("TERMINATED")])
             .stats_of(OTHER_TASK, [copying(62)])
             .detail_of(OTHER_TASK, [status("FAILED")])
     };
     let fast = cloud();
     // So slow that the good task has no second look before the bad one is known.
-    let run = two(&fast).sets(&[("DCS_INITIAL_INTERVAL", "10s"), ("DCS_MAX_INTERVAL", "10s")]).run();
+    let run = two(&fast)
+        .sets(&[("DCS_INITIAL_INTERVAL", "10s"), ("DCS_MAX_INTERVAL", "10s")])
+        .run();
     run.ended("failed", 3).says(&[OTHER_TASK, "FAILED"]);
     assert!(run.took < Duration::from_secs(10));
     assert_eq!(results(&run)[1].1, "failed");
@@ -484,10 +727,18 @@ fn the_first_failure_ends_the_wait_for_all_unless_fail_fast_is_false() {
     let slow = cloud();
     let run = two(&slow).set("DCS_FAIL_FAST", "false").run();
     run.ended("failed", 3).says(&[OTHER_TASK]);
-    let expected = [(TASK.to_owned(), "completed".to_owned()), (OTHER_TASK.to_owned(), "failed".to_owned())];
+    let expected = [
+        (TASK.to_owned(), "completed".to_owned()),
+        (OTHER_TASK.to_owned(), "failed".to_owned()),
+    ];
     assert_eq!(results(&run), expected);
-    let ready: Vec<bool> =
-        run.tasks().as_array().unwrap().iter().map(|task| task["ready"].as_bool().unwrap()).collect();
+    let ready: Vec<bool> = run
+        .tasks()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| task["ready"].as_bool().unwrap())
+        .collect();
     assert_eq!(ready, [true, false]);
 }
 
@@ -498,10 +749,18 @@ fn a_failed_task_outweighs_others_that_only_lack_time() {
         .detail_of(TASK, [status("INCRMIGEATING")])
         .stats_of(OTHER_TASK, [copying(62)])
         .detail_of(OTHER_TASK, [status("FAILED")]);
-    let slow = || two(&cloud).set("DCS_FAIL_FAST", "false").set("DCS_TIMEOUT", "2s");
+    let slow = || {
+        two(&cloud)
+            .set("DCS_FAIL_FAST", "false")
+            .set("DCS_TIMEOUT", "2s")
+    };
     let run = slow().run();
-    run.ended("failed", 3).says(&[OTHER_TASK, "FAILED", "1 other had no end within 2s"]);
-    let expected = [(TASK.to_owned(), "timeout".to_owned()), (OTHER_TASK.to_owned(), "failed".to_owned())];
+    run.ended("failed", 3)
+        .says(&[OTHER_TASK, "FAILED", "1 other had no end within 2s"]);
+    let expected = [
+        (TASK.to_owned(), "timeout".to_owned()),
+        (OTHER_TASK.to_owned(), "failed".to_owned()),
+    ];
     assert_eq!(results(&run), expected);
 
     // A stall may be over the next time, and a signal is an end of its own; both say what they are.
@@ -511,7 +770,10 @@ fn a_failed_task_outweighs_others_that_only_lack_time() {
     let running = slow().set("DCS_TIMEOUT", "1h").start();
     cloud.until_requests(before + 6);
     running.signal("TERM");
-    running.end().ended("cancelled", 143).says(&["cancelled by SIGTERM", OTHER_TASK, "FAILED"]);
+    running
+        .end()
+        .ended("cancelled", 143)
+        .says(&["cancelled by SIGTERM", OTHER_TASK, "FAILED"]);
 }
 
 #[test]
@@ -522,7 +784,10 @@ fn a_task_that_the_budget_left_out_is_told_from_one_that_does_not_answer() {
         .set("DCS_TASK_ID", &ids.join(","))
         .sets(&[("DCS_TIMEOUT", "1s"), ("DCS_MAX_REQUESTS_PER_SECOND", "4")])
         .run();
-    run.ended("timeout", 124).says(&["the budget of requests had no turn for it", "`max-requests-per-second`"]);
+    run.ended("timeout", 124).says(&[
+        "the budget of requests had no turn for it",
+        "`max-requests-per-second`",
+    ]);
 }
 
 #[test]
@@ -531,7 +796,10 @@ fn denied_always_ends_the_wait_for_all() {
         .stats_of(TASK, [following(5)])
         .detail_of(TASK, [status("INCRMIGEATING")])
         .stats_of(OTHER_TASK, [refusal(403, "DCS.2003")]);
-    two(&cloud).set("DCS_FAIL_FAST", "false").run().ended("denied", 5);
+    two(&cloud)
+        .set("DCS_FAIL_FAST", "false")
+        .run()
+        .ended("denied", 5);
 }
 
 #[test]
@@ -548,8 +816,17 @@ fn single_outputs_describe_the_least_advanced_task() {
                 .detail_of(second, [status("INCRMIGEATING")]);
             let run = two(&cloud).set("DCS_TIMEOUT", "1500ms").run();
             run.ended("timeout", 124);
-            assert_eq!((run.output("full-migration-progress"), run.output("task-status")), ("40", "FULLMIGRATING"));
-            assert_eq!((run.output("offset"), run.output("is-migrating")), ("", "true"));
+            assert_eq!(
+                (
+                    run.output("full-migration-progress"),
+                    run.output("task-status")
+                ),
+                ("40", "FULLMIGRATING")
+            );
+            assert_eq!(
+                (run.output("offset"), run.output("is-migrating")),
+                ("", "true")
+            );
             assert_eq!(run.output("source-dbsize"), "10");
         },
     );
@@ -558,13 +835,18 @@ fn single_outputs_describe_the_least_advanced_task() {
 #[test]
 fn one_budget_bounds_the_requests_of_all_tasks() {
     let cloud = endless();
-    let run = two(&cloud).sets(&[("DCS_MAX_REQUESTS_PER_SECOND", "5"), ("DCS_TIMEOUT", "3s")]).run();
+    let run = two(&cloud)
+        .sets(&[("DCS_MAX_REQUESTS_PER_SECOND", "5"), ("DCS_TIMEOUT", "3s")])
+        .run();
     run.ended("timeout", 124);
     let requests = cloud.requests();
     // Five in any second, also with a little shift between sending and receiving.
     for window in requests.windows(6) {
         let span = window[5].at.duration_since(window[0].at);
-        assert!(span > Duration::from_millis(700), "six requests in {span:?}");
+        assert!(
+            span > Duration::from_millis(700),
+            "six requests in {span:?}"
+        );
     }
 }
 
@@ -575,9 +857,15 @@ fn progress_keeps_a_wait_from_stalling() {
     // Each step is far shorter than the limit, all of them together longer.
     let mut stats: Vec<Answer> = (0..30).map(|n| following(1000 - n)).collect();
     stats.push(done());
-    let cloud = FakeCloud::start().stats(stats).detail([status("INCRMIGEATING"), status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats(stats)
+        .detail([status("INCRMIGEATING"), status("TERMINATED")]);
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_STALL_TIMEOUT", "2s"), ("DCS_INITIAL_INTERVAL", "100ms"), ("DCS_MAX_INTERVAL", "100ms")])
+        .sets(&[
+            ("DCS_STALL_TIMEOUT", "2s"),
+            ("DCS_INITIAL_INTERVAL", "100ms"),
+            ("DCS_MAX_INTERVAL", "100ms"),
+        ])
         .run();
     run.ended("completed", 0);
 }
@@ -586,19 +874,32 @@ fn progress_keeps_a_wait_from_stalling() {
 fn stalling_is_off_by_default() {
     let mut stats = vec![following(5); 30];
     stats.push(done());
-    let cloud = FakeCloud::start().stats(stats).detail([status("INCRMIGEATING"), status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats(stats)
+        .detail([status("INCRMIGEATING"), status("TERMINATED")]);
     Sandbox::waiting_on(&cloud).run().ended("completed", 0);
 }
 
 #[test]
 fn a_good_answer_ends_an_outage() {
-    let stats: Vec<Answer> =
-        (0..60).map(|n| if n % 3 == 0 { following(5) } else { refusal(503, "APIG.0613") }).collect();
+    let stats: Vec<Answer> = (0..60)
+        .map(|n| {
+            if n % 3 == 0 {
+                following(5)
+            } else {
+                refusal(503, "APIG.0613")
+            }
+        })
+        .collect();
     let cloud = FakeCloud::start()
         .stats(stats.into_iter().chain([done()]))
         .detail([status("INCRMIGEATING"), status("TERMINATED")]);
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_MAX_OUTAGE", "2s"), ("DCS_INITIAL_INTERVAL", "50ms"), ("DCS_MAX_INTERVAL", "50ms")])
+        .sets(&[
+            ("DCS_MAX_OUTAGE", "2s"),
+            ("DCS_INITIAL_INTERVAL", "50ms"),
+            ("DCS_MAX_INTERVAL", "50ms"),
+        ])
         .run();
     run.ended("completed", 0);
 }
@@ -608,27 +909,52 @@ fn an_outage_ends_while_a_request_hangs_or_the_server_asks_to_wait() {
     let busy = || refusal(503, "APIG.0613").with("Retry-After", "60");
     let rows: Vec<(&str, FakeCloud)> = vec![
         ("asks to wait", FakeCloud::start().stats([busy()])),
-        ("hangs after a refusal", FakeCloud::start().stats([refusal(503, "APIG.0613"), Answer::Hang])),
-        ("hangs from the start", FakeCloud::start().stats([Answer::Hang])),
-        ("hangs after a good answer", FakeCloud::start().stats([following(5), Answer::Hang])),
-        ("asks to wait after a good answer", FakeCloud::start().stats([following(5), busy()])),
+        (
+            "hangs after a refusal",
+            FakeCloud::start().stats([refusal(503, "APIG.0613"), Answer::Hang]),
+        ),
+        (
+            "hangs from the start",
+            FakeCloud::start().stats([Answer::Hang]),
+        ),
+        (
+            "hangs after a good answer",
+            FakeCloud::start().stats([following(5), Answer::Hang]),
+        ),
+        (
+            "asks to wait after a good answer",
+            FakeCloud::start().stats([following(5), busy()]),
+        ),
     ];
     each(
         &rows,
         |row| row.0.to_owned(),
         |(_, cloud)| {
             let run = Sandbox::waiting_on(cloud)
-                .sets(&[("DCS_MAX_OUTAGE", "600ms"), ("DCS_REQUEST_TIMEOUT", "15s"), ("DCS_STATUS_CHECK", "off")])
+                .sets(&[
+                    ("DCS_MAX_OUTAGE", "600ms"),
+                    ("DCS_REQUEST_TIMEOUT", "15s"),
+                    ("DCS_STATUS_CHECK", "off"),
+                ])
                 .run();
             run.ended("unreachable", 6);
-            assert!(run.took < Duration::from_millis(600) + NOISE, "{:?}", run.took);
+            assert!(
+                run.took < Duration::from_millis(600) + NOISE,
+                "{:?}",
+                run.took
+            );
         },
     );
 }
 
 #[test]
 fn an_outage_after_good_answers_says_what_was_seen_before() {
-    let cloud = FakeCloud::start().stats([following(4711), Answer::Reset]).detail([status("INCRMIGEATING")]);
-    let run = Sandbox::waiting_on(&cloud).set("DCS_MAX_OUTAGE", "500ms").run();
-    run.ended("unreachable", 6).says(&["seen last", "4,711", "`max-outage`", "reset"]);
+    let cloud = FakeCloud::start()
+        .stats([following(4711), Answer::Reset])
+        .detail([status("INCRMIGEATING")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_MAX_OUTAGE", "500ms")
+        .run();
+    run.ended("unreachable", 6)
+        .says(&["seen last", "4,711", "`max-outage`", "reset"]);
 }

@@ -2,12 +2,16 @@
 
 use crate::support::cloud::Request;
 use crate::support::{
-    Answer, FakeCloud, Kind, PROJECT, Run, Sandbox, TASK, TOKEN, broken, each, json_reply, refusal, status,
+    Answer, FakeCloud, Kind, PROJECT, Run, Sandbox, TASK, TOKEN, broken, each, json_reply, refusal,
+    status,
 };
 use std::time::{Duration, SystemTime};
 
 fn done() -> Answer {
-    json_reply(200, r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#)
+    json_reply(
+        200,
+        r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#,
+    )
 }
 
 fn migrating() -> Answer {
@@ -16,7 +20,9 @@ fn migrating() -> Answer {
 
 /// Answers to the stats, one after the other, and then a task that is done.
 fn then_done(answers: Vec<Answer>) -> FakeCloud {
-    FakeCloud::start().stats(answers.into_iter().chain([done()])).detail([status("TERMINATED")])
+    FakeCloud::start()
+        .stats(answers.into_iter().chain([done()]))
+        .detail([status("TERMINATED")])
 }
 
 // ------------------------------------------------------------------------------------------------------ ends at once
@@ -47,13 +53,23 @@ fn what_cannot_get_better_ends_the_wait_with_its_first_answer() {
         |row| format!("{row:?}"),
         |&(http, code, result, exit_code)| {
             // Also after readings of the task, where it is not a refusal of the task itself.
-            let after_readings: &[usize] = if matches!(http, 403..=405) { &[0] } else { &[0, 2] };
+            let after_readings: &[usize] = if matches!(http, 403..=405) {
+                &[0]
+            } else {
+                &[0, 2]
+            };
             for &before in after_readings {
                 let mut answers = vec![migrating(); before];
                 answers.push(refusal(http, code));
-                let cloud = FakeCloud::start().stats(answers.into_iter().chain([done()])).detail([status("MIGRATING")]);
+                let cloud = FakeCloud::start()
+                    .stats(answers.into_iter().chain([done()]))
+                    .detail([status("MIGRATING")]);
                 let run = Sandbox::waiting_on(&cloud).run();
-                run.ended(result, exit_code).says(&[&http.to_string(), code, &format!("words about {code}")]);
+                run.ended(result, exit_code).says(&[
+                    &http.to_string(),
+                    code,
+                    &format!("words about {code}"),
+                ]);
                 assert_eq!(cloud.count(Kind::Stats), before + 1);
             }
         },
@@ -63,9 +79,18 @@ fn what_cannot_get_better_ends_the_wait_with_its_first_answer() {
 #[test]
 fn every_shape_of_an_error_s_body_is_read() {
     let rows = [
-        (r#"{"error_code":"DCS.2003","error_msg":"no policy","error_ext_msg":null}"#, "DCS.2003"),
-        (r#"{"error_msg":"no policy","error_code":"APIGW.0302","request_id":"abc"}"#, "APIGW.0302"),
-        (r#"{"error":{"code":403,"message":"no policy","title":"Forbidden"}}"#, "no policy"),
+        (
+            r#"{"error_code":"DCS.2003","error_msg":"no policy","error_ext_msg":null}"#,
+            "DCS.2003",
+        ),
+        (
+            r#"{"error_msg":"no policy","error_code":"APIGW.0302","request_id":"abc"}"#,
+            "APIGW.0302",
+        ),
+        (
+            r#"{"error":{"code":403,"message":"no policy","title":"Forbidden"}}"#,
+            "no policy",
+        ),
         ("<html><body>403 Forbidden</body></html>", "403"),
         ("", "403"),
         ("{", "403"),
@@ -79,7 +104,10 @@ fn every_shape_of_an_error_s_body_is_read() {
         |row| row.0.to_owned(),
         |(body, text)| {
             let cloud = FakeCloud::start().stats([json_reply(403, body)]);
-            Sandbox::waiting_on(&cloud).run().ended("denied", 5).says(&[text]);
+            Sandbox::waiting_on(&cloud)
+                .run()
+                .ended("denied", 5)
+                .says(&[text]);
         },
     );
 }
@@ -87,8 +115,12 @@ fn every_shape_of_an_error_s_body_is_read() {
 #[test]
 fn the_request_id_is_part_of_the_message() {
     for header in ["X-Request-Id", "X-IAM-Trace-Id"] {
-        let cloud = FakeCloud::start().stats([refusal(403, "DCS.2003").with(header, "rid-4711-abc")]);
-        Sandbox::waiting_on(&cloud).run().ended("denied", 5).says(&["rid-4711-abc"]);
+        let cloud =
+            FakeCloud::start().stats([refusal(403, "DCS.2003").with(header, "rid-4711-abc")]);
+        Sandbox::waiting_on(&cloud)
+            .run()
+            .ended("denied", 5)
+            .says(&["rid-4711-abc"]);
     }
 }
 
@@ -119,10 +151,17 @@ fn refusals_come_with_advice() {
 #[test]
 fn a_redirect_is_not_followed() {
     for http in [301, 302, 303, 307, 308] {
-        let elsewhere = FakeCloud::start().stats([done()]).detail([status("TERMINATED")]);
-        let location = format!("{}/v2/{PROJECT}/migration-task/{TASK}/stats", elsewhere.url());
+        let elsewhere = FakeCloud::start()
+            .stats([done()])
+            .detail([status("TERMINATED")]);
+        let location = format!(
+            "{}/v2/{PROJECT}/migration-task/{TASK}/stats",
+            elsewhere.url()
+        );
         let cloud = FakeCloud::start().stats([json_reply(http, "").with("Location", &location)]);
-        let run = Sandbox::waiting_on(&cloud).set("DCS_MAX_OUTAGE", "500ms").run();
+        let run = Sandbox::waiting_on(&cloud)
+            .set("DCS_MAX_OUTAGE", "500ms")
+            .run();
         assert_ne!(run.code, 0);
         run.holds_together();
         assert_eq!(elsewhere.requests().len(), 0, "HTTP {http}");
@@ -135,7 +174,10 @@ fn a_redirect_is_not_followed() {
 fn faults() -> Vec<(&'static str, Answer)> {
     let good = r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#;
     let huge = format!("{}{}", good, " ".repeat(1 << 20));
-    let declared = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{good}", 2 << 20);
+    let declared = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{good}",
+        2 << 20
+    );
     vec![
         ("408", refusal(408, "x")),
         ("429", refusal(429, "APIGW.0308")),
@@ -147,27 +189,45 @@ fn faults() -> Vec<(&'static str, Answer)> {
         ("599", refusal(599, "x")),
         ("reset", Answer::Reset),
         ("closed without a word", Answer::Raw(Vec::new())),
-        ("no HTTP", Answer::Raw(b"\x15\x03\x01\x00\x02\x02\x28".to_vec())),
-        ("half a head", Answer::Raw(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec())),
+        (
+            "no HTTP",
+            Answer::Raw(b"\x15\x03\x01\x00\x02\x02\x28".to_vec()),
+        ),
+        (
+            "half a head",
+            Answer::Raw(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec()),
+        ),
         ("half a body", broken()),
         (
             "half a chunk",
-            Answer::Raw(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n{good}").into_bytes()),
+            Answer::Raw(
+                format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n{good}")
+                    .into_bytes(),
+            ),
         ),
         ("hang", Answer::Hang),
         ("a body that drips", Answer::Drip),
         ("no body", json_reply(200, "")),
         ("no JSON", json_reply(200, "<html>maintenance</html>")),
-        ("half JSON", json_reply(200, r#"{"is_migrating":false,"offset":0"#)),
+        (
+            "half JSON",
+            json_reply(200, r#"{"is_migrating":false,"offset":0"#),
+        ),
         ("an array", json_reply(200, "[false,100,0]")),
         ("null", json_reply(200, "null")),
         ("a string", json_reply(200, "\"completed\"")),
         (
             "a field twice",
-            json_reply(200, r#"{"is_migrating":false,"offset":0,"offset":7,"full_migration_progress":100}"#),
+            json_reply(
+                200,
+                r#"{"is_migrating":false,"offset":0,"offset":7,"full_migration_progress":100}"#,
+            ),
         ),
         ("a body over 1 MiB", json_reply(200, &huge)),
-        ("a body that is declared over 1 MiB", Answer::Raw(declared.into_bytes())),
+        (
+            "a body that is declared over 1 MiB",
+            Answer::Raw(declared.into_bytes()),
+        ),
         ("a body without end", Answer::Flood),
         ("another success", json_reply(206, good)),
     ]
@@ -180,7 +240,9 @@ fn whatever_may_get_better_is_tried_again() {
         |row| row.0.to_owned(),
         |(_, fault)| {
             let cloud = then_done(vec![fault.clone(), fault.clone()]);
-            let run = Sandbox::waiting_on(&cloud).set("DCS_REQUEST_TIMEOUT", "700ms").run();
+            let run = Sandbox::waiting_on(&cloud)
+                .set("DCS_REQUEST_TIMEOUT", "700ms")
+                .run();
             run.ended("completed", 0);
             assert_eq!((run.output("polls"), cloud.count(Kind::Stats)), ("3", 3));
         },
@@ -194,8 +256,9 @@ fn whatever_does_not_get_better_is_an_outage() {
         |row| row.0.to_owned(),
         |(_, fault)| {
             let cloud = FakeCloud::start().stats([fault.clone()]);
-            let run =
-                Sandbox::waiting_on(&cloud).sets(&[("DCS_REQUEST_TIMEOUT", "300ms"), ("DCS_MAX_OUTAGE", "1s")]).run();
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[("DCS_REQUEST_TIMEOUT", "300ms"), ("DCS_MAX_OUTAGE", "1s")])
+                .run();
             run.ended("unreachable", 6).says(&["`max-outage`"]);
             assert!(cloud.count(Kind::Stats) >= 2);
         },
@@ -206,7 +269,9 @@ fn whatever_does_not_get_better_is_an_outage() {
 fn a_body_of_one_mebibyte_is_not_too_large() {
     let good = r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#;
     let body = format!("{good}{}", " ".repeat((1 << 20) - good.len()));
-    let cloud = FakeCloud::start().stats([json_reply(200, &body)]).detail([status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats([json_reply(200, &body)])
+        .detail([status("TERMINATED")]);
     let run = Sandbox::waiting_on(&cloud).run();
     run.ended("completed", 0);
     assert_eq!(run.output("polls"), "1");
@@ -215,8 +280,9 @@ fn a_body_of_one_mebibyte_is_not_too_large() {
 #[test]
 fn codes_that_say_busy_are_tried_again() {
     let codes = [
-        "DCS.4017", "DCS.4026", "DCS.4049", "DCS.4096", "DCS.4097", "DCS.4104", "DCS.4111", "DCS.4112", "DCS.4113",
-        "DCS.4114", "DCS.4115", "DCS.4116", "DCS.4117", "DCS.4118", "DCS.4120", "DCS.4121", "DCS.4231", "DCS.4975",
+        "DCS.4017", "DCS.4026", "DCS.4049", "DCS.4096", "DCS.4097", "DCS.4104", "DCS.4111",
+        "DCS.4112", "DCS.4113", "DCS.4114", "DCS.4115", "DCS.4116", "DCS.4117", "DCS.4118",
+        "DCS.4120", "DCS.4121", "DCS.4231", "DCS.4975",
     ];
     each(
         &codes,
@@ -233,16 +299,23 @@ fn codes_that_say_busy_are_tried_again() {
 fn a_port_where_nobody_listens_is_an_outage() {
     // Not a port that was free a moment ago: another test may have it by now.
     let cloud = FakeCloud::start();
-    let run =
-        Sandbox::waiting_on(&cloud).set("DCS_ENDPOINT", "http://127.0.0.1:1").set("DCS_MAX_OUTAGE", "500ms").run();
-    run.ended("unreachable", 6).says(&["refused", "127.0.0.1:1", "`endpoint`"]);
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_ENDPOINT", "http://127.0.0.1:1")
+        .set("DCS_MAX_OUTAGE", "500ms")
+        .run();
+    run.ended("unreachable", 6)
+        .says(&["refused", "127.0.0.1:1", "`endpoint`"]);
 }
 
 #[test]
 fn a_name_that_does_not_resolve_is_an_outage() {
     let cloud = FakeCloud::start();
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_ENDPOINT", "http://dcs.nowhere.invalid"), ("DCS_ALLOW_HTTP", "true"), ("DCS_MAX_OUTAGE", "1s")])
+        .sets(&[
+            ("DCS_ENDPOINT", "http://dcs.nowhere.invalid"),
+            ("DCS_ALLOW_HTTP", "true"),
+            ("DCS_MAX_OUTAGE", "1s"),
+        ])
         .sets(&[("DCS_INITIAL_INTERVAL", "1s"), ("DCS_MAX_INTERVAL", "1s")])
         .run();
     run.ended("unreachable", 6).says(&["dcs.nowhere.invalid"]);
@@ -252,7 +325,10 @@ fn a_name_that_does_not_resolve_is_an_outage() {
 fn tls_to_a_plain_port_is_an_outage() {
     let cloud = FakeCloud::start().stats([done()]);
     let run = Sandbox::waiting_on(&cloud)
-        .set("DCS_ENDPOINT", &format!("https://127.0.0.1:{}", cloud.port()))
+        .set(
+            "DCS_ENDPOINT",
+            &format!("https://127.0.0.1:{}", cloud.port()),
+        )
         .set("DCS_MAX_OUTAGE", "800ms")
         .run();
     run.ended("unreachable", 6);
@@ -277,12 +353,19 @@ fn retry_after_is_honoured_in_both_forms() {
         |&(value, at_least)| {
             for http in [408, 429, 503] {
                 let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3));
-                let value = if value.len() > 10 && at_least > 0 { &date } else { value };
+                let value = if value.len() > 10 && at_least > 0 {
+                    &date
+                } else {
+                    value
+                };
                 let cloud = then_done(vec![refusal(http, "APIGW.0308").with("Retry-After", value)]);
                 Sandbox::waiting_on(&cloud).run().ended("completed", 0);
                 let requests = cloud.requests();
                 let pause = requests[1].at.duration_since(requests[0].at);
-                assert!(pause >= Duration::from_millis(at_least) * 9 / 10, "{pause:?}");
+                assert!(
+                    pause >= Duration::from_millis(at_least) * 9 / 10,
+                    "{pause:?}"
+                );
                 assert!(at_least > 0 || pause < Duration::from_secs(5), "{pause:?}");
             }
         },
@@ -296,7 +379,8 @@ fn retry_after_cannot_reach_beyond_the_deadline() {
         &["3600", "99999999999999999999", &far],
         |value| (*value).to_owned(),
         |value| {
-            let cloud = FakeCloud::start().stats([refusal(429, "APIGW.0308").with("Retry-After", value)]);
+            let cloud =
+                FakeCloud::start().stats([refusal(429, "APIGW.0308").with("Retry-After", value)]);
             let run = Sandbox::waiting_on(&cloud).set("DCS_TIMEOUT", "1s").run();
             run.ended("timeout", 124).says(&["APIGW.0308"]);
             assert!(run.took < Duration::from_secs(7), "{:?}", run.took);
@@ -308,28 +392,47 @@ fn retry_after_cannot_reach_beyond_the_deadline() {
 fn retries_slow_down() {
     let cloud = FakeCloud::start().stats([refusal(503, "APIG.0613")]);
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_MULTIPLIER", "3"), ("DCS_MAX_INTERVAL", "10s"), ("DCS_MAX_OUTAGE", "2s")])
+        .sets(&[
+            ("DCS_MULTIPLIER", "3"),
+            ("DCS_MAX_INTERVAL", "10s"),
+            ("DCS_MAX_OUTAGE", "2s"),
+        ])
         .run();
     run.ended("unreachable", 6);
     // 10, 30, 90, 270, 810 ms: not more than a handful, where a steady pace would have made 200.
-    assert!((4..=9).contains(&cloud.count(Kind::Stats)), "{}", cloud.count(Kind::Stats));
+    assert!(
+        (4..=9).contains(&cloud.count(Kind::Stats)),
+        "{}",
+        cloud.count(Kind::Stats)
+    );
 }
 
 // ------------------------------------------------------------------------------------------------------- what is sent
 
 #[test]
 fn a_request_is_what_the_cloud_expects() {
-    let cloud = FakeCloud::start().stats([done()]).detail([status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats([done()])
+        .detail([status("TERMINATED")]);
     Sandbox::waiting_on(&cloud).run().ended("completed", 0);
     let requests = cloud.requests();
-    let targets: Vec<&str> = requests.iter().map(|request| request.target.as_str()).collect();
+    let targets: Vec<&str> = requests
+        .iter()
+        .map(|request| request.target.as_str())
+        .collect();
     let task = format!("/v2/{PROJECT}/migration-task/{TASK}");
     assert_eq!(targets, [format!("{task}/stats"), task]);
     for request in &requests {
         assert_eq!(request.method, "GET");
         assert_eq!(request.header("x-auth-token"), Some(TOKEN));
-        assert_eq!(request.header("user-agent"), Some(concat!("dcs-migration-wait/", env!("CARGO_PKG_VERSION"))));
-        assert_eq!(request.header("host"), Some(format!("127.0.0.1:{}", cloud.port()).as_str()));
+        assert_eq!(
+            request.header("user-agent"),
+            Some(concat!("dcs-migration-wait/", env!("CARGO_PKG_VERSION")))
+        );
+        assert_eq!(
+            request.header("host"),
+            Some(format!("127.0.0.1:{}", cloud.port()).as_str())
+        );
     }
 }
 
@@ -349,7 +452,10 @@ fn with_access_key(cloud: &FakeCloud) -> Sandbox {
 pub(crate) fn with_password(cloud: &FakeCloud) -> Sandbox {
     Sandbox::waiting_on(cloud)
         .unset("DCS_AUTH_TOKEN")
-        .sets(&[("DCS_USERNAME", "ci"), ("DCS_DOMAIN_NAME", "OTC00000000001000000000")])
+        .sets(&[
+            ("DCS_USERNAME", "ci"),
+            ("DCS_DOMAIN_NAME", "OTC00000000001000000000"),
+        ])
         .set("DCS_IAM_ENDPOINT", &format!("{}/v3", cloud.url()))
         .secret("DCS_PASSWORD", PASSWORD)
         .hide("IssuedToken")
@@ -376,9 +482,24 @@ pub(crate) const EXCHANGE: &str = "/v3.0/OS-AUTH/id-token/tokens";
 /// Sign-ins, and the tokens with which the stats were asked for.
 fn sign_ins(cloud: &FakeCloud) -> (Vec<Request>, Vec<String>) {
     let requests = cloud.requests();
-    let tokens = requests.iter().filter(|request| request.kind == Kind::Stats);
-    let tokens = tokens.map(|request| request.header("x-auth-token").unwrap_or_default().to_owned()).collect();
-    (requests.into_iter().filter(|request| request.kind == Kind::Other).collect(), tokens)
+    let tokens = requests
+        .iter()
+        .filter(|request| request.kind == Kind::Stats);
+    let tokens = tokens
+        .map(|request| {
+            request
+                .header("x-auth-token")
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect();
+    (
+        requests
+            .into_iter()
+            .filter(|request| request.kind == Kind::Other)
+            .collect(),
+        tokens,
+    )
 }
 
 #[test]
@@ -392,8 +513,14 @@ fn a_password_gets_a_token_of_the_project() {
     assert_eq!(logins[0].target, LOGIN);
     let body: serde_json::Value = serde_json::from_str(&logins[0].body).unwrap();
     assert_eq!(body["auth"]["scope"]["project"]["id"], PROJECT);
-    assert_eq!(body["auth"]["identity"]["password"]["user"]["password"], PASSWORD);
-    assert_eq!(body["auth"]["identity"]["password"]["user"]["domain"]["name"], "OTC00000000001000000000");
+    assert_eq!(
+        body["auth"]["identity"]["password"]["user"]["password"],
+        PASSWORD
+    );
+    assert_eq!(
+        body["auth"]["identity"]["password"]["user"]["domain"]["name"],
+        "OTC00000000001000000000"
+    );
     assert!(run.log().contains("password"), "{}", run.story());
 }
 
@@ -421,11 +548,18 @@ fn github_is_asked_for_the_job_s_token() {
                 json_reply(200, r#"{"value":"JobTokenTwo"}"#),
             ],
         )
-        .on("POST", EXCHANGE, [issued("IssuedToken1"), issued("IssuedToken2")]);
+        .on(
+            "POST",
+            EXCHANGE,
+            [issued("IssuedToken1"), issued("IssuedToken2")],
+        );
     let run = with_oidc(&cloud)
         .unset("DCS_ID_TOKEN")
         .on_github()
-        .set("ACTIONS_ID_TOKEN_REQUEST_URL", &format!("{}/oidc?api-version=2.0", cloud.url()))
+        .set(
+            "ACTIONS_ID_TOKEN_REQUEST_URL",
+            &format!("{}/oidc?api-version=2.0", cloud.url()),
+        )
         .secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "RequestTokenOfTheJob")
         .set("DCS_OIDC_AUDIENCE", "https://github.com/o r")
         .hide("JobToken")
@@ -433,14 +567,33 @@ fn github_is_asked_for_the_job_s_token() {
     run.ended("completed", 0);
     let (requests, tokens) = sign_ins(&cloud);
     assert_eq!(tokens, ["IssuedToken1", "IssuedToken2"]);
-    let asked: Vec<&Request> = requests.iter().filter(|request| request.method == "GET").collect();
+    let asked: Vec<&Request> = requests
+        .iter()
+        .filter(|request| request.method == "GET")
+        .collect();
     // Tried again after the 503, and asked anew for the second exchange.
     assert_eq!(asked.len(), 3);
-    assert_eq!(asked[0].target, "/oidc?api-version=2.0&audience=https%3A%2F%2Fgithub.com%2Fo%20r");
-    assert_eq!(asked[0].header("authorization"), Some("Bearer RequestTokenOfTheJob"));
+    assert_eq!(
+        asked[0].target,
+        "/oidc?api-version=2.0&audience=https%3A%2F%2Fgithub.com%2Fo%20r"
+    );
+    assert_eq!(
+        asked[0].header("authorization"),
+        Some("Bearer RequestTokenOfTheJob")
+    );
     assert_eq!(asked[0].header("x-auth-token"), None);
-    for secret in ["JobTokenOne", "JobTokenTwo", "IssuedToken1", "IssuedToken2", "RequestTokenOfTheJob"] {
-        assert!(run.stdout.contains(&format!("::add-mask::{secret}\n")), "{secret}\n{}", run.story());
+    for secret in [
+        "JobTokenOne",
+        "JobTokenTwo",
+        "IssuedToken1",
+        "IssuedToken2",
+        "RequestTokenOfTheJob",
+    ] {
+        assert!(
+            run.stdout.contains(&format!("::add-mask::{secret}\n")),
+            "{secret}\n{}",
+            run.story()
+        );
     }
 }
 
@@ -454,7 +607,10 @@ fn a_job_without_the_permission_is_told_so() {
 #[test]
 fn a_session_is_renewed_once_and_two_refusals_in_a_row_are_the_end() {
     type Row = (&'static str, fn(&FakeCloud) -> Sandbox, &'static str);
-    let rows: [Row; 2] = [("password", with_password, LOGIN), ("OIDC", with_oidc, EXCHANGE)];
+    let rows: [Row; 2] = [
+        ("password", with_password, LOGIN),
+        ("OIDC", with_oidc, EXCHANGE),
+    ];
     each(
         &rows,
         |row| row.0.to_owned(),
@@ -468,10 +624,24 @@ fn a_session_is_renewed_once_and_two_refusals_in_a_row_are_the_end() {
             sandbox(&cloud).run().ended("completed", 0);
             let (logins, used) = sign_ins(&cloud);
             assert_eq!(logins.len(), 3);
-            assert_eq!(used, ["IssuedToken1", "IssuedToken1", "IssuedToken2", "IssuedToken2", "IssuedToken3"]);
+            assert_eq!(
+                used,
+                [
+                    "IssuedToken1",
+                    "IssuedToken1",
+                    "IssuedToken2",
+                    "IssuedToken2",
+                    "IssuedToken3"
+                ]
+            );
 
-            let cloud = FakeCloud::start().stats([refused()]).on("POST", path, tokens());
-            sandbox(&cloud).run().ended("denied", 5).says(&["APIGW.0307"]);
+            let cloud = FakeCloud::start()
+                .stats([refused()])
+                .on("POST", path, tokens());
+            sandbox(&cloud)
+                .run()
+                .ended("denied", 5)
+                .says(&["APIGW.0307"]);
             let (logins, used) = sign_ins(&cloud);
             assert_eq!((logins.len(), used.len()), (2, 2));
         },
@@ -480,9 +650,20 @@ fn a_session_is_renewed_once_and_two_refusals_in_a_row_are_the_end() {
 
 #[test]
 fn what_iam_answers_decides_as_well() {
-    type Row = (&'static str, fn(&FakeCloud) -> Sandbox, &'static str, Answer, &'static str, i32, &'static str);
+    type Row = (
+        &'static str,
+        fn(&FakeCloud) -> Sandbox,
+        &'static str,
+        Answer,
+        &'static str,
+        i32,
+        &'static str,
+    );
     let keystone = |http, text: &str| {
-        json_reply(http, &format!(r#"{{"error":{{"code":{http},"message":"{text}","title":"x"}}}}"#))
+        json_reply(
+            http,
+            &format!(r#"{{"error":{{"code":{http},"message":"{text}","title":"x"}}}}"#),
+        )
     };
     let rows: Vec<Row> = vec![
         (
@@ -494,12 +675,60 @@ fn what_iam_answers_decides_as_well() {
             5,
             "wrong user or password",
         ),
-        ("password 403", with_password, LOGIN, refusal(403, "IAM.0081"), "denied", 5, "programmatic"),
-        ("password 404", with_password, LOGIN, refusal(404, "IAM.0004"), "invalid-input", 2, "`iam-endpoint`"),
-        ("password 400", with_password, LOGIN, refusal(400, "IAM.0011"), "invalid-input", 2, "IAM.0011"),
-        ("OIDC 401", with_oidc, EXCHANGE, refusal(401, "IAM.0001"), "denied", 5, "IAM.0001"),
-        ("OIDC 403", with_oidc, EXCHANGE, refusal(403, "IAM.0003"), "denied", 5, "mapping"),
-        ("OIDC 404", with_oidc, EXCHANGE, refusal(404, "IAM.0004"), "invalid-input", 2, "`idp-id`"),
+        (
+            "password 403",
+            with_password,
+            LOGIN,
+            refusal(403, "IAM.0081"),
+            "denied",
+            5,
+            "programmatic",
+        ),
+        (
+            "password 404",
+            with_password,
+            LOGIN,
+            refusal(404, "IAM.0004"),
+            "invalid-input",
+            2,
+            "`iam-endpoint`",
+        ),
+        (
+            "password 400",
+            with_password,
+            LOGIN,
+            refusal(400, "IAM.0011"),
+            "invalid-input",
+            2,
+            "IAM.0011",
+        ),
+        (
+            "OIDC 401",
+            with_oidc,
+            EXCHANGE,
+            refusal(401, "IAM.0001"),
+            "denied",
+            5,
+            "IAM.0001",
+        ),
+        (
+            "OIDC 403",
+            with_oidc,
+            EXCHANGE,
+            refusal(403, "IAM.0003"),
+            "denied",
+            5,
+            "mapping",
+        ),
+        (
+            "OIDC 404",
+            with_oidc,
+            EXCHANGE,
+            refusal(404, "IAM.0004"),
+            "invalid-input",
+            2,
+            "`idp-id`",
+        ),
     ];
     each(
         &rows,
@@ -526,11 +755,22 @@ fn a_sign_in_that_may_get_better_is_tried_again() {
         &faults,
         |row| row.0.to_owned(),
         |(_, fault)| {
-            let cloud = then_done(vec![]).on("POST", LOGIN, [fault.clone(), fault.clone(), issued("IssuedToken1")]);
-            with_password(&cloud).set("DCS_REQUEST_TIMEOUT", "500ms").run().ended("completed", 0);
+            let cloud = then_done(vec![]).on(
+                "POST",
+                LOGIN,
+                [fault.clone(), fault.clone(), issued("IssuedToken1")],
+            );
+            with_password(&cloud)
+                .set("DCS_REQUEST_TIMEOUT", "500ms")
+                .run()
+                .ended("completed", 0);
             let cloud = FakeCloud::start().on("POST", LOGIN, [fault.clone()]);
-            let run =
-                with_password(&cloud).sets(&[("DCS_REQUEST_TIMEOUT", "300ms"), ("DCS_MAX_OUTAGE", "800ms")]).run();
+            let run = with_password(&cloud)
+                .sets(&[
+                    ("DCS_REQUEST_TIMEOUT", "300ms"),
+                    ("DCS_MAX_OUTAGE", "800ms"),
+                ])
+                .run();
             run.ended("unreachable", 6);
         },
     );
@@ -539,13 +779,19 @@ fn a_sign_in_that_may_get_better_is_tried_again() {
 #[test]
 fn access_keys_sign_each_request() {
     let cloud = then_done(vec![migrating()]);
-    with_access_key(&cloud).secret("DCS_SECURITY_TOKEN", "SecurityTokenOfNobody").run().ended("completed", 0);
+    with_access_key(&cloud)
+        .secret("DCS_SECURITY_TOKEN", "SecurityTokenOfNobody")
+        .run()
+        .ended("completed", 0);
     for request in cloud.requests() {
         let authorization = request.header("authorization").unwrap();
         let expected = "SDK-HMAC-SHA256 Access=AKEXAMPLEAKEXAMPLE00, \
                         SignedHeaders=host;x-project-id;x-sdk-date;x-security-token, Signature=";
         assert_eq!(authorization.split_at(expected.len()).0, expected);
-        assert_eq!(request.header("x-security-token"), Some("SecurityTokenOfNobody"));
+        assert_eq!(
+            request.header("x-security-token"),
+            Some("SecurityTokenOfNobody")
+        );
         assert_eq!(request.header("x-project-id"), Some(PROJECT));
         assert_eq!(request.header("x-sdk-date").map(str::len), Some(16));
         assert_eq!(request.header("x-auth-token"), None);
@@ -565,10 +811,26 @@ fn refused_key(text: &str) -> Answer {
 fn refused_access_keys_are_never_tried_again() {
     let old = httpdate::fmt_http_date(SystemTime::now() - Duration::from_secs(3600));
     let rows: Vec<(&str, Answer, &str)> = vec![
-        ("wrong", refused_key("verify aksk signature fail"), "`secret-key`"),
-        ("expired", refused_key("verify aksk signature fail, signature expired"), "clock"),
-        ("another clock", refused_key("verify aksk signature fail").with("Date", &old), "clock"),
-        ("locked", refused_key("AK access failed to reach the limit,forbidden. The AK is locked."), "lock"),
+        (
+            "wrong",
+            refused_key("verify aksk signature fail"),
+            "`secret-key`",
+        ),
+        (
+            "expired",
+            refused_key("verify aksk signature fail, signature expired"),
+            "clock",
+        ),
+        (
+            "another clock",
+            refused_key("verify aksk signature fail").with("Date", &old),
+            "clock",
+        ),
+        (
+            "locked",
+            refused_key("AK access failed to reach the limit,forbidden. The AK is locked."),
+            "lock",
+        ),
         ("other project", refusal(401, "DCS.1004"), "`project-id`"),
     ];
     each(
@@ -578,8 +840,13 @@ fn refused_access_keys_are_never_tried_again() {
             for before in [0, 2] {
                 let mut answers = vec![migrating(); before];
                 answers.push(answer.clone());
-                let cloud = FakeCloud::start().stats(answers).detail([status("MIGRATING")]);
-                with_access_key(&cloud).run().ended("denied", 5).says(&[text]);
+                let cloud = FakeCloud::start()
+                    .stats(answers)
+                    .detail([status("MIGRATING")]);
+                with_access_key(&cloud)
+                    .run()
+                    .ended("denied", 5)
+                    .says(&[text]);
                 assert_eq!(cloud.count(Kind::Stats), before + 1);
             }
         },
@@ -589,22 +856,41 @@ fn refused_access_keys_are_never_tried_again() {
 #[test]
 fn access_keys_refused_by_the_detail_are_not_tried_again_either() {
     // `auto` goes on without the status where that endpoint does not answer; five refusals would lock the key.
-    let following = json_reply(200, r#"{"is_migrating":true,"full_migration_progress":100,"offset":0}"#);
-    let cloud = FakeCloud::start().stats([following]).detail([refused_key("verify aksk signature fail")]);
+    let following = json_reply(
+        200,
+        r#"{"is_migrating":true,"full_migration_progress":100,"offset":0}"#,
+    );
+    let cloud = FakeCloud::start()
+        .stats([following])
+        .detail([refused_key("verify aksk signature fail")]);
     let run = with_access_key(&cloud)
-        .sets(&[("DCS_TIMEOUT", "1500ms"), ("DCS_UNTIL", "in-sync"), ("DCS_STABLE_POLLS", "1000")])
+        .sets(&[
+            ("DCS_TIMEOUT", "1500ms"),
+            ("DCS_UNTIL", "in-sync"),
+            ("DCS_STABLE_POLLS", "1000"),
+        ])
         .run();
     assert_ne!(run.code, 0);
-    assert!(cloud.count(Kind::Detail) <= 1, "{}", cloud.count(Kind::Detail));
+    assert!(
+        cloud.count(Kind::Detail) <= 1,
+        "{}",
+        cloud.count(Kind::Detail)
+    );
 }
 
 #[test]
 fn several_tasks_do_not_lock_the_access_key_together() {
     let cloud = FakeCloud::start().stats([refused_key("verify aksk signature fail").late(200)]);
     let tasks: Vec<String> = (0..12).map(|n| format!("{n:032x}")).collect();
-    let run = with_access_key(&cloud).set("DCS_TASK_ID", &tasks.join(",")).run();
+    let run = with_access_key(&cloud)
+        .set("DCS_TASK_ID", &tasks.join(","))
+        .run();
     run.ended("denied", 5);
-    assert!(cloud.count(Kind::Stats) < 5, "{} refusals: the key is locked after five", cloud.count(Kind::Stats));
+    assert!(
+        cloud.count(Kind::Stats) < 5,
+        "{} refusals: the key is locked after five",
+        cloud.count(Kind::Stats)
+    );
 }
 
 // ------------------------------------------------------------------------------------------------------------ proxies
@@ -623,9 +909,15 @@ fn behind_proxy(proxy: &FakeCloud) -> Sandbox {
 #[test]
 fn the_proxy_of_the_environment_is_used() {
     for name in ["HTTP_PROXY", "http_proxy"] {
-        let proxy = FakeCloud::start().stats([done()]).detail([status("TERMINATED")]);
-        behind_proxy(&proxy).set(name, &proxy.url()).run().ended("completed", 0);
-        let target = format!("http://dcs.behind.invalid:8080/v2/{PROJECT}/migration-task/{TASK}/stats");
+        let proxy = FakeCloud::start()
+            .stats([done()])
+            .detail([status("TERMINATED")]);
+        behind_proxy(&proxy)
+            .set(name, &proxy.url())
+            .run()
+            .ended("completed", 0);
+        let target =
+            format!("http://dcs.behind.invalid:8080/v2/{PROJECT}/migration-task/{TASK}/stats");
         assert_eq!(proxy.requests()[0].target, target);
     }
 }
@@ -633,9 +925,14 @@ fn the_proxy_of_the_environment_is_used() {
 #[test]
 fn no_proxy_is_honoured() {
     let proxy = FakeCloud::start().stats([refusal(403, "DCS.2003")]);
-    let cloud = FakeCloud::start().stats([done()]).detail([status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats([done()])
+        .detail([status("TERMINATED")]);
     let run = |no_proxy: &str| -> Run {
-        Sandbox::waiting_on(&cloud).set("HTTP_PROXY", &proxy.url()).set("NO_PROXY", no_proxy).run()
+        Sandbox::waiting_on(&cloud)
+            .set("HTTP_PROXY", &proxy.url())
+            .set("NO_PROXY", no_proxy)
+            .run()
     };
     run("127.0.0.1").ended("completed", 0);
     run("dcs.example.com,127.0.0.0/8").ended("completed", 0);
@@ -658,7 +955,10 @@ fn https_goes_through_the_proxy_as_a_tunnel() {
     assert_ne!(run.code, 0);
     run.holds_together();
     let requests = proxy.requests();
-    assert_eq!((requests[0].method.as_str(), requests[0].target.as_str()), ("CONNECT", "dcs.behind.invalid:443"));
+    assert_eq!(
+        (requests[0].method.as_str(), requests[0].target.as_str()),
+        ("CONNECT", "dcs.behind.invalid:443")
+    );
     // The proxy does not get to see the token.
     assert_eq!(requests[0].header("x-auth-token"), None);
 }
@@ -666,7 +966,10 @@ fn https_goes_through_the_proxy_as_a_tunnel() {
 #[test]
 fn a_wrong_proxy_is_an_outage_and_its_password_stays_hidden() {
     let cloud = FakeCloud::start();
-    let rows = [("HTTP_PROXY", "http://dcs.behind.invalid"), ("HTTPS_PROXY", "https://dcs.behind.invalid")];
+    let rows = [
+        ("HTTP_PROXY", "http://dcs.behind.invalid"),
+        ("HTTPS_PROXY", "https://dcs.behind.invalid"),
+    ];
     each(
         &rows,
         |row| row.0.to_owned(),

@@ -4,7 +4,8 @@ use crate::ends::NOISE;
 use crate::errors::{EXCHANGE, LOGIN, issued, with_oidc, with_password};
 use crate::support::cloud::{Moment, detail_body, list_path, logs_path, status_of};
 use crate::support::{
-    Answer, FakeCloud, Kind, OTHER_TASK, Run, Sandbox, TASK, TOKEN, broken, each, json_reply, plain, refusal, status,
+    Answer, FakeCloud, Kind, OTHER_TASK, Run, Sandbox, TASK, TOKEN, broken, each, json_reply,
+    plain, refusal, status,
 };
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
@@ -16,9 +17,15 @@ use std::time::{Duration, Instant};
 
 /// A reading; each value is JSON text, and an empty one is left out.
 fn reading(is_migrating: &str, progress: &str, offset: &str) -> Answer {
-    let fields = [("is_migrating", is_migrating), ("full_migration_progress", progress), ("offset", offset)];
+    let fields = [
+        ("is_migrating", is_migrating),
+        ("full_migration_progress", progress),
+        ("offset", offset),
+    ];
     let fields = fields.iter().filter(|(_, value)| !value.is_empty());
-    let fields: Vec<String> = fields.map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    let fields: Vec<String> = fields
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
     json_reply(200, &format!("{{{}}}", fields.join(",")))
 }
 
@@ -43,18 +50,25 @@ fn warnings(run: &Run) -> Vec<String> {
     let log = run.log();
     let lines = log.lines().filter(|line| {
         let value: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
-        value["level"].as_str().is_some_and(|level| level.to_lowercase().starts_with("warn"))
+        value["level"]
+            .as_str()
+            .is_some_and(|level| level.to_lowercase().starts_with("warn"))
     });
     lines.map(str::to_owned).collect()
 }
 
 #[test]
 fn a_ready_task_takes_two_requests() {
-    for (until, stats, word) in
-        [("completed", done(), "TERMINATED"), ("in-sync", sync(), "INCRMIGEATING"), ("full-sync", sync(), "MIGRATING")]
-    {
+    for (until, stats, word) in [
+        ("completed", done(), "TERMINATED"),
+        ("in-sync", sync(), "INCRMIGEATING"),
+        ("full-sync", sync(), "MIGRATING"),
+    ] {
         let cloud = FakeCloud::start().stats([stats]).detail([status(word)]);
-        Sandbox::waiting_on(&cloud).sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", "1")]).run().ended(until, 0);
+        Sandbox::waiting_on(&cloud)
+            .sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", "1")])
+            .run()
+            .ended(until, 0);
         assert_eq!((cloud.count(Kind::Stats), cloud.requests().len()), (1, 2));
     }
 }
@@ -86,21 +100,40 @@ fn fewer_than_three_failures_judge_nothing() {
         ("completed", "false", &["f", "f", "FAILED"]),
         ("completed", "false", &["INCRMIGEATING", "f", "FAILED"]),
         ("completed", "false", &["INCRMIGEATING", "f", "f", "FAILED"]),
-        ("completed", "false", &["TERMINATING", "f", "TERMINATING", "f", "f", "FAILED"]),
+        (
+            "completed",
+            "false",
+            &["TERMINATING", "f", "TERMINATING", "f", "f", "FAILED"],
+        ),
         ("in-sync", "true", &["f", "FAILED"]),
         ("in-sync", "true", &["f", "f", "FAILED"]),
         ("full-sync", "true", &["f", "f", "FAILED"]),
     ];
     let faults = no_status();
-    let rows: Vec<_> = faults.iter().flat_map(|fault| lives.iter().map(move |life| (fault, life))).collect();
+    let rows: Vec<_> = faults
+        .iter()
+        .flat_map(|fault| lives.iter().map(move |life| (fault, life)))
+        .collect();
     each(
         &rows,
         |(fault, life)| format!("{}: {life:?}", fault.0),
         |(fault, (until, is_migrating, words))| {
-            let details = words.iter().map(|word| if *word == "f" { fault.1.clone() } else { status(word) });
-            let cloud = FakeCloud::start().stats([reading(is_migrating, "100", "0")]).detail(details);
+            let details = words.iter().map(|word| {
+                if *word == "f" {
+                    fault.1.clone()
+                } else {
+                    status(word)
+                }
+            });
+            let cloud = FakeCloud::start()
+                .stats([reading(is_migrating, "100", "0")])
+                .detail(details);
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", "1"), ("DCS_REQUEST_TIMEOUT", "700ms")])
+                .sets(&[
+                    ("DCS_UNTIL", until),
+                    ("DCS_STABLE_POLLS", "1"),
+                    ("DCS_REQUEST_TIMEOUT", "700ms"),
+                ])
                 .run();
             run.ended("failed", 3);
         },
@@ -116,14 +149,31 @@ fn three_failures_in_a_row_are_no_answer() {
             for (until, stats) in [("completed", done()), ("in-sync", sync())] {
                 let cloud = FakeCloud::start().stats([stats]).detail([fault.clone()]);
                 let run = Sandbox::waiting_on(&cloud)
-                    .sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", "1"), ("DCS_REQUEST_TIMEOUT", "400ms")])
+                    .sets(&[
+                        ("DCS_UNTIL", until),
+                        ("DCS_STABLE_POLLS", "1"),
+                        ("DCS_REQUEST_TIMEOUT", "400ms"),
+                    ])
                     .sets(&[("DCS_LOG_FORMAT", "json"), ("DCS_MAX_OUTAGE", "4s")])
                     .run();
                 run.ended(until, 0);
-                assert!(plain(&run.summary).contains("not confirmed"), "{}", run.summary);
-                assert!(cloud.count(Kind::Detail) >= 3, "{} details\n{}", cloud.count(Kind::Detail), run.story());
+                assert!(
+                    plain(&run.summary).contains("not confirmed"),
+                    "{}",
+                    run.summary
+                );
+                assert!(
+                    cloud.count(Kind::Detail) >= 3,
+                    "{} details\n{}",
+                    cloud.count(Kind::Detail),
+                    run.story()
+                );
                 // One that it goes on without; each failure may have had its own.
-                assert!((1..=4).contains(&warnings(&run).len()), "{:#?}", warnings(&run));
+                assert!(
+                    (1..=4).contains(&warnings(&run).len()),
+                    "{:#?}",
+                    warnings(&run)
+                );
             }
         },
     );
@@ -131,12 +181,26 @@ fn three_failures_in_a_row_are_no_answer() {
 
 #[test]
 fn a_late_status_makes_no_deadline_ready() {
-    let goals = || vec![("completed", vec![done()]), ("in-sync", vec![sync()]), ("full-sync", vec![sync()])];
+    let goals = || {
+        vec![
+            ("completed", vec![done()]),
+            ("in-sync", vec![sync()]),
+            ("full-sync", vec![sync()]),
+        ]
+    };
     type Row = (&'static str, Vec<Answer>, Vec<(&'static str, Vec<Answer>)>);
     let rows: Vec<Row> = vec![
         ("hangs", vec![Answer::Hang], goals()),
-        ("hangs after a refusal", vec![refusal(403, "DCS.2003"), Answer::Hang], goals()),
-        ("hangs after two failures", vec![refusal(503, "x"), refusal(503, "x"), Answer::Hang], goals()),
+        (
+            "hangs after a refusal",
+            vec![refusal(403, "DCS.2003"), Answer::Hang],
+            goals(),
+        ),
+        (
+            "hangs after two failures",
+            vec![refusal(503, "x"), refusal(503, "x"), Answer::Hang],
+            goals(),
+        ),
         (
             "hangs after a status",
             vec![status("FULLMIGRATING"), Answer::Hang],
@@ -146,20 +210,30 @@ fn a_late_status_makes_no_deadline_ready() {
                 ("full-sync", vec![copying(), sync()]),
             ],
         ),
-        ("asks to wait", vec![refusal(429, "APIGW.0308").with("Retry-After", "3600")], goals()),
+        (
+            "asks to wait",
+            vec![refusal(429, "APIGW.0308").with("Retry-After", "3600")],
+            goals(),
+        ),
     ];
     each(
         &rows,
         |row| row.0.to_owned(),
         |(_, details, goals)| {
             for (until, stats) in goals {
-                let cloud = FakeCloud::start().stats(stats.clone()).detail(details.clone());
+                let cloud = FakeCloud::start()
+                    .stats(stats.clone())
+                    .detail(details.clone());
                 let run = Sandbox::waiting_on(&cloud)
                     .sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", "1")])
                     .sets(&[("DCS_TIMEOUT", "1200ms"), ("DCS_REQUEST_TIMEOUT", "10s")])
                     .run();
                 run.ended("timeout", 124);
-                assert!(run.took < Duration::from_millis(2200) + NOISE, "{:?}", run.took);
+                assert!(
+                    run.took < Duration::from_millis(2200) + NOISE,
+                    "{:?}",
+                    run.took
+                );
             }
         },
     );
@@ -172,9 +246,15 @@ fn a_status_that_comes_late_confirms_nothing() {
     for mode in ["auto", "require"] {
         // The server asks to wait for a second, and what was read before is over by then.
         let busy = refusal(503, "APIG.0613").with("Retry-After", "1");
-        let cloud = FakeCloud::start().stats([done(), behind()]).detail([busy, status("TERMINATED")]);
+        let cloud = FakeCloud::start()
+            .stats([done(), behind()])
+            .detail([busy, status("TERMINATED")]);
         let run = Sandbox::waiting_on(&cloud)
-            .sets(&[("DCS_STATUS_CHECK", mode), ("DCS_REQUEST_TIMEOUT", "300ms"), ("DCS_TIMEOUT", "3s")])
+            .sets(&[
+                ("DCS_STATUS_CHECK", mode),
+                ("DCS_REQUEST_TIMEOUT", "300ms"),
+                ("DCS_TIMEOUT", "3s"),
+            ])
             .run();
         run.ended("timeout", 124);
         assert!(cloud.count(Kind::Stats) >= 2);
@@ -185,7 +265,9 @@ fn a_status_that_comes_late_confirms_nothing() {
 fn lag(cloud: &FakeCloud, task: &str) -> Duration {
     let requests = cloud.requests();
     let last = |kind: Kind| {
-        let of_task = |request: &&crate::support::cloud::Request| request.kind == kind && request.target.contains(task);
+        let of_task = |request: &&crate::support::cloud::Request| {
+            request.kind == kind && request.target.contains(task)
+        };
         requests.iter().rev().find(of_task).unwrap().at
     };
     last(Kind::Detail).saturating_duration_since(last(Kind::Stats))
@@ -217,14 +299,23 @@ fn another_task_s_wait_ages_no_reading() {
 #[test]
 fn a_small_budget_ages_no_reading() {
     let ids: Vec<String> = (0..12).map(|n| format!("{n:032x}")).collect();
-    let cloud = FakeCloud::start().stats([done()]).detail([status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats([done()])
+        .detail([status("TERMINATED")]);
     let run = Sandbox::waiting_on(&cloud)
         .set("DCS_TASK_ID", &ids.join(","))
-        .sets(&[("DCS_MAX_REQUESTS_PER_SECOND", "4"), ("DCS_REQUEST_TIMEOUT", "500ms")])
+        .sets(&[
+            ("DCS_MAX_REQUESTS_PER_SECOND", "4"),
+            ("DCS_REQUEST_TIMEOUT", "500ms"),
+        ])
         .run();
     run.ended("completed", 0);
     for id in &ids {
-        assert!(lag(&cloud, id) <= Duration::from_millis(500) + LATE, "{id}: {:?}", lag(&cloud, id));
+        assert!(
+            lag(&cloud, id) <= Duration::from_millis(500) + LATE,
+            "{id}: {:?}",
+            lag(&cloud, id)
+        );
     }
 }
 
@@ -233,9 +324,15 @@ fn a_small_budget_breaks_no_row() {
     // Two polls a second at most, and 3 × max-interval is 300 ms: the budget alone keeps readings further apart.
     let ids = [TASK, OTHER_TASK].join(",");
     for (tasks, budget) in [(TASK, "4"), (TASK, "3"), (&ids, "4")] {
-        let cloud = FakeCloud::start().stats([sync()]).detail([status("INCRMIGEATING")]);
+        let cloud = FakeCloud::start()
+            .stats([sync()])
+            .detail([status("INCRMIGEATING")]);
         let run = Sandbox::waiting_on(&cloud)
-            .sets(&[("DCS_UNTIL", "in-sync"), ("DCS_STABLE_POLLS", "3"), ("DCS_TASK_ID", tasks)])
+            .sets(&[
+                ("DCS_UNTIL", "in-sync"),
+                ("DCS_STABLE_POLLS", "3"),
+                ("DCS_TASK_ID", tasks),
+            ])
             .set("DCS_MAX_REQUESTS_PER_SECOND", budget)
             .run();
         run.ended("in-sync", 0);
@@ -246,10 +343,15 @@ fn a_small_budget_breaks_no_row() {
 fn a_process_that_stood_still_counts_again() {
     // 3 × max-interval is 900 ms here. Where the machine was too slow for the plan, there is another try.
     for _ in 0..5 {
-        let cloud = FakeCloud::start().stats([sync()]).detail([status("INCRMIGEATING")]);
+        let cloud = FakeCloud::start()
+            .stats([sync()])
+            .detail([status("INCRMIGEATING")]);
         let running = Sandbox::waiting_on(&cloud)
             .sets(&[("DCS_UNTIL", "in-sync"), ("DCS_STABLE_POLLS", "3")])
-            .sets(&[("DCS_INITIAL_INTERVAL", "300ms"), ("DCS_MAX_INTERVAL", "300ms")])
+            .sets(&[
+                ("DCS_INITIAL_INTERVAL", "300ms"),
+                ("DCS_MAX_INTERVAL", "300ms"),
+            ])
             .start();
         let start = Instant::now();
         while cloud.count(Kind::Stats) < 2 && start.elapsed() < NOISE {
@@ -277,7 +379,13 @@ fn a_process_that_stood_still_counts_again() {
 #[test]
 fn a_secret_that_is_a_word_changes_no_reading() {
     // Secret, reading, status, result, exit code.
-    type Row = (&'static str, fn() -> Answer, &'static str, &'static str, i32);
+    type Row = (
+        &'static str,
+        fn() -> Answer,
+        &'static str,
+        &'static str,
+        i32,
+    );
     let short: fn() -> Answer = || reading("false", "40", "0");
     let open: fn() -> Answer = || reading("false", "100", "531221");
     let rows: &[Row] = &[
@@ -301,8 +409,14 @@ fn a_secret_that_is_a_word_changes_no_reading() {
                 assert_eq!((got, run.code), (Some(result), code), "{}", run.story());
             };
             let cloud = FakeCloud::start().stats([stats()]).detail([status(word)]);
-            let bounded = |sandbox: Sandbox| sandbox.sets(&[("DCS_TIMEOUT", "3s"), ("DCS_MAX_OUTAGE", "2s")]).run();
-            check(&bounded(Sandbox::waiting_on(&cloud).set("DCS_AUTH_TOKEN", secret)));
+            let bounded = |sandbox: Sandbox| {
+                sandbox
+                    .sets(&[("DCS_TIMEOUT", "3s"), ("DCS_MAX_OUTAGE", "2s")])
+                    .run()
+            };
+            check(&bounded(
+                Sandbox::waiting_on(&cloud).set("DCS_AUTH_TOKEN", secret),
+            ));
             let cloud = cloud.on("POST", LOGIN, [issued("IssuedToken1")]);
             check(&bounded(with_password(&cloud).set("DCS_PASSWORD", secret)));
         },
@@ -314,22 +428,44 @@ fn a_body_full_of_tokens_holds_up_nothing() {
     const SHORT_TOKEN: &str = "kzqvwxyj";
     let words = SHORT_TOKEN.repeat((1 << 20) / SHORT_TOKEN.len() - 100);
     let rows: Vec<(&str, Answer, Answer)> = vec![
-        ("an error", json_reply(503, &format!(r#"{{"error_code":"x","error_msg":"{words}"}}"#)), status("TERMINATED")),
-        ("a reading", json_reply(200, &format!(r#"{{"is_migrating":true,"x":"{words}"}}"#)), status("TERMINATED")),
-        ("a status", done(), json_reply(503, &format!(r#"{{"error_code":"x","error_msg":"{words}"}}"#))),
+        (
+            "an error",
+            json_reply(
+                503,
+                &format!(r#"{{"error_code":"x","error_msg":"{words}"}}"#),
+            ),
+            status("TERMINATED"),
+        ),
+        (
+            "a reading",
+            json_reply(200, &format!(r#"{{"is_migrating":true,"x":"{words}"}}"#)),
+            status("TERMINATED"),
+        ),
+        (
+            "a status",
+            done(),
+            json_reply(
+                503,
+                &format!(r#"{{"error_code":"x","error_msg":"{words}"}}"#),
+            ),
+        ),
     ];
     each(
         &rows,
         |row| row.0.to_owned(),
         |(_, stats, detail)| {
-            let cloud = FakeCloud::start().stats([stats.clone(), stats.clone(), done()]).detail([
-                detail.clone(),
-                detail.clone(),
-                status("TERMINATED"),
-            ]);
-            let run = Sandbox::waiting_on(&cloud).secret("DCS_AUTH_TOKEN", SHORT_TOKEN).run();
+            let cloud = FakeCloud::start()
+                .stats([stats.clone(), stats.clone(), done()])
+                .detail([detail.clone(), detail.clone(), status("TERMINATED")]);
+            let run = Sandbox::waiting_on(&cloud)
+                .secret("DCS_AUTH_TOKEN", SHORT_TOKEN)
+                .run();
             run.ended("completed", 0);
-            assert!(cloud.count(Kind::Stats) >= 3, "{} readings", cloud.count(Kind::Stats));
+            assert!(
+                cloud.count(Kind::Stats) >= 3,
+                "{} readings",
+                cloud.count(Kind::Stats)
+            );
         },
     );
 }
@@ -348,11 +484,17 @@ fn nearly_100_is_not_100() {
         &rows,
         |row| (*row).to_owned(),
         |progress| {
-            let cloud = FakeCloud::start().stats([reading("false", progress, "0")]).detail([status("TERMINATED")]);
+            let cloud = FakeCloud::start()
+                .stats([reading("false", progress, "0")])
+                .detail([status("TERMINATED")]);
             Sandbox::waiting_on(&cloud).run().ended("failed", 3);
-            let cloud = FakeCloud::start().stats([reading("true", progress, "0")]).detail([status("INCRMIGEATING")]);
+            let cloud = FakeCloud::start()
+                .stats([reading("true", progress, "0")])
+                .detail([status("INCRMIGEATING")]);
             for until in ["in-sync", "full-sync"] {
-                let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_UNTIL", until), ("DCS_TIMEOUT", "700ms")]).run();
+                let run = Sandbox::waiting_on(&cloud)
+                    .sets(&[("DCS_UNTIL", until), ("DCS_TIMEOUT", "700ms")])
+                    .run();
                 run.ended("timeout", 124);
             }
         },
@@ -378,7 +520,10 @@ fn odd_spellings_of_a_number_are_malformed() {
         "10000e-2",
         "\"100e0\"",
     ];
-    let offset = ["\"+0\"", "\"00\"", "\"000\"", "0e0", "0E5", "\"0e0\"", "\"0E5\"", "\"+7\"", "\"007\"", "\"-00\""];
+    let offset = [
+        "\"+0\"", "\"00\"", "\"000\"", "0e0", "0E5", "\"0e0\"", "\"0E5\"", "\"+7\"", "\"007\"",
+        "\"-00\"",
+    ];
     let rows: Vec<(&str, &str, &str)> = progress
         .iter()
         .map(|&value| ("full_migration_progress", value, "0"))
@@ -388,8 +533,12 @@ fn odd_spellings_of_a_number_are_malformed() {
         &rows,
         |row| format!("{row:?}"),
         |(field, progress, offset)| {
-            let cloud = FakeCloud::start().stats([reading("false", progress, offset)]).detail([status("TERMINATED")]);
-            let run = Sandbox::waiting_on(&cloud).set("DCS_MAX_OUTAGE", "400ms").run();
+            let cloud = FakeCloud::start()
+                .stats([reading("false", progress, offset)])
+                .detail([status("TERMINATED")]);
+            let run = Sandbox::waiting_on(&cloud)
+                .set("DCS_MAX_OUTAGE", "400ms")
+                .run();
             run.ended("unreachable", 6).says(&[field]);
             assert!(cloud.count(Kind::Stats) >= 2);
         },
@@ -412,7 +561,9 @@ fn plain_spellings_of_a_number_are_read() {
         &rows,
         |row| format!("{row:?}"),
         |(progress, offset)| {
-            let cloud = FakeCloud::start().stats([reading("false", progress, offset)]).detail([status("TERMINATED")]);
+            let cloud = FakeCloud::start()
+                .stats([reading("false", progress, offset)])
+                .detail([status("TERMINATED")]);
             Sandbox::waiting_on(&cloud).run().ended("completed", 0);
         },
     );
@@ -428,20 +579,97 @@ fn the_last_known_progress_counts() {
     let ended = |spelling: &str, word: &str| (unmeasured("false", spelling), status(word));
     let end = || (refusal(403, "DCS.2003"), refusal(403, "DCS.2003"));
     let follows = |word: &str| (unmeasured("true", "null"), status(word));
-    type Row = (&'static str, &'static str, &'static str, Vec<Moment>, &'static str, i32);
+    type Row = (
+        &'static str,
+        &'static str,
+        &'static str,
+        Vec<Moment>,
+        &'static str,
+        i32,
+    );
     let rows: Vec<Row> = vec![
-        ("null", "completed", "auto", vec![copy(), ended("null", "TERMINATED")], "failed", 3),
-        ("absent", "completed", "auto", vec![copy(), ended("", "TERMINATED")], "failed", 3),
-        ("empty", "completed", "auto", vec![copy(), ended("\"\"", "SUCCESS")], "failed", 3),
-        ("released", "completed", "auto", vec![copy(), ended("null", "RELEASED")], "failed", 3),
-        ("several", "completed", "auto", vec![copy(), follows("MIGRATING"), ended("null", "SUCCESS")], "failed", 3),
-        ("required", "completed", "require", vec![copy(), ended("null", "TERMINATED")], "failed", 3),
+        (
+            "null",
+            "completed",
+            "auto",
+            vec![copy(), ended("null", "TERMINATED")],
+            "failed",
+            3,
+        ),
+        (
+            "absent",
+            "completed",
+            "auto",
+            vec![copy(), ended("", "TERMINATED")],
+            "failed",
+            3,
+        ),
+        (
+            "empty",
+            "completed",
+            "auto",
+            vec![copy(), ended("\"\"", "SUCCESS")],
+            "failed",
+            3,
+        ),
+        (
+            "released",
+            "completed",
+            "auto",
+            vec![copy(), ended("null", "RELEASED")],
+            "failed",
+            3,
+        ),
+        (
+            "several",
+            "completed",
+            "auto",
+            vec![copy(), follows("MIGRATING"), ended("null", "SUCCESS")],
+            "failed",
+            3,
+        ),
+        (
+            "required",
+            "completed",
+            "require",
+            vec![copy(), ended("null", "TERMINATED")],
+            "failed",
+            3,
+        ),
         // Seen migrating, and three readings agree.
-        ("without a status", "completed", "off", vec![copy(), ended("null", "TERMINATED")], "failed", 3),
-        ("full-sync", "full-sync", "auto", vec![copy(), ended("null", "TERMINATED")], "failed", 3),
+        (
+            "without a status",
+            "completed",
+            "off",
+            vec![copy(), ended("null", "TERMINATED")],
+            "failed",
+            3,
+        ),
+        (
+            "full-sync",
+            "full-sync",
+            "auto",
+            vec![copy(), ended("null", "TERMINATED")],
+            "failed",
+            3,
+        ),
         // A newer one replaces it.
-        ("newer", "completed", "auto", vec![copy(), incremental(), ended("null", "TERMINATED")], "completed", 0),
-        ("newer, released", "completed", "auto", vec![incremental(), ended("null", "RELEASED")], "completed", 0),
+        (
+            "newer",
+            "completed",
+            "auto",
+            vec![copy(), incremental(), ended("null", "TERMINATED")],
+            "completed",
+            0,
+        ),
+        (
+            "newer, released",
+            "completed",
+            "auto",
+            vec![incremental(), ended("null", "RELEASED")],
+            "completed",
+            0,
+        ),
         (
             "a copy that began again",
             "completed",
@@ -450,7 +678,14 @@ fn the_last_known_progress_counts() {
             "failed",
             3,
         ),
-        ("in-sync", "in-sync", "auto", vec![incremental(), follows("MIGRATING")], "in-sync", 0),
+        (
+            "in-sync",
+            "in-sync",
+            "auto",
+            vec![incremental(), follows("MIGRATING")],
+            "in-sync",
+            0,
+        ),
         (
             "in-sync, short",
             "in-sync",
@@ -465,7 +700,14 @@ fn the_last_known_progress_counts() {
             5,
         ),
         // None was known.
-        ("never known", "completed", "auto", vec![ended("null", "TERMINATED")], "completed", 0),
+        (
+            "never known",
+            "completed",
+            "auto",
+            vec![ended("null", "TERMINATED")],
+            "completed",
+            0,
+        ),
     ];
     each(
         &rows,
@@ -473,7 +715,11 @@ fn the_last_known_progress_counts() {
         |(_, until, mode, life, result, code)| {
             let cloud = FakeCloud::start().life(life.clone());
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_UNTIL", until), ("DCS_STATUS_CHECK", mode), ("DCS_STABLE_POLLS", "1")])
+                .sets(&[
+                    ("DCS_UNTIL", until),
+                    ("DCS_STATUS_CHECK", mode),
+                    ("DCS_STABLE_POLLS", "1"),
+                ])
                 .set("DCS_TIMEOUT", "4s")
                 .run();
             run.ended(result, *code);
@@ -485,8 +731,14 @@ fn the_last_known_progress_counts() {
 
 fn two(cloud: &FakeCloud) -> Sandbox {
     Sandbox::waiting_on(cloud)
-        .sets(&[("DCS_TASK_ID", &format!("{TASK},{OTHER_TASK}")), ("DCS_UNTIL", "in-sync")])
-        .sets(&[("DCS_INITIAL_INTERVAL", "20ms"), ("DCS_MAX_INTERVAL", "20ms")])
+        .sets(&[
+            ("DCS_TASK_ID", &format!("{TASK},{OTHER_TASK}")),
+            ("DCS_UNTIL", "in-sync"),
+        ])
+        .sets(&[
+            ("DCS_INITIAL_INTERVAL", "20ms"),
+            ("DCS_MAX_INTERVAL", "20ms"),
+        ])
 }
 
 /// A task that is in sync long after the other one got there.
@@ -507,7 +759,11 @@ fn who_got_there_first_is_read_again() {
             .detail_of(TASK, details)
             .stats_of(OTHER_TASK, late())
             .detail_of(OTHER_TASK, [status("INCRMIGEATING")]);
-        two(&cloud).set("DCS_STABLE_POLLS", stable).run().ended("failed", 3).says(&[TASK]);
+        two(&cloud)
+            .set("DCS_STABLE_POLLS", stable)
+            .run()
+            .ended("failed", 3)
+            .says(&[TASK]);
     };
     // It failed since, and it was stopped since.
     ends_as("1", vec![sync()], "FAILED");
@@ -520,12 +776,22 @@ fn who_has_lost_it_goes_on_waiting() {
     // Its row is over after three readings; what comes then is read at the end.
     let lost = |after: Vec<Answer>| {
         let stats: Vec<Answer> = vec![sync(); 3].into_iter().chain(after).collect();
-        FakeCloud::start().stats_of(TASK, stats).stats_of(OTHER_TASK, late()).detail([status("INCRMIGEATING")])
+        FakeCloud::start()
+            .stats_of(TASK, stats)
+            .stats_of(OTHER_TASK, late())
+            .detail([status("INCRMIGEATING")])
     };
     let cloud = lost(vec![behind(), behind(), sync()]);
     two(&cloud).run().ended("in-sync", 0);
-    let of_first = cloud.requests().iter().filter(|r| r.kind == Kind::Stats && r.target.contains(TASK)).count();
-    assert!(of_first >= 6, "{of_first} readings of the task that lost it");
+    let of_first = cloud
+        .requests()
+        .iter()
+        .filter(|r| r.kind == Kind::Stats && r.target.contains(TASK))
+        .count();
+    assert!(
+        of_first >= 6,
+        "{of_first} readings of the task that lost it"
+    );
 
     let run = two(&lost(vec![behind()])).set("DCS_TIMEOUT", "3s").run();
     run.ended("timeout", 124).says(&[TASK]);
@@ -537,21 +803,50 @@ fn a_deleted_task_hides_no_other() {
     // Where pages of any usual size begin, and the last two.
     let running: Vec<usize> = vec![10, 20, 50, 100, 200, 500, 1000, 1001];
     let list = |skipped: usize| -> Arc<Vec<(String, String)>> {
-        let word = |n: usize| if running.contains(&n) { "INCRMIGEATING" } else { "SUCCESS" };
-        Arc::new((skipped..1002).map(|n| (id(n), word(n).to_owned())).collect())
+        let word = |n: usize| {
+            if running.contains(&n) {
+                "INCRMIGEATING"
+            } else {
+                "SUCCESS"
+            }
+        };
+        Arc::new(
+            (skipped..1002)
+                .map(|n| (id(n), word(n).to_owned()))
+                .collect(),
+        )
     };
-    for lives in [vec![list(0), list(1)], vec![list(0), list(1), list(2), list(3)], vec![list(0)]] {
+    for lives in [
+        vec![list(0), list(1)],
+        vec![list(0), list(1), list(2), list(3)],
+        vec![list(0)],
+    ] {
         let pages = lives.into_iter().map(Answer::Page);
-        let cloud = FakeCloud::start().on("GET", &list_path(), pages).stats([sync()]).detail([status("INCRMIGEATING")]);
+        let cloud = FakeCloud::start()
+            .on("GET", &list_path(), pages)
+            .stats([sync()])
+            .detail([status("INCRMIGEATING")]);
         let run = Sandbox::waiting_on(&cloud)
-            .sets(&[("DCS_TASK_ID", "all-running"), ("DCS_UNTIL", "in-sync"), ("DCS_STABLE_POLLS", "1")])
+            .sets(&[
+                ("DCS_TASK_ID", "all-running"),
+                ("DCS_UNTIL", "in-sync"),
+                ("DCS_STABLE_POLLS", "1"),
+            ])
             .run();
         run.ended("in-sync", 0);
         let tasks = run.tasks();
-        let mut waited: Vec<&str> = tasks.as_array().unwrap().iter().filter_map(|t| t["task-id"].as_str()).collect();
+        let mut waited: Vec<&str> = tasks
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|t| t["task-id"].as_str())
+            .collect();
         waited.sort_unstable();
         assert_eq!(waited, running.iter().map(|&n| id(n)).collect::<Vec<_>>());
-        let queries = cloud.requests().into_iter().filter(|request| request.kind == Kind::Other);
+        let queries = cloud
+            .requests()
+            .into_iter()
+            .filter(|request| request.kind == Kind::Other);
         for request in queries {
             assert!(request.target.contains("limit=1000"), "{}", request.target);
         }
@@ -561,15 +856,32 @@ fn a_deleted_task_hides_no_other() {
 #[test]
 fn a_page_too_large_is_asked_smaller() {
     let running = [10, 120, 249];
-    let word = |n: usize| if running.contains(&n) { "INCRMIGEATING" } else { "SUCCESS" };
-    let list = Arc::new((0..250).map(|n| (format!("{n:032x}"), word(n).to_owned())).collect());
-    let too_large = json_reply(200, &format!(r#"{{"count":250,"x":"{}"}}"#, "x".repeat(1 << 20)));
+    let word = |n: usize| {
+        if running.contains(&n) {
+            "INCRMIGEATING"
+        } else {
+            "SUCCESS"
+        }
+    };
+    let list = Arc::new(
+        (0..250)
+            .map(|n| (format!("{n:032x}"), word(n).to_owned()))
+            .collect(),
+    );
+    let too_large = json_reply(
+        200,
+        &format!(r#"{{"count":250,"x":"{}"}}"#, "x".repeat(1 << 20)),
+    );
     let cloud = FakeCloud::start()
         .on("GET", &list_path(), [too_large, Answer::Page(list)])
         .stats([sync()])
         .detail([status("INCRMIGEATING")]);
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_TASK_ID", "all-running"), ("DCS_UNTIL", "in-sync"), ("DCS_STABLE_POLLS", "1")])
+        .sets(&[
+            ("DCS_TASK_ID", "all-running"),
+            ("DCS_UNTIL", "in-sync"),
+            ("DCS_STABLE_POLLS", "1"),
+        ])
         .run();
     run.ended("in-sync", 0);
     assert_eq!(run.tasks().as_array().unwrap().len(), running.len());
@@ -580,7 +892,15 @@ fn a_page_too_large_is_asked_smaller() {
         .map(|request| request.target.split_once('?').unwrap().1.to_owned())
         .collect();
     let all = "offset=0&limit=1000";
-    assert_eq!(pages, [all, "offset=0&limit=100", "offset=100&limit=100", "offset=200&limit=100"]);
+    assert_eq!(
+        pages,
+        [
+            all,
+            "offset=0&limit=100",
+            "offset=100&limit=100",
+            "offset=200&limit=100"
+        ]
+    );
 }
 
 /// A task, its readings, its detail, and a word that tells it from the others.
@@ -589,12 +909,55 @@ type Bad = (fn() -> Answer, &'static str, &'static str, &'static str);
 #[test]
 fn the_headline_speaks_of_one_task() {
     let kinds: &[(&str, Bad)] = &[
-        ("failed", (|| reading("false", "62", "null"), "FAILED", "failed", "FAILED")),
-        ("out of sync", (|| reading("false", "100", "4711"), "TERMINATED", "failed", "TERMINATED")),
-        ("short", (|| reading("false", "33", "0"), "SUCCESS", "failed", "SUCCESS")),
-        ("unreachable", (|| refusal(503, "APIG.0613"), "INCRMIGEATING", "unreachable", "APIG.0613")),
-        ("stalled", (behind, "INCRMIGEATING", "stalled", "INCRMIGEATING")),
-        ("unknown", (|| refusal(400, "DCS.4133"), "RUNNING", "invalid-input", "DCS.4133")),
+        (
+            "failed",
+            (
+                || reading("false", "62", "null"),
+                "FAILED",
+                "failed",
+                "FAILED",
+            ),
+        ),
+        (
+            "out of sync",
+            (
+                || reading("false", "100", "4711"),
+                "TERMINATED",
+                "failed",
+                "TERMINATED",
+            ),
+        ),
+        (
+            "short",
+            (
+                || reading("false", "33", "0"),
+                "SUCCESS",
+                "failed",
+                "SUCCESS",
+            ),
+        ),
+        (
+            "unreachable",
+            (
+                || refusal(503, "APIG.0613"),
+                "INCRMIGEATING",
+                "unreachable",
+                "APIG.0613",
+            ),
+        ),
+        (
+            "stalled",
+            (behind, "INCRMIGEATING", "stalled", "INCRMIGEATING"),
+        ),
+        (
+            "unknown",
+            (
+                || refusal(400, "DCS.4133"),
+                "RUNNING",
+                "invalid-input",
+                "DCS.4133",
+            ),
+        ),
     ];
     let pairs: Vec<_> = kinds
         .iter()
@@ -616,12 +979,23 @@ fn the_headline_speaks_of_one_task() {
                 .run();
             run.holds_together();
             let reason = run.reason();
-            let named: Vec<&str> = [TASK, OTHER_TASK].into_iter().filter(|task| reason.contains(task)).collect();
+            let named: Vec<&str> = [TASK, OTHER_TASK]
+                .into_iter()
+                .filter(|task| reason.contains(task))
+                .collect();
             assert_eq!(named.len(), 1, "{reason}");
-            let (its, not_its) = if named[0] == TASK { (one, other) } else { (other, one) };
+            let (its, not_its) = if named[0] == TASK {
+                (one, other)
+            } else {
+                (other, one)
+            };
             assert_eq!(run.output("result"), its.1.2, "{reason}");
             run.says(&[its.1.3]);
-            assert!(!reason.contains(not_its.1.3), "`{}` is of the other task: {reason}", not_its.1.3);
+            assert!(
+                !reason.contains(not_its.1.3),
+                "`{}` is of the other task: {reason}",
+                not_its.1.3
+            );
         },
     );
 }
@@ -639,18 +1013,31 @@ fn the_other_failures_are_counted() {
         .stats_of(&ids[3], [reading("true", "70", "null")])
         .detail_of(&ids[3], [status("FULLMIGRATING")]);
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_TASK_ID", ids.join(",").as_str()), ("DCS_FAIL_FAST", "false"), ("DCS_TIMEOUT", "3s")])
+        .sets(&[
+            ("DCS_TASK_ID", ids.join(",").as_str()),
+            ("DCS_FAIL_FAST", "false"),
+            ("DCS_TIMEOUT", "3s"),
+        ])
         .run();
     run.ended("failed", 3);
     let reason = run.reason();
-    assert_eq!(ids.iter().filter(|id| reason.contains(id.as_str())).count(), 1, "{reason}");
+    assert_eq!(
+        ids.iter().filter(|id| reason.contains(id.as_str())).count(),
+        1,
+        "{reason}"
+    );
     // One failed, two are out of sync, one ran out of time: one of the first three is the headline.
-    let others = ids.iter().fold(reason.to_owned(), |text, id| text.replace(id.as_str(), "the task"));
+    let others = ids.iter().fold(reason.to_owned(), |text, id| {
+        text.replace(id.as_str(), "the task")
+    });
     let words: Vec<&str> = others.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     let is_first = reason.contains(&ids[0]);
     assert!(words.contains(&"1"), "{reason}");
     assert!(!is_first || words.contains(&"2"), "{reason}");
-    assert!(is_first || words.iter().filter(|&&word| word == "1").count() >= 2, "{reason}");
+    assert!(
+        is_first || words.iter().filter(|&&word| word == "1").count() >= 2,
+        "{reason}"
+    );
 }
 
 // ------------------------------------------------------------------------------------------- whose answer it is
@@ -658,21 +1045,33 @@ fn the_other_failures_are_counted() {
 #[test]
 fn the_detail_of_another_task_is_refused() {
     let other = || status_of(OTHER_TASK, "TERMINATED");
-    let cloud = FakeCloud::start().stats([done()]).detail([other(), status("FAILED")]);
+    let cloud = FakeCloud::start()
+        .stats([done()])
+        .detail([other(), status("FAILED")]);
     Sandbox::waiting_on(&cloud).run().ended("failed", 3);
-    let cloud = FakeCloud::start().stats([done()]).detail([status("TERMINATING"), other(), other(), status("FAILED")]);
+    let cloud = FakeCloud::start().stats([done()]).detail([
+        status("TERMINATING"),
+        other(),
+        other(),
+        status("FAILED"),
+    ]);
     Sandbox::waiting_on(&cloud).run().ended("failed", 3);
     // It says nothing bad about ours, either.
-    let cloud = FakeCloud::start().stats([done()]).detail([status_of(OTHER_TASK, "FAILED"), status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats([done()])
+        .detail([status_of(OTHER_TASK, "FAILED"), status("TERMINATED")]);
     Sandbox::waiting_on(&cloud).run().ended("completed", 0);
     let cloud = FakeCloud::start().stats([done()]).detail([other()]);
-    let required = Sandbox::waiting_on(&cloud).sets(&[("DCS_STATUS_CHECK", "require"), ("DCS_MAX_OUTAGE", "500ms")]);
+    let required = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_STATUS_CHECK", "require"), ("DCS_MAX_OUTAGE", "500ms")]);
     required.run().ended("unreachable", 6);
 
     // The same id in its other spelling.
     let bare = TASK.replace('-', "");
     for (asked, answered) in [(TASK, bare.as_str()), (bare.as_str(), TASK)] {
-        let cloud = FakeCloud::start().stats([done()]).detail([status_of(answered, "TERMINATED")]);
+        let cloud = FakeCloud::start()
+            .stats([done()])
+            .detail([status_of(answered, "TERMINATED")]);
         let run = Sandbox::waiting_on(&cloud).set("DCS_TASK_ID", asked).run();
         run.ended("completed", 0);
         assert_eq!(cloud.count(Kind::Stats), 1);
@@ -685,45 +1084,76 @@ fn an_answer_from_a_cache_is_told() {
     let cloud = FakeCloud::start()
         .stats([aged(behind()), aged(behind()), aged(behind()), aged(done())])
         .detail([aged(status("INCRMIGEATING")), aged(status("TERMINATED"))]);
-    let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_LOG_FORMAT", "json"), ("DCS_TIMEOUT", "3s")]).run();
+    let run = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_LOG_FORMAT", "json"), ("DCS_TIMEOUT", "3s")])
+        .run();
     run.holds_together();
-    let told = warnings(&run).into_iter().filter(|line| line.contains("Age") || line.contains("cache"));
+    let told = warnings(&run)
+        .into_iter()
+        .filter(|line| line.contains("Age") || line.contains("cache"));
     assert_eq!(told.count(), 1, "{:#?}", warnings(&run));
     for request in cloud.requests() {
         let asked = request.header("cache-control").unwrap_or_default();
         assert!(asked.contains("no-cache"), "{} {asked:?}", request.target);
     }
 
-    let cloud = FakeCloud::start().stats([behind(), done()]).detail([status("TERMINATED")]);
-    let run = Sandbox::waiting_on(&cloud).set("DCS_LOG_FORMAT", "json").run();
+    let cloud = FakeCloud::start()
+        .stats([behind(), done()])
+        .detail([status("TERMINATED")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_LOG_FORMAT", "json")
+        .run();
     run.ended("completed", 0);
     assert_eq!(warnings(&run), Vec::<String>::new());
 }
 
 #[test]
 fn an_error_in_a_200_is_a_failed_poll() {
-    let wrong = |fields: &str| json_reply(200, &format!(r#"{{"error_code":"DCS.5000","error_msg":"x"{fields}}}"#));
+    let wrong = |fields: &str| {
+        json_reply(
+            200,
+            &format!(r#"{{"error_code":"DCS.5000","error_msg":"x"{fields}}}"#),
+        )
+    };
     let good = r#","is_migrating":false,"full_migration_progress":100,"offset":0"#;
     for answer in [wrong(""), wrong(good)] {
-        let cloud = FakeCloud::start().stats([answer.clone()]).detail([status("TERMINATED")]);
-        let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_MAX_OUTAGE", "500ms"), ("DCS_TIMEOUT", "4s")]).run();
+        let cloud = FakeCloud::start()
+            .stats([answer.clone()])
+            .detail([status("TERMINATED")]);
+        let run = Sandbox::waiting_on(&cloud)
+            .sets(&[("DCS_MAX_OUTAGE", "500ms"), ("DCS_TIMEOUT", "4s")])
+            .run();
         run.ended("unreachable", 6).says(&["DCS.5000"]);
         assert!(cloud.count(Kind::Stats) >= 2);
 
-        let cloud = FakeCloud::start().stats([answer, done()]).detail([status("TERMINATED")]);
+        let cloud = FakeCloud::start()
+            .stats([answer, done()])
+            .detail([status("TERMINATED")]);
         Sandbox::waiting_on(&cloud).run().ended("completed", 0);
         assert_eq!(cloud.count(Kind::Stats), 2);
     }
     // The status, too.
     let body = |code: &str, word: &str| {
-        json_reply(200, &detail_body(TASK, word, "incremental_migration", &format!(r#","error_code":{code}"#)))
+        json_reply(
+            200,
+            &detail_body(
+                TASK,
+                word,
+                "incremental_migration",
+                &format!(r#","error_code":{code}"#),
+            ),
+        )
     };
-    let cloud = FakeCloud::start().stats([done()]).detail([body("\"DCS.5000\"", "TERMINATED"), status("FAILED")]);
+    let cloud = FakeCloud::start()
+        .stats([done()])
+        .detail([body("\"DCS.5000\"", "TERMINATED"), status("FAILED")]);
     Sandbox::waiting_on(&cloud).run().ended("failed", 3);
     // No code is no error.
     for code in ["null", "\"\""] {
         let stats = json_reply(200, &format!(r#"{{"error_code":{code}{good}}}"#));
-        let cloud = FakeCloud::start().stats([stats]).detail([body(code, "TERMINATED")]);
+        let cloud = FakeCloud::start()
+            .stats([stats])
+            .detail([body(code, "TERMINATED")]);
         Sandbox::waiting_on(&cloud).run().ended("completed", 0);
         assert_eq!(cloud.count(Kind::Stats), 1);
     }
@@ -733,9 +1163,17 @@ fn an_error_in_a_200_is_a_failed_poll() {
 fn a_long_retry_after_leaves_a_second_try() {
     let busy = || refusal(503, "APIG.0613").with("Retry-After", "60");
     for timeout in ["3s", "6s"] {
-        let cloud = FakeCloud::start().stats([busy(), done()]).detail([status("TERMINATED")]);
-        Sandbox::waiting_on(&cloud).sets(&[("DCS_MAX_OUTAGE", "1s"), ("DCS_TIMEOUT", timeout)]).run();
-        assert!(cloud.count(Kind::Stats) >= 2, "{} requests", cloud.count(Kind::Stats));
+        let cloud = FakeCloud::start()
+            .stats([busy(), done()])
+            .detail([status("TERMINATED")]);
+        Sandbox::waiting_on(&cloud)
+            .sets(&[("DCS_MAX_OUTAGE", "1s"), ("DCS_TIMEOUT", timeout)])
+            .run();
+        assert!(
+            cloud.count(Kind::Stats) >= 2,
+            "{} requests",
+            cloud.count(Kind::Stats)
+        );
     }
 }
 
@@ -743,49 +1181,124 @@ fn a_long_retry_after_leaves_a_second_try() {
 
 #[test]
 fn what_is_outstanding_is_told() {
-    let outstanding =
-        ["outstanding", "not copied", "not replicated", "not yet", "behind", "still to", "lag", "missing"];
+    let outstanding = [
+        "outstanding",
+        "not copied",
+        "not replicated",
+        "not yet",
+        "behind",
+        "still to",
+        "lag",
+        "missing",
+    ];
     let rows = [
         ("in-sync", reading("true", "100", "21739"), "INCRMIGEATING"),
         ("completed", reading("false", "100", "21739"), "TERMINATED"),
     ];
     for (until, stats, word) in rows {
         let cloud = FakeCloud::start().stats([stats]).detail([status(word)]);
-        let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_UNTIL", until), ("DCS_MAX_OFFSET", "50000")]).run();
+        let run = Sandbox::waiting_on(&cloud)
+            .sets(&[("DCS_UNTIL", until), ("DCS_MAX_OFFSET", "50000")])
+            .run();
         run.ended(until, 0);
         let reason = plain(run.reason());
-        assert!(reason.contains("21739") && outstanding.iter().any(|word| reason.contains(word)), "{reason}");
+        assert!(
+            reason.contains("21739") && outstanding.iter().any(|word| reason.contains(word)),
+            "{reason}"
+        );
     }
 }
 
 #[test]
 fn nobody_is_told_to_accept_more() {
     let following = |offset: &str| reading("true", "100", offset);
-    type Row = (&'static str, Answer, &'static str, &'static [(&'static str, &'static str)]);
+    type Row = (
+        &'static str,
+        Answer,
+        &'static str,
+        &'static [(&'static str, &'static str)],
+    );
     let rows: Vec<Row> = vec![
         ("in-sync", following("21739"), "INCRMIGEATING", &[]),
-        ("in-sync", following("21739"), "INCRMIGEATING", &[("DCS_MAX_OFFSET", "500")]),
-        ("in-sync", following("-7"), "INCRMIGEATING", &[("DCS_MAX_OFFSET", "500")]),
-        ("in-sync", following("21739"), "INCRMIGEATING", &[("DCS_STALL_TIMEOUT", "300ms")]),
-        ("in-sync", following("21739"), "INCRMIGEATING", &[("DCS_STATUS_CHECK", "off")]),
-        ("completed", reading("false", "100", "21739"), "TERMINATED", &[]),
-        ("completed", reading("false", "100", "21739"), "TERMINATED", &[("DCS_MAX_OFFSET", "500")]),
-        ("completed", reading("false", "100", "21739"), "TERMINATED", &[("DCS_STATUS_CHECK", "off")]),
-        ("completed", following("21739"), "INCRMIGEATING", &[("DCS_MAX_OFFSET", "500")]),
+        (
+            "in-sync",
+            following("21739"),
+            "INCRMIGEATING",
+            &[("DCS_MAX_OFFSET", "500")],
+        ),
+        (
+            "in-sync",
+            following("-7"),
+            "INCRMIGEATING",
+            &[("DCS_MAX_OFFSET", "500")],
+        ),
+        (
+            "in-sync",
+            following("21739"),
+            "INCRMIGEATING",
+            &[("DCS_STALL_TIMEOUT", "300ms")],
+        ),
+        (
+            "in-sync",
+            following("21739"),
+            "INCRMIGEATING",
+            &[("DCS_STATUS_CHECK", "off")],
+        ),
+        (
+            "completed",
+            reading("false", "100", "21739"),
+            "TERMINATED",
+            &[],
+        ),
+        (
+            "completed",
+            reading("false", "100", "21739"),
+            "TERMINATED",
+            &[("DCS_MAX_OFFSET", "500")],
+        ),
+        (
+            "completed",
+            reading("false", "100", "21739"),
+            "TERMINATED",
+            &[("DCS_STATUS_CHECK", "off")],
+        ),
+        (
+            "completed",
+            following("21739"),
+            "INCRMIGEATING",
+            &[("DCS_MAX_OFFSET", "500")],
+        ),
     ];
     each(
         &rows,
         |row| format!("{} {} {:?}", row.0, row.2, row.3),
         |(until, stats, word, more)| {
-            let cloud = FakeCloud::start().stats([stats.clone()]).detail([status(word)]);
-            let run =
-                Sandbox::waiting_on(&cloud).sets(&[("DCS_UNTIL", until), ("DCS_TIMEOUT", "900ms")]).sets(more).run();
+            let cloud = FakeCloud::start()
+                .stats([stats.clone()])
+                .detail([status(word)]);
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[("DCS_UNTIL", until), ("DCS_TIMEOUT", "900ms")])
+                .sets(more)
+                .run();
             assert_ne!(run.code, 0);
             run.holds_together();
             for text in [run.reason().to_lowercase(), run.summary.to_lowercase()] {
-                for clause in text.split([';', '\n', '.']).filter(|clause| clause.contains("max-offset")) {
-                    let accepts = ["raise", "increase", "higher", "larger", "accept", "set `max-offset`"];
-                    assert!(!accepts.iter().any(|word| clause.contains(word)), "{clause}");
+                for clause in text
+                    .split([';', '\n', '.'])
+                    .filter(|clause| clause.contains("max-offset"))
+                {
+                    let accepts = [
+                        "raise",
+                        "increase",
+                        "higher",
+                        "larger",
+                        "accept",
+                        "set `max-offset`",
+                    ];
+                    assert!(
+                        !accepts.iter().any(|word| clause.contains(word)),
+                        "{clause}"
+                    );
                 }
             }
         },
@@ -800,11 +1313,21 @@ const WHY_LOGGED: &str = "psync failed, output buffer 4712";
 /// The list with a failed task, whose `error_message` is JSON text; another task's comes before it.
 fn list(error_message: &str) -> Answer {
     let entry = |task: &str, message: &str| {
-        let message = if message.is_empty() { String::new() } else { format!(r#","error_message":{message}"#) };
+        let message = if message.is_empty() {
+            String::new()
+        } else {
+            format!(r#","error_message":{message}"#)
+        };
         format!(r#"{{"task_id":"{task}","task_name":"cutover","status":"FAILED"{message}}}"#)
     };
     let other = entry(OTHER_TASK, "\"another task's reason\"");
-    json_reply(200, &format!(r#"{{"count":2,"migration_tasks":[{other},{}]}}"#, entry(TASK, error_message)))
+    json_reply(
+        200,
+        &format!(
+            r#"{{"count":2,"migration_tasks":[{other},{}]}}"#,
+            entry(TASK, error_message)
+        ),
+    )
 }
 
 fn logs() -> Answer {
@@ -819,7 +1342,13 @@ fn logs() -> Answer {
         entry("12:01", "ERROR", "another older error"),
         entry("13:00", "INFO", "only for your information"),
     ];
-    json_reply(200, &format!(r#"{{"log_num":4,"migration_logs":[{}]}}"#, entries.join(",")))
+    json_reply(
+        200,
+        &format!(
+            r#"{{"log_num":4,"migration_logs":[{}]}}"#,
+            entries.join(",")
+        ),
+    )
 }
 
 fn failed_with(list: Answer, logs: Answer) -> FakeCloud {
@@ -838,13 +1367,31 @@ fn no_reason() -> Vec<(&'static str, Answer)> {
         ("401", refusal(401, "APIGW.0301")),
         ("400", refusal(400, "DCS.4133")),
         ("500", refusal(500, "DCS.5000")),
-        ("429", refusal(429, "APIGW.0308").with("Retry-After", "3600")),
+        (
+            "429",
+            refusal(429, "APIGW.0308").with("Retry-After", "3600"),
+        ),
         ("no JSON", json_reply(200, "<html>")),
         ("nothing", json_reply(200, "{}")),
-        ("another shape", json_reply(200, r#"{"migration_tasks":{"x":1},"migration_logs":7}"#)),
-        ("empty", json_reply(200, r#"{"count":0,"migration_tasks":[],"log_num":0,"migration_logs":[]}"#)),
-        ("nulls", json_reply(200, r#"{"migration_tasks":[null],"migration_logs":[null]}"#)),
-        ("too large", json_reply(200, &format!(r#"{{"x":"{}"}}"#, "x".repeat(1 << 20)))),
+        (
+            "another shape",
+            json_reply(200, r#"{"migration_tasks":{"x":1},"migration_logs":7}"#),
+        ),
+        (
+            "empty",
+            json_reply(
+                200,
+                r#"{"count":0,"migration_tasks":[],"log_num":0,"migration_logs":[]}"#,
+            ),
+        ),
+        (
+            "nulls",
+            json_reply(200, r#"{"migration_tasks":[null],"migration_logs":[null]}"#),
+        ),
+        (
+            "too large",
+            json_reply(200, &format!(r#"{{"x":"{}"}}"#, "x".repeat(1 << 20))),
+        ),
         ("reset", Answer::Reset),
         ("broken off", broken()),
         ("hang", Answer::Hang),
@@ -854,20 +1401,31 @@ fn no_reason() -> Vec<(&'static str, Answer)> {
 }
 
 fn asked(cloud: &FakeCloud, path: &str) -> usize {
-    cloud.requests().iter().filter(|request| request.target.split('?').next() == Some(path)).count()
+    cloud
+        .requests()
+        .iter()
+        .filter(|request| request.target.split('?').next() == Some(path))
+        .count()
 }
 
 #[test]
 fn a_failed_task_tells_the_cloud_s_reason() {
     let quoted = format!("\"{WHY}\"");
     let cloud = failed_with(list(&quoted), logs());
-    Sandbox::waiting_on(&cloud).run().ended("failed", 3).says(&["FAILED", "NOAUTH 4711"]);
+    Sandbox::waiting_on(&cloud)
+        .run()
+        .ended("failed", 3)
+        .says(&["FAILED", "NOAUTH 4711"]);
     // Not another task's, and not from the list where that has none.
     for message in ["", "null", "\"\""] {
         let cloud = failed_with(list(message), logs());
         let run = Sandbox::waiting_on(&cloud).run();
         run.ended("failed", 3).says(&["output buffer 4712"]);
-        for other in ["another task's reason", "older error", "for your information"] {
+        for other in [
+            "another task's reason",
+            "older error",
+            "for your information",
+        ] {
             assert!(!run.reason().contains(other), "{}", run.reason());
         }
     }
@@ -884,13 +1442,21 @@ fn a_reason_that_cannot_be_had_hinders_nothing() {
         &rows,
         |row| row.0.to_owned(),
         |(name, answer)| {
-            let quick = |cloud: &FakeCloud| Sandbox::waiting_on(cloud).set("DCS_REQUEST_TIMEOUT", "600ms").run();
+            let quick = |cloud: &FakeCloud| {
+                Sandbox::waiting_on(cloud)
+                    .set("DCS_REQUEST_TIMEOUT", "600ms")
+                    .run()
+            };
             // Neither of them.
             let cloud = failed_with(answer.clone(), answer.clone());
             let run = quick(&cloud);
             run.ended("failed", 3).says(&["FAILED"]);
             assert!(run.took < Duration::from_secs(2) + NOISE, "{:?}", run.took);
-            assert!(asked(&cloud, &list_path()) <= 1 && asked(&cloud, &logs_path(TASK)) <= 1, "{}", run.story());
+            assert!(
+                asked(&cloud, &list_path()) <= 1 && asked(&cloud, &logs_path(TASK)) <= 1,
+                "{}",
+                run.story()
+            );
             // The list alone.
             let cloud = failed_with(answer.clone(), logs());
             let run = quick(&cloud);
@@ -899,7 +1465,9 @@ fn a_reason_that_cannot_be_had_hinders_nothing() {
                 run.says(&["output buffer 4712"]);
             }
             // The logs alone.
-            quick(&failed_with(list("null"), answer.clone())).ended("failed", 3).says(&["FAILED"]);
+            quick(&failed_with(list("null"), answer.clone()))
+                .ended("failed", 3)
+                .says(&["FAILED"]);
         },
     );
 }
@@ -908,12 +1476,20 @@ fn a_reason_that_cannot_be_had_hinders_nothing() {
 fn a_reason_that_hangs_ends_in_time() {
     let hangs = || failed_with(Answer::Hang, Answer::Hang);
     let cloud = hangs();
-    let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_TIMEOUT", "1500ms"), ("DCS_REQUEST_TIMEOUT", "1h")]).run();
+    let run = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_TIMEOUT", "1500ms"), ("DCS_REQUEST_TIMEOUT", "1h")])
+        .run();
     run.ended("failed", 3).says(&["FAILED"]);
-    assert!(run.took < Duration::from_millis(2500) + NOISE, "{:?}", run.took);
+    assert!(
+        run.took < Duration::from_millis(2500) + NOISE,
+        "{:?}",
+        run.took
+    );
     // A signal ends it, too.
     let cloud = hangs();
-    let running = Sandbox::waiting_on(&cloud).sets(&[("DCS_TIMEOUT", "1h"), ("DCS_REQUEST_TIMEOUT", "1h")]).start();
+    let running = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_TIMEOUT", "1h"), ("DCS_REQUEST_TIMEOUT", "1h")])
+        .start();
     let start = Instant::now();
     while asked(&cloud, &list_path()) == 0 {
         assert!(start.elapsed() < NOISE, "nobody asks for the reason");
@@ -924,7 +1500,11 @@ fn a_reason_that_hangs_ends_in_time() {
     let run = running.end();
     assert!([3, 143].contains(&run.code), "{}", run.story());
     run.holds_together();
-    assert!(since.elapsed() < Duration::from_secs(2) + NOISE, "{:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(2) + NOISE,
+        "{:?}",
+        since.elapsed()
+    );
 }
 
 #[test]
@@ -940,13 +1520,26 @@ fn a_hostile_reason_is_only_text() {
         |row| row.chars().take(20).collect(),
         |message| {
             for on_github in [true, false] {
-                let cloud = failed_with(list(&format!("\"{message}\"")), refusal(404, "APIGW.0101"));
+                let cloud =
+                    failed_with(list(&format!("\"{message}\"")), refusal(404, "APIGW.0101"));
                 let sandbox = Sandbox::waiting_on(&cloud);
-                let run = if on_github { sandbox.on_github().run() } else { sandbox.run() };
+                let run = if on_github {
+                    sandbox.on_github().run()
+                } else {
+                    sandbox.run()
+                };
                 run.ended("failed", 3).says(&["NOAUTH"]);
-                assert!(!run.reason().contains(['\n', '\u{1b}', '\u{7}']), "{}", run.reason());
+                assert!(
+                    !run.reason().contains(['\n', '\u{1b}', '\u{7}']),
+                    "{}",
+                    run.reason()
+                );
                 assert!(run.reason().len() < 5000, "{} bytes", run.reason().len());
-                assert!(!run.log().lines().any(|line| line.starts_with("::error::owned") || line.starts_with("##[")));
+                assert!(
+                    !run.log()
+                        .lines()
+                        .any(|line| line.starts_with("::error::owned") || line.starts_with("##["))
+                );
                 assert!(!run.summary.contains("<b onclick"), "{}", run.summary);
             }
         },
@@ -994,7 +1587,8 @@ fn a_third_refusal_after_a_reading_ends() {
                     healed.ended("completed", 0);
                 }
                 // A reading in between: no three in a row.
-                let (healed, _) = run([seen(), vec![no(), no()], seen(), vec![no(), no(), good()]].concat());
+                let (healed, _) =
+                    run([seen(), vec![no(), no()], seen(), vec![no(), no(), good()]].concat());
                 healed.ended("completed", 0);
             }
         },
@@ -1010,7 +1604,11 @@ fn a_task_without_readings_is_refused_once() {
         .detail([status("INCRMIGEATING")]);
     let run = two(&cloud).set("DCS_UNTIL", "completed").run();
     run.ended("denied", 5);
-    let of_other = cloud.requests().iter().filter(|r| r.target.contains(OTHER_TASK) && r.kind == Kind::Stats).count();
+    let of_other = cloud
+        .requests()
+        .iter()
+        .filter(|r| r.target.contains(OTHER_TASK) && r.kind == Kind::Stats)
+        .count();
     assert_eq!(of_other, 1);
 }
 
@@ -1039,7 +1637,11 @@ fn alerting(alert: u8) -> (u16, Arc<AtomicUsize>) {
 
 #[test]
 fn tls_without_common_ground_ends_at_once() {
-    let rows = [("no common version", 70), ("no common cipher", 40), ("a cipher that is too weak", 71)];
+    let rows = [
+        ("no common version", 70),
+        ("no common cipher", 40),
+        ("a cipher that is too weak", 71),
+    ];
     each(
         &rows,
         |row| row.0.to_owned(),
@@ -1047,14 +1649,23 @@ fn tls_without_common_ground_ends_at_once() {
             let (port, connections) = alerting(alert);
             let cloud = FakeCloud::start();
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_ENDPOINT", format!("https://127.0.0.1:{port}").as_str()), ("DCS_MAX_OUTAGE", "2s")])
+                .sets(&[
+                    ("DCS_ENDPOINT", format!("https://127.0.0.1:{port}").as_str()),
+                    ("DCS_MAX_OUTAGE", "2s"),
+                ])
                 .run();
             run.ended("invalid-input", 2).says(&["endpoint"]);
             assert_eq!(connections.load(Ordering::Relaxed), 1);
 
             let (port, connections) = alerting(alert);
             let run = with_password(&cloud)
-                .sets(&[("DCS_IAM_ENDPOINT", format!("https://127.0.0.1:{port}").as_str()), ("DCS_MAX_OUTAGE", "2s")])
+                .sets(&[
+                    (
+                        "DCS_IAM_ENDPOINT",
+                        format!("https://127.0.0.1:{port}").as_str(),
+                    ),
+                    ("DCS_MAX_OUTAGE", "2s"),
+                ])
                 .run();
             run.ended("invalid-input", 2).says(&["iam-endpoint"]);
             assert_eq!(connections.load(Ordering::Relaxed), 1);
@@ -1066,7 +1677,9 @@ const PROXY_PASSWORD: &str = "ProxyPassword7";
 
 #[test]
 fn a_proxy_that_refuses_the_credential_ends() {
-    let wants = Answer::Raw(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let wants = Answer::Raw(
+        b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n".to_vec(),
+    );
     let (tunnelled, plain_http) = ("https://dcs.behind.invalid", "http://dcs.behind.invalid");
     let rows = [
         ("HTTPS_PROXY", tunnelled, ""),
@@ -1080,21 +1693,35 @@ fn a_proxy_that_refuses_the_credential_ends() {
         &rows,
         |row| format!("{row:?}"),
         |&(name, endpoint, credential)| {
-            let proxy = FakeCloud::start().stats([wants.clone()]).detail([wants.clone()]).on(
-                "CONNECT",
-                "dcs.behind.invalid:443",
-                [wants.clone()],
-            );
+            let proxy = FakeCloud::start()
+                .stats([wants.clone()])
+                .detail([wants.clone()])
+                .on("CONNECT", "dcs.behind.invalid:443", [wants.clone()]);
             let run = Sandbox::waiting_on(&proxy)
-                .sets(&[("DCS_ENDPOINT", endpoint), ("DCS_ALLOW_HTTP", "true"), ("DCS_MAX_OUTAGE", "2s")])
+                .sets(&[
+                    ("DCS_ENDPOINT", endpoint),
+                    ("DCS_ALLOW_HTTP", "true"),
+                    ("DCS_MAX_OUTAGE", "2s"),
+                ])
                 .sets(&[("DCS_INITIAL_INTERVAL", "1s"), ("DCS_MAX_INTERVAL", "1s")])
-                .set(name, &format!("http://{credential}127.0.0.1:{}", proxy.port()))
+                .set(
+                    name,
+                    &format!("http://{credential}127.0.0.1:{}", proxy.port()),
+                )
                 .hide(PROXY_PASSWORD)
                 .run();
             run.ended("invalid-input", 2);
-            assert!(run.reason().to_lowercase().contains(&name.to_lowercase()), "{}", run.reason());
+            assert!(
+                run.reason().to_lowercase().contains(&name.to_lowercase()),
+                "{}",
+                run.reason()
+            );
             // A reading and its status may leave together.
-            assert!(proxy.requests().len() <= 2, "{} requests", proxy.requests().len());
+            assert!(
+                proxy.requests().len() <= 2,
+                "{} requests",
+                proxy.requests().len()
+            );
         },
     );
 }
@@ -1102,8 +1729,16 @@ fn a_proxy_that_refuses_the_credential_ends() {
 #[test]
 fn a_proxy_url_that_is_none_ends() {
     let rows = [
-        ("HTTPS_PROXY", "https://dcs.behind.invalid", "ftp://user:ProxyPassword7@127.0.0.1:1"),
-        ("HTTPS_PROXY", "https://dcs.behind.invalid", "http://user:ProxyPassword7@127.0.0.1:99999"),
+        (
+            "HTTPS_PROXY",
+            "https://dcs.behind.invalid",
+            "ftp://user:ProxyPassword7@127.0.0.1:1",
+        ),
+        (
+            "HTTPS_PROXY",
+            "https://dcs.behind.invalid",
+            "http://user:ProxyPassword7@127.0.0.1:99999",
+        ),
         ("HTTPS_PROXY", "https://dcs.behind.invalid", "http://"),
         ("HTTP_PROXY", "http://dcs.behind.invalid", "http://[::1"),
     ];
@@ -1113,7 +1748,11 @@ fn a_proxy_url_that_is_none_ends() {
         |&(name, endpoint, url)| {
             let cloud = FakeCloud::start();
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_ENDPOINT", endpoint), ("DCS_ALLOW_HTTP", "true"), ("DCS_MAX_OUTAGE", "2s")])
+                .sets(&[
+                    ("DCS_ENDPOINT", endpoint),
+                    ("DCS_ALLOW_HTTP", "true"),
+                    ("DCS_MAX_OUTAGE", "2s"),
+                ])
                 .sets(&[("DCS_INITIAL_INTERVAL", "1s"), ("DCS_MAX_INTERVAL", "1s")])
                 .set(name, url)
                 .hide(PROXY_PASSWORD)
@@ -1131,26 +1770,45 @@ fn the_job_s_bearer_goes_over_no_plain_http() {
         FakeCloud::start()
             .stats([done()])
             .detail([status("TERMINATED")])
-            .on("GET", "/oidc", [json_reply(200, r#"{"value":"JobTokenOne"}"#)])
+            .on(
+                "GET",
+                "/oidc",
+                [json_reply(200, r#"{"value":"JobTokenOne"}"#)],
+            )
             .on("POST", EXCHANGE, [issued("IssuedToken1")])
     };
     let asking = |cloud: &FakeCloud, host: &str| {
         with_oidc(cloud)
             .unset("DCS_ID_TOKEN")
             .on_github()
-            .set("ACTIONS_ID_TOKEN_REQUEST_URL", &format!("http://{host}/oidc?api-version=2.0"))
+            .set(
+                "ACTIONS_ID_TOKEN_REQUEST_URL",
+                &format!("http://{host}/oidc?api-version=2.0"),
+            )
             .secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "RequestTokenOfTheJob")
             // What would leave the machine can be seen here.
-            .sets(&[("HTTP_PROXY", cloud.url().as_str()), ("NO_PROXY", "127.0.0.1,0.0.0.0")])
+            .sets(&[
+                ("HTTP_PROXY", cloud.url().as_str()),
+                ("NO_PROXY", "127.0.0.1,0.0.0.0"),
+            ])
             .set("DCS_MAX_OUTAGE", "3s")
     };
-    let hosts = ["token.example.invalid", "localhost.example.invalid", "127.0.0.1.example.invalid", "0.0.0.0"];
+    let hosts = [
+        "token.example.invalid",
+        "localhost.example.invalid",
+        "127.0.0.1.example.invalid",
+        "0.0.0.0",
+    ];
     each(
         &hosts,
         |host| (*host).to_owned(),
         |host| {
             let cloud = cloud();
-            let host = if *host == "0.0.0.0" { format!("0.0.0.0:{}", cloud.port()) } else { (*host).to_owned() };
+            let host = if *host == "0.0.0.0" {
+                format!("0.0.0.0:{}", cloud.port())
+            } else {
+                (*host).to_owned()
+            };
             let run = asking(&cloud, &host).run();
             assert!([2, 5].contains(&run.code), "{}", run.story());
             run.holds_together();
@@ -1159,16 +1817,23 @@ fn the_job_s_bearer_goes_over_no_plain_http() {
     );
     // To this machine it may go, and anywhere where somebody allows it.
     let here = cloud();
-    asking(&here, &format!("127.0.0.1:{}", here.port())).run().ended("completed", 0);
+    asking(&here, &format!("127.0.0.1:{}", here.port()))
+        .run()
+        .ended("completed", 0);
     let allowed = cloud();
-    asking(&allowed, "token.example.invalid").set("DCS_ALLOW_HTTP", "true").run().ended("completed", 0);
+    asking(&allowed, "token.example.invalid")
+        .set("DCS_ALLOW_HTTP", "true")
+        .run()
+        .ended("completed", 0);
 }
 
 // ---------------------------------------------------------------------------------------------------------- files
 
 #[test]
 fn a_report_follows_no_link() {
-    let cloud = FakeCloud::start().stats([done()]).detail([status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats([done()])
+        .detail([status("TERMINATED")]);
     // What a neighbour can guess: a name with the id of the process.
     let plant = "for name in report.json report.md report.xml report.html dcs.env; do \
                  ln -s given-victim \"$name.$$.tmp\"; done; exec \"$@\"";
@@ -1185,8 +1850,12 @@ fn a_report_follows_no_link() {
 #[test]
 fn a_file_keeps_its_mode() {
     for mode in [0o600, 0o640] {
-        let cloud = FakeCloud::start().stats([done()]).detail([status("TERMINATED")]);
-        let sandbox = Sandbox::waiting_on(&cloud).file("dcs.env", "DCS_OLD=1\n").file("report.json", "{}");
+        let cloud = FakeCloud::start()
+            .stats([done()])
+            .detail([status("TERMINATED")]);
+        let sandbox = Sandbox::waiting_on(&cloud)
+            .file("dcs.env", "DCS_OLD=1\n")
+            .file("report.json", "{}");
         let sandbox = sandbox.set("DCS_REPORT", "report.json");
         let paths = ["dcs.env", "report.json"].map(|name| sandbox.path(name));
         for path in &paths {
@@ -1195,7 +1864,12 @@ fn a_file_keeps_its_mode() {
         let mut running = sandbox.start();
         assert_eq!(running.code(), 0);
         for path in &paths {
-            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
+            assert_eq!(
+                std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+                mode,
+                "{}",
+                path.display()
+            );
         }
     }
 }
@@ -1203,7 +1877,9 @@ fn a_file_keeps_its_mode() {
 #[test]
 fn a_full_disk_keeps_the_old_report() {
     let old = "the report of the run before";
-    let cloud = FakeCloud::start().stats([done()]).detail([status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats([done()])
+        .detail([status("TERMINATED")]);
     let run = Sandbox::waiting_on(&cloud)
         .file("report.html", old)
         .set("DCS_REPORT", "report.html")
@@ -1211,6 +1887,11 @@ fn a_full_disk_keeps_the_old_report() {
         .within(&["sh", "-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"])
         .run();
     run.ended("completed", 0);
-    assert!(run.log().contains("cannot write the report to `report.html`"), "{}", run.story());
+    assert!(
+        run.log()
+            .contains("cannot write the report to `report.html`"),
+        "{}",
+        run.story()
+    );
     assert_eq!(run.file("report.html"), old);
 }

@@ -11,7 +11,9 @@
 mod waiter;
 
 use crate::model::{self, Kind, Model, Says, Seen, Sight, Terms, product};
-use dcs_migration_wait::condition::{Check, Condition, Goal, KeyLimit, Missing, Past, Row, Side, Suspicion};
+use dcs_migration_wait::condition::{
+    Check, Condition, Goal, KeyLimit, Missing, Past, Row, Side, Suspicion,
+};
 use dcs_migration_wait::migration::{Detail, Reading, Status};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -20,7 +22,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// `max-offset` of the walks; [`offsets_are_compared_at_their_edges`] has others.
 const MAX_OFFSET: i64 = 100;
 const TEN_PERCENT: KeyLimit = KeyLimit::Share(100_000);
-const LIMITS: [KeyLimit; 4] = [TEN_PERCENT, KeyLimit::Keys(500), KeyLimit::Keys(0), KeyLimit::Off];
+const LIMITS: [KeyLimit; 4] = [
+    TEN_PERCENT,
+    KeyLimit::Keys(500),
+    KeyLimit::Keys(0),
+    KeyLimit::Off,
+];
 const ENOUGH: u64 = 10_000_000;
 
 /// Counts of source and target: equal, at the limit and over it, emptied, halved and just not, growing apart by 1 % and
@@ -88,7 +95,11 @@ impl<'a> Walk<'a> {
         Self {
             model,
             terms: Terms::new(goal, MAX_OFFSET, limit),
-            condition: Condition { goal, max_offset: MAX_OFFSET, max_missing_keys: limit },
+            condition: Condition {
+                goal,
+                max_offset: MAX_OFFSET,
+                max_missing_keys: limit,
+            },
             history: Vec::new(),
             found: Found::default(),
         }
@@ -97,26 +108,55 @@ impl<'a> Walk<'a> {
     /// One more reading, for both. `None` where the wait has ended, or where they disagree.
     fn step(&mut self, code: Code, item: &Item, after_hole: bool) -> Option<Code> {
         self.found.sequences += 1;
-        let check = self.condition.check(&item.reading, item.detail.as_ref(), code.past);
+        let check = self
+            .condition
+            .check(&item.reading, item.detail.as_ref(), code.past);
         let mut row = code.row;
-        let restart =
-            row.add(&item.reading, check == Check::Met, after_hole, code.past.keys, self.condition.max_missing_keys);
-        let judged = self.model.judge(self.terms, &self.history, &item.sight, after_hole);
-        let said = (of_code(check), row.len(), check == Check::Met && !code.row.is_empty() && restart.is_some());
+        let restart = row.add(
+            &item.reading,
+            check == Check::Met,
+            after_hole,
+            code.past.keys,
+            self.condition.max_missing_keys,
+        );
+        let judged = self
+            .model
+            .judge(self.terms, &self.history, &item.sight, after_hole);
+        let said = (
+            of_code(check),
+            row.len(),
+            check == Check::Met && !code.row.is_empty() && restart.is_some(),
+        );
         let expected = (of_model(judged.says), judged.row, judged.is_restart);
         if said != expected {
-            let kind = format!("{}: contract {expected:?}, code {said:?}", self.condition.goal);
+            let kind = format!(
+                "{}: contract {expected:?}, code {said:?}",
+                self.condition.goal
+            );
             if let Entry::Vacant(entry) = self.found.wrong.entry(kind) {
-                let past: Vec<_> = self.history.iter().map(|seen| (in_words(&seen.sight), seen.judged)).collect();
-                entry.insert(format!("{} [hole: {after_hole}, {check:?}] after {past:?}", in_words(&item.sight)));
+                let past: Vec<_> = self
+                    .history
+                    .iter()
+                    .map(|seen| (in_words(&seen.sight), seen.judged))
+                    .collect();
+                entry.insert(format!(
+                    "{} [hole: {after_hole}, {check:?}] after {past:?}",
+                    in_words(&item.sight)
+                ));
             }
             return None;
         }
         if matches!(check, Check::Failed(_)) {
             return None;
         }
-        self.history.push(Seen { sight: item.sight, judged: Some(judged) });
-        Some(Code { past: code.past.after(&item.reading, check), row })
+        self.history.push(Seen {
+            sight: item.sight,
+            judged: Some(judged),
+        });
+        Some(Code {
+            past: code.past.after(&item.reading, check),
+            row,
+        })
     }
 
     /// Every sequence of up to `depth` more classes; of each class another member each time.
@@ -128,7 +168,9 @@ impl<'a> Walk<'a> {
 
     fn branch(&mut self, code: Code, class: &Class, classes: &[Class], depth: usize) {
         let turn = usize::try_from(self.found.sequences).unwrap_or(0) % class.members.len();
-        let Some(next) = self.step(code, &class.members[turn], class.after_hole) else { return };
+        let Some(next) = self.step(code, &class.members[turn], class.after_hole) else {
+            return;
+        };
         if 1 < depth {
             self.tree(next, classes, depth - 1);
         }
@@ -173,8 +215,16 @@ fn in_words(sight: &Sight) -> String {
         (model::METHODS, sight.method),
         (model::SWITCHES, sight.switch),
     ];
-    let words: Vec<_> = words.iter().map(|&((name, values), at)| format!("{name}={}", values[at])).collect();
-    format!("{} keys={:?}/{:?}", words.join(" "), sight.source, sight.target)
+    let words: Vec<_> = words
+        .iter()
+        .map(|&((name, values), at)| format!("{name}={}", values[at]))
+        .collect();
+    format!(
+        "{} keys={:?}/{:?}",
+        words.join(" "),
+        sight.source,
+        sight.target
+    )
 }
 
 fn detail(status: &str, task_status: Option<&str>, method: Option<&str>) -> Detail {
@@ -186,21 +236,45 @@ fn detail(status: &str, task_status: Option<&str>, method: Option<&str>) -> Deta
 }
 
 fn item(model: &Model, reading: Reading, detail: Option<Detail>) -> Item {
-    let sight = model.sight(Terms::new(Goal::Completed, MAX_OFFSET, TEN_PERCENT), &reading, detail.as_ref());
-    Item { reading, detail, sight }
+    let sight = model.sight(
+        Terms::new(Goal::Completed, MAX_OFFSET, TEN_PERCENT),
+        &reading,
+        detail.as_ref(),
+    );
+    Item {
+        reading,
+        detail,
+        sight,
+    }
 }
 
 /// One word of each class, no status, and each with every word of an IP switch and both methods.
 fn details(model: &Model) -> Vec<Option<Detail>> {
-    let mut words: BTreeMap<usize, &str> = model.words().map(|word| (model.status(word), word)).collect();
+    let mut words: BTreeMap<usize, &str> = model
+        .words()
+        .map(|word| (model.status(word), word))
+        .collect();
     words.insert(model.status("SUCCESSFUL"), "SUCCESSFUL");
-    assert_eq!(words.len(), model::STATUSES.1.len() - 1, "a word of each class");
-    let switches =
-        [None, Some("EXCHANGING"), Some("EXCHANGE_SUCCESS"), Some("ROLLBACK_SUCCESS"), Some("EXCHANGE_FAILED")];
+    assert_eq!(
+        words.len(),
+        model::STATUSES.1.len() - 1,
+        "a word of each class"
+    );
+    let switches = [
+        None,
+        Some("EXCHANGING"),
+        Some("EXCHANGE_SUCCESS"),
+        Some("ROLLBACK_SUCCESS"),
+        Some("EXCHANGE_FAILED"),
+    ];
     let methods = &[Some("full_amount_migration"), Some("incremental_migration")];
     let of = |word: &str| {
-        let pairs = switches.iter().flat_map(|switch| methods.iter().map(move |method| (*switch, *method)));
-        pairs.map(|(switch, method)| Some(detail(word, switch, method))).collect::<Vec<_>>()
+        let pairs = switches
+            .iter()
+            .flat_map(|switch| methods.iter().map(move |method| (*switch, *method)));
+        pairs
+            .map(|(switch, method)| Some(detail(word, switch, method)))
+            .collect::<Vec<_>>()
     };
     let all: Vec<Option<Detail>> = words.values().flat_map(|word| of(word)).collect();
     [vec![None], all].concat()
@@ -210,7 +284,13 @@ fn details(model: &Model) -> Vec<Option<Detail>> {
 fn cells(model: &Model, counts: &[(Option<i64>, Option<i64>)]) -> Vec<Item> {
     let details = details(model);
     let migrating = [Some(true), Some(false), None];
-    let offsets = [Some(0), Some(MAX_OFFSET), Some(MAX_OFFSET + 1), Some(-1), None];
+    let offsets = [
+        Some(0),
+        Some(MAX_OFFSET),
+        Some(MAX_OFFSET + 1),
+        Some(-1),
+        None,
+    ];
     let progress = [Some(100.0), Some(99.999_999), None];
     let cell = |at: Vec<usize>| {
         let (source_dbsize, target_dbsize) = counts[at[4]];
@@ -224,16 +304,32 @@ fn cells(model: &Model, counts: &[(Option<i64>, Option<i64>)]) -> Vec<Item> {
         };
         item(model, reading, details[at[3]].clone())
     };
-    product(&[3, 5, 3, details.len(), counts.len()]).map(cell).collect()
+    product(&[3, 5, 3, details.len(), counts.len()])
+        .map(cell)
+        .collect()
 }
 
 /// Pasts that make a difference, each a few readings long: is_migrating, offset, progress, status, source, target.
-type Sketch = (Option<bool>, Option<i64>, Option<f64>, Option<&'static str>, i64, i64);
+type Sketch = (
+    Option<bool>,
+    Option<i64>,
+    Option<f64>,
+    Option<&'static str>,
+    i64,
+    i64,
+);
 
 const PASTS: &[&[Sketch]] = {
     const COPYING: Sketch = (Some(true), None, Some(40.0), None, 5000, 2000);
     const COPIED: Sketch = (Some(true), Some(7000), Some(100.0), None, 5000, 5000);
-    const IN_SYNC: Sketch = (Some(true), Some(0), Some(100.0), Some("INCRMIGEATING"), 5000, 5000);
+    const IN_SYNC: Sketch = (
+        Some(true),
+        Some(0),
+        Some(100.0),
+        Some("INCRMIGEATING"),
+        5000,
+        5000,
+    );
     const ENDED: Sketch = (Some(false), Some(0), Some(100.0), None, 5000, 5000);
     const SHORT: Sketch = (Some(false), Some(0), Some(40.0), None, 5000, 2000);
     const OUT_OF_SYNC: Sketch = (Some(false), Some(7000), Some(100.0), None, 5000, 5000);
@@ -263,21 +359,37 @@ fn classes(model: &Model, terms: Terms) -> Vec<Vec<Item>> {
     let mut classes: BTreeMap<_, Vec<Item>> = BTreeMap::new();
     for item in cells(model, &COUNTS[..1]) {
         let sight = &item.sight;
-        let known = [0, 1, 2].map(|known| if sight.progress == 2 { known } else { sight.progress });
+        let known = [0, 1, 2].map(|known| {
+            if sight.progress == 2 {
+                known
+            } else {
+                sight.progress
+            }
+        });
         let says = known.map(|progress| model.alone(terms, sight, progress));
-        classes.entry((sight.migrating, sight.progress, says)).or_default().push(item);
+        classes
+            .entry((sight.migrating, sight.progress, says))
+            .or_default()
+            .push(item);
     }
     classes.into_values().collect()
 }
 
-fn with_counts(classes: &[Vec<Item>], counts: &[(Option<i64>, Option<i64>)], holes: &[bool]) -> Vec<Class> {
+fn with_counts(
+    classes: &[Vec<Item>],
+    counts: &[(Option<i64>, Option<i64>)],
+    holes: &[bool],
+) -> Vec<Class> {
     let one = |class: &Vec<Item>, (source, target): (Option<i64>, Option<i64>), after_hole| {
         let counted = class.iter().cloned().map(|mut item| {
             (item.reading.source_dbsize, item.reading.target_dbsize) = (source, target);
             (item.sight.source, item.sight.target) = (source, target);
             item
         });
-        Class { members: counted.collect(), after_hole }
+        Class {
+            members: counted.collect(),
+            after_hole,
+        }
     };
     let mut all = Vec::new();
     for class in classes {
@@ -310,8 +422,17 @@ fn in_parallel(jobs: &[Box<dyn Fn() -> Found + Sync + '_>]) -> Found {
 }
 
 fn assert_agreement(found: &Found) {
-    let wrong: Vec<_> = found.wrong.iter().map(|(kind, first)| format!("{kind}\n    {first}")).collect();
-    assert!(wrong.is_empty(), "{} kinds of disagreement:\n{}", wrong.len(), wrong.join("\n"));
+    let wrong: Vec<_> = found
+        .wrong
+        .iter()
+        .map(|(kind, first)| format!("{kind}\n    {first}"))
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} kinds of disagreement:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -325,13 +446,28 @@ fn words_have_their_class() {
     let model = Model::read();
     let by_class = |word: &str| format!("{:?}", Status::parse(word).class());
     let named = |word: &str| model::STATUSES.1[model.status(word)].replace('-', "");
-    for word in model.words().chain(["", "success", "SUCCESSFUL", "STOPPED", "EXCHANGING"]) {
+    for word in model
+        .words()
+        .chain(["", "success", "SUCCESSFUL", "STOPPED", "EXCHANGING"])
+    {
         assert_eq!(by_class(word).to_lowercase(), named(word), "{word}");
     }
-    for word in ["", " ", "EXCHANGING", "EXCHANGE_SUCCESS", "ROLLBACK_SUCCESS", "exchanging", "EXCHANGE_FAILED", "null"]
-    {
+    for word in [
+        "",
+        " ",
+        "EXCHANGING",
+        "EXCHANGE_SUCCESS",
+        "ROLLBACK_SUCCESS",
+        "exchanging",
+        "EXCHANGE_FAILED",
+        "null",
+    ] {
         let code = format!("{:?}", detail("SUCCESS", Some(word), None).ip_switch()).to_lowercase();
-        assert_eq!(code, model::SWITCHES.1[model.switch(Some(word))].replace('-', ""), "{word}");
+        assert_eq!(
+            code,
+            model::SWITCHES.1[model.switch(Some(word))].replace('-', ""),
+            "{word}"
+        );
     }
 }
 
@@ -342,9 +478,17 @@ fn offsets_are_compared_at_their_edges() {
         for offset in [i64::MIN, -1, 0, 1, 2, 99, 100, 101, i64::MAX - 1, i64::MAX] {
             let (terms, reading) = (
                 Terms::new(Goal::Completed, max_offset, TEN_PERCENT),
-                Reading { is_migrating: Some(false), offset: Some(offset), ..Reading::default() },
+                Reading {
+                    is_migrating: Some(false),
+                    offset: Some(offset),
+                    ..Reading::default()
+                },
             );
-            let condition = Condition { goal: Goal::Completed, max_offset, max_missing_keys: TEN_PERCENT };
+            let condition = Condition {
+                goal: Goal::Completed,
+                max_offset,
+                max_missing_keys: TEN_PERCENT,
+            };
             let sight = model.sight(terms, &reading, None);
             let expected = of_model(model.judge(terms, &[], &sight, false).says);
             let said = of_code(condition.check(&reading, None, Past::default()));
@@ -356,12 +500,33 @@ fn offsets_are_compared_at_their_edges() {
 #[test]
 fn limits_of_keys_are_exact() {
     let model = Model::read();
-    let counts = [0, 1, 9, 10, 11, 500, 501, 999, 1000, 1001, 1 << 53, i64::MAX - 1, i64::MAX];
+    let counts = [
+        0,
+        1,
+        9,
+        10,
+        11,
+        500,
+        501,
+        999,
+        1000,
+        1001,
+        1 << 53,
+        i64::MAX - 1,
+        i64::MAX,
+    ];
     let limits = [0, 1, 99_999, 100_000, 500_000, 1_000_000].map(KeyLimit::Share);
     let numbers = [0, 1, 500, u64::MAX].map(KeyLimit::Keys);
     for limit in limits.into_iter().chain(numbers).chain([KeyLimit::Off]) {
-        let condition = Condition { goal: Goal::Completed, max_offset: 0, max_missing_keys: limit };
-        for (source, target) in counts.iter().flat_map(|source| counts.iter().map(move |target| (*source, *target))) {
+        let condition = Condition {
+            goal: Goal::Completed,
+            max_offset: 0,
+            max_missing_keys: limit,
+        };
+        for (source, target) in counts
+            .iter()
+            .flat_map(|source| counts.iter().map(move |target| (*source, *target)))
+        {
             let reading = Reading {
                 is_migrating: Some(false),
                 offset: Some(0),
@@ -373,7 +538,10 @@ fn limits_of_keys_are_exact() {
             let sight = model.sight(terms, &reading, None);
             let expected = of_model(model.judge(terms, &[], &sight, false).says);
             let said = of_code(condition.check(&reading, None, Past::default()));
-            assert_eq!(said, expected, "{source} keys and {target}, limit {limit:?}");
+            assert_eq!(
+                said, expected,
+                "{source} keys and {target}, limit {limit:?}"
+            );
         }
     }
 }
@@ -385,14 +553,30 @@ fn trees(model: &Model) -> Vec<(Goal, KeyLimit, Vec<Class>, usize)> {
         let terms = Terms::new(goal, MAX_OFFSET, TEN_PERCENT);
         let classes = classes(model, terms);
         let ready = |item: &Item| model.alone(terms, &item.sight, 0) == Says::Ready;
-        let ready: Vec<_> = classes.iter().filter(|class| class.iter().all(ready)).cloned().collect();
-        trees.push((goal, TEN_PERCENT, with_counts(&classes, &COUNTS[..1], &[false]), 4));
-        let some = [COUNTS[0], COUNTS[2], COUNTS[3], COUNTS[4], COUNTS[7], COUNTS[14]];
+        let ready: Vec<_> = classes
+            .iter()
+            .filter(|class| class.iter().all(ready))
+            .cloned()
+            .collect();
+        trees.push((
+            goal,
+            TEN_PERCENT,
+            with_counts(&classes, &COUNTS[..1], &[false]),
+            4,
+        ));
+        let some = [
+            COUNTS[0], COUNTS[2], COUNTS[3], COUNTS[4], COUNTS[7], COUNTS[14],
+        ];
         trees.push((goal, TEN_PERCENT, with_counts(&classes, &some, &[false]), 2));
         for limit in LIMITS {
             trees.push((goal, limit, with_counts(&ready, &COUNTS, &[false, true]), 2));
         }
-        trees.push((goal, TEN_PERCENT, with_counts(&ready[..1], &COUNTS, &[false]), 5));
+        trees.push((
+            goal,
+            TEN_PERCENT,
+            with_counts(&ready[..1], &COUNTS, &[false]),
+            5,
+        ));
     }
     trees
 }
@@ -405,7 +589,10 @@ fn readings_are_judged_as_the_model() {
     let mut jobs: Vec<Box<dyn Fn() -> Found + Sync>> = Vec::new();
 
     // Every cell behind every past.
-    for (goal, past) in Goal::ALL.into_iter().flat_map(|goal| PASTS.iter().map(move |past| (goal, past))) {
+    for (goal, past) in Goal::ALL
+        .into_iter()
+        .flat_map(|goal| PASTS.iter().map(move |past| (goal, past)))
+    {
         jobs.push(Box::new(move || {
             let mut walk = Walk::new(model, goal, TEN_PERCENT);
             let mut code = Code::default();
@@ -419,7 +606,9 @@ fn readings_are_judged_as_the_model() {
                     ..Reading::default()
                 };
                 let step = item(model, reading, word.map(|word| detail(word, None, None)));
-                let Some(next) = walk.step(code, &step, false) else { return walk.found };
+                let Some(next) = walk.step(code, &step, false) else {
+                    return walk.found;
+                };
                 code = next;
             }
             for cell in all_cells {
@@ -432,7 +621,10 @@ fn readings_are_judged_as_the_model() {
     }
 
     // Every tree, a branch at a time.
-    let deeper = std::env::var("DCS_PROOF_DEPTH").ok().and_then(|depth| depth.parse().ok()).unwrap_or(0);
+    let deeper = std::env::var("DCS_PROOF_DEPTH")
+        .ok()
+        .and_then(|depth| depth.parse().ok())
+        .unwrap_or(0);
     for (goal, limit, classes, depth) in &trees {
         for class in classes {
             jobs.push(Box::new(move || {
@@ -445,5 +637,9 @@ fn readings_are_judged_as_the_model() {
     let found = in_parallel(&jobs);
     println!("{} sequences of readings", found.sequences);
     assert_agreement(&found);
-    assert!(ENOUGH <= found.sequences, "{} sequences are not enough", found.sequences);
+    assert!(
+        ENOUGH <= found.sequences,
+        "{} sequences are not enough",
+        found.sequences
+    );
 }

@@ -21,7 +21,9 @@ fn done() -> Answer {
 
 /// A cloud whose task is done, once the stats can be read.
 fn then_done(answers: Vec<Answer>) -> FakeCloud {
-    FakeCloud::start().stats(answers.into_iter().chain([done()])).detail([status("TERMINATED")])
+    FakeCloud::start()
+        .stats(answers.into_iter().chain([done()]))
+        .detail([status("TERMINATED")])
 }
 
 fn raw(head: &str, body: impl AsRef<[u8]>) -> Answer {
@@ -29,11 +31,19 @@ fn raw(head: &str, body: impl AsRef<[u8]>) -> Answer {
 }
 
 fn body(bytes: impl AsRef<[u8]>) -> Answer {
-    raw(&format!("200 OK\r\nContent-Length: {}", bytes.as_ref().len()), bytes)
+    raw(
+        &format!("200 OK\r\nContent-Length: {}", bytes.as_ref().len()),
+        bytes,
+    )
 }
 
 fn pieces(start: &str, piece: impl Into<Vec<u8>>, count: usize, pause: u64) -> Answer {
-    Answer::Pieces { start: start.as_bytes().to_vec(), piece: piece.into(), count, pause }
+    Answer::Pieces {
+        start: start.as_bytes().to_vec(),
+        piece: piece.into(),
+        count,
+        pause,
+    }
 }
 
 // -------------------------------------------------------------------------------------------------- broken answers
@@ -48,32 +58,116 @@ fn broken_answers() -> Vec<(&'static str, Answer, &'static str)> {
     let reset_after = |text: String| Answer::ResetAfter(text.into_bytes());
     vec![
         // The connection.
-        ("reset in the head", reset_after(format!("{ok}Content-Le")), "reset"),
-        ("reset after the head", reset_after(format!("{ok}Content-Length: {length}\r\n\r\n")), "connection"),
-        ("reset in the body", reset_after(format!("{ok}Content-Length: {length}\r\n\r\n{{\"is_mig")), "connection"),
-        // The frame.
-        ("a length that is too short", raw(&format!("200 OK\r\nContent-Length: {}", length - 1), GOOD), "JSON"),
-        ("a length that is too long", raw(&format!("200 OK\r\nContent-Length: {}", length + 1), GOOD), "connection"),
-        ("two lengths", raw(&format!("200 OK\r\nContent-Length: {length}\r\nContent-Length: 3"), GOOD), ""),
-        ("a length that is none", raw("200 OK\r\nContent-Length: -1", GOOD), ""),
-        ("a length beyond all numbers", raw("200 OK\r\nContent-Length: 99999999999999999999999", GOOD), ""),
-        ("a chunk that is none", raw("200 OK\r\nTransfer-Encoding: chunked", "zz\r\n{}\r\n0\r\n\r\n"), ""),
-        ("an end before the last chunk", raw("200 OK\r\nTransfer-Encoding: chunked", "2\r\n{}\r\n"), ""),
-        ("a head without end", pieces(ok, "X-Words: about nothing\r\n", usize::MAX, 0), ""),
-        ("a header without end", pieces("HTTP/1.1 200 OK\r\nX-Words: ", "x".repeat(4096), usize::MAX, 0), ""),
-        ("a head that drips", pieces(ok, "x", usize::MAX, 50), "`request-timeout`"),
-        ("nothing but interim answers", pieces("", "HTTP/1.1 100 Continue\r\n\r\n", usize::MAX, 5), ""),
-        ("a body of 30 MB", pieces("HTTP/1.1 200 OK\r\n\r\n", " ".repeat(1 << 16), 480, 0), "1 MiB"),
         (
-            "a body of 30 MB, as it says",
-            pieces("HTTP/1.1 200 OK\r\nContent-Length: 31457280\r\n\r\n", " ".repeat(1 << 16), 480, 0),
+            "reset in the head",
+            reset_after(format!("{ok}Content-Le")),
+            "reset",
+        ),
+        (
+            "reset after the head",
+            reset_after(format!("{ok}Content-Length: {length}\r\n\r\n")),
+            "connection",
+        ),
+        (
+            "reset in the body",
+            reset_after(format!("{ok}Content-Length: {length}\r\n\r\n{{\"is_mig")),
+            "connection",
+        ),
+        // The frame.
+        (
+            "a length that is too short",
+            raw(&format!("200 OK\r\nContent-Length: {}", length - 1), GOOD),
+            "JSON",
+        ),
+        (
+            "a length that is too long",
+            raw(&format!("200 OK\r\nContent-Length: {}", length + 1), GOOD),
+            "connection",
+        ),
+        (
+            "two lengths",
+            raw(
+                &format!("200 OK\r\nContent-Length: {length}\r\nContent-Length: 3"),
+                GOOD,
+            ),
+            "",
+        ),
+        (
+            "a length that is none",
+            raw("200 OK\r\nContent-Length: -1", GOOD),
+            "",
+        ),
+        (
+            "a length beyond all numbers",
+            raw("200 OK\r\nContent-Length: 99999999999999999999999", GOOD),
+            "",
+        ),
+        (
+            "a chunk that is none",
+            raw(
+                "200 OK\r\nTransfer-Encoding: chunked",
+                "zz\r\n{}\r\n0\r\n\r\n",
+            ),
+            "",
+        ),
+        (
+            "an end before the last chunk",
+            raw("200 OK\r\nTransfer-Encoding: chunked", "2\r\n{}\r\n"),
+            "",
+        ),
+        (
+            "a head without end",
+            pieces(ok, "X-Words: about nothing\r\n", usize::MAX, 0),
+            "",
+        ),
+        (
+            "a header without end",
+            pieces(
+                "HTTP/1.1 200 OK\r\nX-Words: ",
+                "x".repeat(4096),
+                usize::MAX,
+                0,
+            ),
+            "",
+        ),
+        (
+            "a head that drips",
+            pieces(ok, "x", usize::MAX, 50),
+            "`request-timeout`",
+        ),
+        (
+            "nothing but interim answers",
+            pieces("", "HTTP/1.1 100 Continue\r\n\r\n", usize::MAX, 5),
+            "",
+        ),
+        (
+            "a body of 30 MB",
+            pieces("HTTP/1.1 200 OK\r\n\r\n", " ".repeat(1 << 16), 480, 0),
             "1 MiB",
         ),
-        ("another encoding", raw("200 OK\r\nContent-Encoding: gzip", b"\x1f\x8b\x08\x00\x00"), "JSON"),
+        (
+            "a body of 30 MB, as it says",
+            pieces(
+                "HTTP/1.1 200 OK\r\nContent-Length: 31457280\r\n\r\n",
+                " ".repeat(1 << 16),
+                480,
+                0,
+            ),
+            "1 MiB",
+        ),
+        (
+            "another encoding",
+            raw("200 OK\r\nContent-Encoding: gzip", b"\x1f\x8b\x08\x00\x00"),
+            "JSON",
+        ),
         // The text.
         ("a mark at the beginning", body(with_mark), "JSON"),
         ("another set of characters", body(utf16), "JSON"),
-        ("no UTF-8", body(b"{\"is_migrating\":\"fals\xff\",\"offset\":0,\"full_migration_progress\":100}"), "JSON"),
+        (
+            "no UTF-8",
+            body(b"{\"is_migrating\":\"fals\xff\",\"offset\":0,\"full_migration_progress\":100}"),
+            "JSON",
+        ),
         ("two objects", body(format!("{GOOD}{GOOD}")), "JSON"),
         ("something behind it", body(format!("{GOOD}]")), "JSON"),
         ("a comment", body(format!("// all is well\n{GOOD}")), "JSON"),
@@ -83,9 +177,21 @@ fn broken_answers() -> Vec<(&'static str, Answer, &'static str)> {
             body(r#"{"is_migrating":true,"is_migrating":false,"offset":0}"#),
             "`is_migrating` stands twice",
         ),
-        ("not a number", body(r#"{"is_migrating":false,"offset":NaN}"#), "JSON"),
-        ("not a number, as text", body(r#"{"is_migrating":false,"offset":"NaN"}"#), "offset"),
-        ("no end of it", body(r#"{"is_migrating":false,"offset":Infinity}"#), "JSON"),
+        (
+            "not a number",
+            body(r#"{"is_migrating":false,"offset":NaN}"#),
+            "JSON",
+        ),
+        (
+            "not a number, as text",
+            body(r#"{"is_migrating":false,"offset":"NaN"}"#),
+            "offset",
+        ),
+        (
+            "no end of it",
+            body(r#"{"is_migrating":false,"offset":Infinity}"#),
+            "JSON",
+        ),
         (
             "beyond all floats",
             body(r#"{"is_migrating":false,"full_migration_progress":1e400,"offset":0}"#),
@@ -96,13 +202,44 @@ fn broken_answers() -> Vec<(&'static str, Answer, &'static str)> {
             body(r#"{"is_migrating":false,"full_migration_progress":"1e400","offset":0}"#),
             "full_migration_progress",
         ),
-        ("beyond 64 bits", body(r#"{"is_migrating":false,"offset":18446744073709551616}"#), "offset"),
-        ("a thousand digits", body(format!(r#"{{"is_migrating":false,"offset":{}}}"#, "0".repeat(1000))), ""),
-        ("nothing to the power of much", body(r#"{"is_migrating":false,"offset":0e99999}"#), "offset"),
+        (
+            "beyond 64 bits",
+            body(r#"{"is_migrating":false,"offset":18446744073709551616}"#),
+            "offset",
+        ),
+        (
+            "a thousand digits",
+            body(format!(
+                r#"{{"is_migrating":false,"offset":{}}}"#,
+                "0".repeat(1000)
+            )),
+            "",
+        ),
+        (
+            "nothing to the power of much",
+            body(r#"{"is_migrating":false,"offset":0e99999}"#),
+            "offset",
+        ),
         ("deep", body("[".repeat(1_000_000)), "JSON"),
-        ("a deep value", body(format!(r#"{{"offset":{}{}}}"#, "[".repeat(400_000), "]".repeat(400_000))), "`offset`"),
-        ("an object for a number", body(r#"{"is_migrating":false,"offset":{"value":0}}"#), "offset"),
-        ("a number for a truth", body(r#"{"is_migrating":0,"offset":0}"#), "is_migrating"),
+        (
+            "a deep value",
+            body(format!(
+                r#"{{"offset":{}{}}}"#,
+                "[".repeat(400_000),
+                "]".repeat(400_000)
+            )),
+            "`offset`",
+        ),
+        (
+            "an object for a number",
+            body(r#"{"is_migrating":false,"offset":{"value":0}}"#),
+            "offset",
+        ),
+        (
+            "a number for a truth",
+            body(r#"{"is_migrating":0,"offset":0}"#),
+            "is_migrating",
+        ),
     ]
 }
 
@@ -112,9 +249,14 @@ fn a_broken_answer_is_a_failed_poll_and_says_what_is_broken() {
         &broken_answers(),
         |row| row.0.to_owned(),
         |(_, answer, words)| {
-            let cloud = FakeCloud::start().stats([answer.clone()]).detail([status("TERMINATED")]);
+            let cloud = FakeCloud::start()
+                .stats([answer.clone()])
+                .detail([status("TERMINATED")]);
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_REQUEST_TIMEOUT", "500ms"), ("DCS_MAX_OUTAGE", "1500ms")])
+                .sets(&[
+                    ("DCS_REQUEST_TIMEOUT", "500ms"),
+                    ("DCS_MAX_OUTAGE", "1500ms"),
+                ])
                 .run();
             run.ended("unreachable", 6).says(&[words, "`max-outage`"]);
             assert!(cloud.count(Kind::Stats) >= 2);
@@ -133,7 +275,11 @@ fn after_a_broken_answer_a_good_one_counts() {
             let cloud = then_done(vec![answer.clone()]);
             // Only an answer that never ends is to be given up, not a good one on a slow machine.
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_REQUEST_TIMEOUT", "10s"), ("DCS_MAX_OUTAGE", "1m"), ("DCS_TIMEOUT", "1m")])
+                .sets(&[
+                    ("DCS_REQUEST_TIMEOUT", "10s"),
+                    ("DCS_MAX_OUTAGE", "1m"),
+                    ("DCS_TIMEOUT", "1m"),
+                ])
                 .run();
             run.ended("completed", 0);
             assert_eq!((run.output("polls"), cloud.count(Kind::Stats)), ("2", 2));
@@ -145,11 +291,17 @@ fn after_a_broken_answer_a_good_one_counts() {
 fn what_is_odd_but_says_the_same_is_read() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let rows = vec![
-        ("HTTP/1.0", Answer::Raw(format!("HTTP/1.0 200 OK\r\n\r\n{GOOD}").into_bytes())),
+        (
+            "HTTP/1.0",
+            Answer::Raw(format!("HTTP/1.0 200 OK\r\n\r\n{GOOD}").into_bytes()),
+        ),
         ("no length", raw("200 OK", GOOD)),
         ("chunks of a byte", {
             let chunks: String = GOOD.chars().map(|c| format!("1\r\n{c}\r\n")).collect();
-            raw("200 OK\r\nTransfer-Encoding: chunked", format!("{chunks}0\r\n\r\n"))
+            raw(
+                "200 OK\r\nTransfer-Encoding: chunked",
+                format!("{chunks}0\r\n\r\n"),
+            )
         }),
         ("a byte now and then", {
             let (start, rest) = GOOD.split_at(GOOD.len() - 1);
@@ -157,19 +309,38 @@ fn what_is_odd_but_says_the_same_is_read() {
         }),
         (
             "an interim answer before",
-            Answer::Raw(format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{GOOD}").into_bytes()),
+            Answer::Raw(
+                format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{GOOD}").into_bytes(),
+            ),
         ),
-        ("numbers as text", body(r#"{"is_migrating":"false","full_migration_progress":" 100.0 %","offset":" 0 "}"#)),
-        ("deep in a field that nobody reads", body(GOOD.replace('{', &format!(r#"{{"more":{deep},"#)))),
-        ("no UTF-8 in a field that nobody reads", body([b"{\"more\":\"\xff\",", &GOOD.as_bytes()[1..]].concat())),
-        ("a huge number in a field that nobody reads", body(GOOD.replace('{', r#"{"more":1e400,"#))),
-        ("a field that nobody reads twice", body(GOOD.replace('{', r#"{"more":1,"more":2,"#))),
+        (
+            "numbers as text",
+            body(r#"{"is_migrating":"false","full_migration_progress":" 100.0 %","offset":" 0 "}"#),
+        ),
+        (
+            "deep in a field that nobody reads",
+            body(GOOD.replace('{', &format!(r#"{{"more":{deep},"#))),
+        ),
+        (
+            "no UTF-8 in a field that nobody reads",
+            body([b"{\"more\":\"\xff\",", &GOOD.as_bytes()[1..]].concat()),
+        ),
+        (
+            "a huge number in a field that nobody reads",
+            body(GOOD.replace('{', r#"{"more":1e400,"#)),
+        ),
+        (
+            "a field that nobody reads twice",
+            body(GOOD.replace('{', r#"{"more":1,"more":2,"#)),
+        ),
     ];
     each(
         &rows,
         |row| row.0.to_owned(),
         |(_, answer)| {
-            let cloud = FakeCloud::start().stats([answer.clone()]).detail([status("TERMINATED")]);
+            let cloud = FakeCloud::start()
+                .stats([answer.clone()])
+                .detail([status("TERMINATED")]);
             let run = Sandbox::waiting_on(&cloud).run();
             run.ended("completed", 0);
             assert_eq!(run.output("polls"), "1");
@@ -185,18 +356,29 @@ fn a_server_that_never_stops_talking_holds_up_neither_bounds_nor_signals() {
     };
     let cloud = endless();
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_REQUEST_TIMEOUT", "500ms"), ("DCS_MAX_OUTAGE", "1s"), ("DCS_TIMEOUT", "30s")])
+        .sets(&[
+            ("DCS_REQUEST_TIMEOUT", "500ms"),
+            ("DCS_MAX_OUTAGE", "1s"),
+            ("DCS_TIMEOUT", "30s"),
+        ])
         .run();
     run.ended("unreachable", 6).says(&["`max-outage`"]);
 
     let cloud = endless();
-    let running = Sandbox::waiting_on(&cloud).set("DCS_TIMEOUT", "30s").start();
+    let running = Sandbox::waiting_on(&cloud)
+        .set("DCS_TIMEOUT", "30s")
+        .start();
     cloud.until_requests(1);
     running.signal("TERM");
     // Not the short answer of the watchdog.
     let run = running.end();
     run.ended("cancelled", 143);
-    assert_eq!(run.tasks().as_array().map(Vec::len), Some(1), "{}", run.story());
+    assert_eq!(
+        run.tasks().as_array().map(Vec::len),
+        Some(1),
+        "{}",
+        run.story()
+    );
 }
 
 // ----------------------------------------------------------------------------------------------------- connections
@@ -210,10 +392,20 @@ fn an_address_of_version_6_is_enough() {
     };
     let cloud = cloud.stats([done()]).detail([status("TERMINATED")]);
     Sandbox::waiting_on(&cloud).run().ended("completed", 0);
-    assert_eq!(cloud.requests()[0].header("host"), Some(format!("[::1]:{}", cloud.port()).as_str()));
+    assert_eq!(
+        cloud.requests()[0].header("host"),
+        Some(format!("[::1]:{}", cloud.port()).as_str())
+    );
     // A name with addresses of both versions, where only one of them answers.
-    if ("localhost", 0).to_socket_addrs().unwrap().any(|address| address.is_ipv6()) {
-        let named = Sandbox::waiting_on(&cloud).set("DCS_ENDPOINT", &format!("http://localhost:{}", cloud.port()));
+    if ("localhost", 0)
+        .to_socket_addrs()
+        .unwrap()
+        .any(|address| address.is_ipv6())
+    {
+        let named = Sandbox::waiting_on(&cloud).set(
+            "DCS_ENDPOINT",
+            &format!("http://localhost:{}", cloud.port()),
+        );
         named.run().ended("completed", 0);
     }
 }
@@ -242,7 +434,10 @@ fn closing(at_next_request: bool, n_answers: usize) -> (u16, Arc<AtomicUsize>, A
                 let n = requests.fetch_add(1, Ordering::Relaxed);
                 let copying = r#"{"is_migrating":true,"full_migration_progress":100,"offset":5}"#;
                 let text = if n < n_answers { copying } else { GOOD };
-                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}",
+                    text.len()
+                );
                 let _ = stream.write_all(answer.as_bytes());
                 if at_next_request {
                     let _ = stream.read(&mut byte);
@@ -262,19 +457,33 @@ fn a_connection_that_was_closed_while_nobody_used_it_costs_no_poll() {
         let run = Sandbox::waiting_on(&cloud)
             .set("DCS_ENDPOINT", &format!("http://127.0.0.1:{port}"))
             // With the status, a second request would follow while the server is closing.
-            .sets(&[("DCS_INITIAL_INTERVAL", "100ms"), ("DCS_STATUS_CHECK", "off")])
+            .sets(&[
+                ("DCS_INITIAL_INTERVAL", "100ms"),
+                ("DCS_STATUS_CHECK", "off"),
+            ])
             .run();
         run.ended("completed", 0);
-        (run, requests.load(Ordering::Relaxed), connections.load(Ordering::Relaxed))
+        (
+            run,
+            requests.load(Ordering::Relaxed),
+            connections.load(Ordering::Relaxed),
+        )
     };
     let (idle, requests, connections) = run(false);
-    assert_eq!((idle.output("polls").parse(), requests, connections), (Ok(ANSWERS + 1), ANSWERS + 1, ANSWERS + 1));
+    assert_eq!(
+        (idle.output("polls").parse(), requests, connections),
+        (Ok(ANSWERS + 1), ANSWERS + 1, ANSWERS + 1)
+    );
     assert!(!idle.log().contains("no good answer"), "{}", idle.story());
     // A server that goes when the next request has come may have taken it: that was the poll's one request, and it
     // failed.
     let (raced, requests, _) = run(true);
     assert_eq!(requests, ANSWERS + 1);
-    assert!(raced.output("polls").parse::<usize>().unwrap() > requests, "{}", raced.story());
+    assert!(
+        raced.output("polls").parse::<usize>().unwrap() > requests,
+        "{}",
+        raced.story()
+    );
 }
 
 #[test]
@@ -282,10 +491,22 @@ fn a_redirected_sign_in_takes_the_password_nowhere() {
     for http in [301, 302, 303, 307, 308] {
         let elsewhere = FakeCloud::start();
         let location = format!("{}{LOGIN}", elsewhere.url());
-        let cloud = FakeCloud::start().on("POST", LOGIN, [json_reply(http, "").with("Location", &location)]);
+        let cloud = FakeCloud::start().on(
+            "POST",
+            LOGIN,
+            [json_reply(http, "").with("Location", &location)],
+        );
         let run = with_password(&cloud).run();
-        run.ended("invalid-input", 2).says(&[&http.to_string(), "redirects are not followed", &location]);
-        assert_eq!((elsewhere.connections(), cloud.requests().len()), (0, 1), "HTTP {http}");
+        run.ended("invalid-input", 2).says(&[
+            &http.to_string(),
+            "redirects are not followed",
+            &location,
+        ]);
+        assert_eq!(
+            (elsewhere.connections(), cloud.requests().len()),
+            (0, 1),
+            "HTTP {http}"
+        );
     }
 }
 
@@ -297,7 +518,9 @@ struct Authority(CertifiedIssuer<'static, KeyPair>);
 impl Authority {
     fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
@@ -317,13 +540,26 @@ impl Authority {
 }
 
 fn params(names: &[&str]) -> CertificateParams {
-    CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap()
+    CertificateParams::new(
+        names
+            .iter()
+            .map(|&name| name.to_owned())
+            .collect::<Vec<_>>(),
+    )
+    .unwrap()
 }
 
-fn shown(certificate: rustls::pki_types::CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
+fn shown(
+    certificate: rustls::pki_types::CertificateDer<'static>,
+    key: &KeyPair,
+) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = config
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth();
     Arc::new(config.with_single_cert(vec![certificate], key).unwrap())
 }
 
@@ -343,13 +579,43 @@ fn a_server_that_cannot_be_trusted_ends_the_wait_at_once_and_sees_no_token() {
     let not_yet = |params: &mut CertificateParams| params.not_before = date_time_ymd(2999, 1, 1);
     // With our authority's certificate as `ca-file`, and without.
     let rows: Vec<(&str, Arc<ServerConfig>, bool, &str)> = vec![
-        ("self-signed", shown(self_signed.der().clone(), &key), false, "UnknownIssuer"),
-        ("self-signed, with ca-file", shown(self_signed.der().clone(), &key), true, "UnknownIssuer"),
-        ("unknown authority", ours.server(HERE, |_| {}), false, "UnknownIssuer"),
-        ("another authority", other.server(HERE, |_| {}), true, "UnknownIssuer"),
-        ("wrong name", ours.server(&["dcs.example.com"], |_| {}), true, "not valid for name"),
+        (
+            "self-signed",
+            shown(self_signed.der().clone(), &key),
+            false,
+            "UnknownIssuer",
+        ),
+        (
+            "self-signed, with ca-file",
+            shown(self_signed.der().clone(), &key),
+            true,
+            "UnknownIssuer",
+        ),
+        (
+            "unknown authority",
+            ours.server(HERE, |_| {}),
+            false,
+            "UnknownIssuer",
+        ),
+        (
+            "another authority",
+            other.server(HERE, |_| {}),
+            true,
+            "UnknownIssuer",
+        ),
+        (
+            "wrong name",
+            ours.server(&["dcs.example.com"], |_| {}),
+            true,
+            "not valid for name",
+        ),
         ("expired", ours.server(HERE, expired), true, "expired"),
-        ("not yet valid", ours.server(HERE, not_yet), true, "not valid yet"),
+        (
+            "not yet valid",
+            ours.server(HERE, not_yet),
+            true,
+            "not valid yet",
+        ),
     ];
     each(
         &rows,
@@ -357,18 +623,32 @@ fn a_server_that_cannot_be_trusted_ends_the_wait_at_once_and_sees_no_token() {
         |(_, config, has_file, words)| {
             let sandbox = |cloud: &FakeCloud| {
                 let sandbox = Sandbox::waiting_on(cloud).file("given-ca.pem", &ours.pem());
-                if *has_file { sandbox.set("DCS_CA_FILE", "given-ca.pem") } else { sandbox }
+                if *has_file {
+                    sandbox.set("DCS_CA_FILE", "given-ca.pem")
+                } else {
+                    sandbox
+                }
             };
             let cloud = over_tls(Arc::clone(config));
             let run = sandbox(&cloud).run();
-            run.ended("invalid-input", 2).says(&["cannot trust 127.0.0.1", "`ca-file`", words]);
-            assert_eq!((cloud.connections(), cloud.requests().len()), (1, 0), "{}", run.story());
+            run.ended("invalid-input", 2)
+                .says(&["cannot trust 127.0.0.1", "`ca-file`", words]);
+            assert_eq!(
+                (cloud.connections(), cloud.requests().len()),
+                (1, 0),
+                "{}",
+                run.story()
+            );
 
             // Nor does it get to see a password.
             let iam = over_tls(Arc::clone(config)).on("POST", LOGIN, [refusal(403, "IAM.0081")]);
             let run = sandbox(&iam)
                 .unset("DCS_AUTH_TOKEN")
-                .sets(&[("DCS_USERNAME", "ci"), ("DCS_DOMAIN_NAME", "OTC1"), ("DCS_IAM_ENDPOINT", &iam.url())])
+                .sets(&[
+                    ("DCS_USERNAME", "ci"),
+                    ("DCS_DOMAIN_NAME", "OTC1"),
+                    ("DCS_IAM_ENDPOINT", &iam.url()),
+                ])
                 .secret("DCS_PASSWORD", "PasswordOfNobody1")
                 .run();
             run.ended("invalid-input", 2).says(&["`ca-file`"]);
@@ -384,11 +664,23 @@ fn a_ca_file_makes_its_authority_trusted() {
     for pem in [ours.pem(), several] {
         let cloud = over_tls(ours.server(HERE, |_| {}));
         let trusting = || Sandbox::waiting_on(&cloud).file("given-ca.pem", &pem);
-        trusting().set("DCS_CA_FILE", "given-ca.pem").run().ended("completed", 0);
-        trusting().set("OS_CACERT", "given-ca.pem").run().ended("completed", 0);
+        trusting()
+            .set("DCS_CA_FILE", "given-ca.pem")
+            .run()
+            .ended("completed", 0);
+        trusting()
+            .set("OS_CACERT", "given-ca.pem")
+            .run()
+            .ended("completed", 0);
         assert_eq!(cloud.requests()[0].header("x-auth-token"), Some(TOKEN));
-        let named = trusting().set("DCS_ENDPOINT", &format!("https://localhost:{}", cloud.port()));
-        named.set("DCS_CA_FILE", "given-ca.pem").run().ended("completed", 0);
+        let named = trusting().set(
+            "DCS_ENDPOINT",
+            &format!("https://localhost:{}", cloud.port()),
+        );
+        named
+            .set("DCS_CA_FILE", "given-ca.pem")
+            .run()
+            .ended("completed", 0);
     }
 }
 
@@ -401,7 +693,8 @@ fn the_certificate_of_an_authority_is_none_for_a_server_and_the_advice_says_so()
     let cloud = over_tls(shown(certificate.der().clone(), &key));
     let trusting = Sandbox::waiting_on(&cloud).file("given-ca.pem", &certificate.pem());
     let run = trusting.set("DCS_CA_FILE", "given-ca.pem").run();
-    run.ended("invalid-input", 2).says(&["cannot trust 127.0.0.1", "CA:TRUE"]);
+    run.ended("invalid-input", 2)
+        .says(&["cannot trust 127.0.0.1", "CA:TRUE"]);
 }
 
 #[test]
@@ -410,7 +703,10 @@ fn a_self_signed_certificate_can_be_its_own_ca_file() {
     let certificate = params(HERE).self_signed(&key).unwrap();
     let cloud = over_tls(shown(certificate.der().clone(), &key));
     let trusting = Sandbox::waiting_on(&cloud).file("given-ca.pem", &certificate.pem());
-    trusting.set("DCS_CA_FILE", "given-ca.pem").run().ended("completed", 0);
+    trusting
+        .set("DCS_CA_FILE", "given-ca.pem")
+        .run()
+        .ended("completed", 0);
 }
 
 // --------------------------------------------------------------------------------------------------------- proxies
@@ -418,26 +714,55 @@ fn a_self_signed_certificate_can_be_its_own_ca_file() {
 #[test]
 fn a_proxy_that_refuses_the_tunnel_is_named() {
     let rows = vec![
-        ("forbids", raw("403 Forbidden\r\nContent-Length: 0", ""), "`HTTPS_PROXY`: it refuses"),
-        ("has no way", raw("502 Bad Gateway\r\nContent-Length: 0", ""), "`HTTPS_PROXY`: it refuses"),
-        ("talks nonsense", Answer::Raw(b"no HTTP at all\r\n\r\n".to_vec()), "`HTTPS_PROXY`"),
+        (
+            "forbids",
+            raw("403 Forbidden\r\nContent-Length: 0", ""),
+            "`HTTPS_PROXY`: it refuses",
+        ),
+        (
+            "has no way",
+            raw("502 Bad Gateway\r\nContent-Length: 0", ""),
+            "`HTTPS_PROXY`: it refuses",
+        ),
+        (
+            "talks nonsense",
+            Answer::Raw(b"no HTTP at all\r\n\r\n".to_vec()),
+            "`HTTPS_PROXY`",
+        ),
         ("says nothing", Answer::Hang, "`request-timeout`"),
         ("hangs up", Answer::Reset, ""),
-        ("connects to nothing", raw("200 Connection established", ""), ""),
+        (
+            "connects to nothing",
+            raw("200 Connection established", ""),
+            "",
+        ),
     ];
     each(
         &rows,
         |row| row.0.to_owned(),
         |(_, answer, words)| {
-            let proxy = FakeCloud::start().on("CONNECT", "dcs.behind.invalid:443", [answer.clone()]);
+            let proxy =
+                FakeCloud::start().on("CONNECT", "dcs.behind.invalid:443", [answer.clone()]);
             let run = Sandbox::waiting_on(&proxy)
-                .sets(&[("DCS_ENDPOINT", "https://dcs.behind.invalid"), ("HTTPS_PROXY", &proxy.url())])
+                .sets(&[
+                    ("DCS_ENDPOINT", "https://dcs.behind.invalid"),
+                    ("HTTPS_PROXY", &proxy.url()),
+                ])
                 .sets(&[("DCS_INITIAL_INTERVAL", "1s"), ("DCS_MAX_INTERVAL", "1s")])
-                .sets(&[("DCS_REQUEST_TIMEOUT", "500ms"), ("DCS_MAX_OUTAGE", "1500ms")])
+                .sets(&[
+                    ("DCS_REQUEST_TIMEOUT", "500ms"),
+                    ("DCS_MAX_OUTAGE", "1500ms"),
+                ])
                 .run();
             assert_ne!(run.code, 0);
-            run.ended("unreachable", 6).says(&["dcs.behind.invalid", words]);
-            assert!(proxy.requests().iter().all(|request| request.method == "CONNECT"));
+            run.ended("unreachable", 6)
+                .says(&["dcs.behind.invalid", words]);
+            assert!(
+                proxy
+                    .requests()
+                    .iter()
+                    .all(|request| request.method == "CONNECT")
+            );
         },
     );
 }
@@ -447,10 +772,14 @@ fn a_proxy_that_wants_credentials_is_asked_once() {
     let wants = raw("407 Proxy Authentication Required\r\nContent-Length: 0", "");
     let proxy = FakeCloud::start().on("CONNECT", "dcs.behind.invalid:443", [wants]);
     let run = Sandbox::waiting_on(&proxy)
-        .sets(&[("DCS_ENDPOINT", "https://dcs.behind.invalid"), ("HTTPS_PROXY", &proxy.url())])
+        .sets(&[
+            ("DCS_ENDPOINT", "https://dcs.behind.invalid"),
+            ("HTTPS_PROXY", &proxy.url()),
+        ])
         .sets(&[("DCS_INITIAL_INTERVAL", "1s"), ("DCS_MAX_INTERVAL", "1s")])
         .run();
-    run.ended("invalid-input", 2).says(&["the proxy of `HTTPS_PROXY`: it asks for credentials"]);
+    run.ended("invalid-input", 2)
+        .says(&["the proxy of `HTTPS_PROXY`: it asks for credentials"]);
     assert_eq!(proxy.requests().len(), 1);
 }
 
@@ -458,8 +787,18 @@ fn a_proxy_that_wants_credentials_is_asked_once() {
 fn a_proxy_that_is_not_there_is_told_from_a_cloud_that_is_not_there() {
     let cloud = FakeCloud::start();
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_ENDPOINT", "https://dcs.behind.invalid"), ("HTTPS_PROXY", "http://127.0.0.1:1")])
-        .sets(&[("DCS_INITIAL_INTERVAL", "1s"), ("DCS_MAX_INTERVAL", "1s"), ("DCS_MAX_OUTAGE", "1s")])
+        .sets(&[
+            ("DCS_ENDPOINT", "https://dcs.behind.invalid"),
+            ("HTTPS_PROXY", "http://127.0.0.1:1"),
+        ])
+        .sets(&[
+            ("DCS_INITIAL_INTERVAL", "1s"),
+            ("DCS_MAX_INTERVAL", "1s"),
+            ("DCS_MAX_OUTAGE", "1s"),
+        ])
         .run();
-    run.ended("unreachable", 6).says(&["the proxy of `HTTPS_PROXY`: connection refused", "`NO_PROXY`"]);
+    run.ended("unreachable", 6).says(&[
+        "the proxy of `HTTPS_PROXY`: connection refused",
+        "`NO_PROXY`",
+    ]);
 }

@@ -2,7 +2,8 @@
 
 use crate::support::formats;
 use crate::support::{
-    Answer, FakeCloud, Kind, OTHER_TASK, PROJECT, Run, Sandbox, TASK, TOKEN, each, json_reply, status,
+    Answer, FakeCloud, Kind, OTHER_TASK, PROJECT, Run, Sandbox, TASK, TOKEN, each, json_reply,
+    status,
 };
 use dcs_migration_wait::config::inputs::{INPUTS, Input, Kind as InputKind};
 use std::ffi::OsStr;
@@ -10,17 +11,26 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
 fn done() -> Answer {
-    json_reply(200, r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#)
+    json_reply(
+        200,
+        r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#,
+    )
 }
 
 fn ready() -> FakeCloud {
-    FakeCloud::start().stats([done()]).detail([status("TERMINATED")])
+    FakeCloud::start()
+        .stats([done()])
+        .detail([status("TERMINATED")])
 }
 
 /// A cloud that gives tokens to everybody.
 fn ready_with_iam() -> FakeCloud {
     let issued = || json_reply(201, "{}").with("X-Subject-Token", "IssuedToken");
-    ready().on("POST", "/v3/auth/tokens", [issued()]).on("POST", "/v3.0/OS-AUTH/id-token/tokens", [issued()])
+    ready().on("POST", "/v3/auth/tokens", [issued()]).on(
+        "POST",
+        "/v3.0/OS-AUTH/id-token/tokens",
+        [issued()],
+    )
 }
 
 /// Ends as invalid input, before anything was asked.
@@ -84,7 +94,11 @@ fn first_set_wins(
             let mut sandbox = Sandbox::waiting_on(&cloud);
             for (n, source) in sources.iter().enumerate() {
                 let blank = if n % 2 == 0 { "" } else { " \t\n" };
-                let value = if n < first { blank.to_owned() } else { value(n) };
+                let value = if n < first {
+                    blank.to_owned()
+                } else {
+                    value(n)
+                };
                 sandbox = source.set(sandbox, &value);
             }
             let run = sandbox.run();
@@ -94,14 +108,32 @@ fn first_set_wins(
 }
 
 fn segment(cloud: &FakeCloud, position: usize) -> String {
-    cloud.requests()[0].target.split('/').nth(position).unwrap().to_owned()
+    cloud.requests()[0]
+        .target
+        .split('/')
+        .nth(position)
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
 fn the_first_source_that_is_set_wins_and_blank_is_not_set() {
-    first_set_wins("task-id", |n| format!("{n:032}"), |cloud, _| segment(cloud, 4));
-    first_set_wins("project-id", |n| format!("{n:032}"), |cloud, _| segment(cloud, 2));
-    let token = |cloud: &FakeCloud, _: &Run| cloud.requests()[0].header("x-auth-token").unwrap().to_owned();
+    first_set_wins(
+        "task-id",
+        |n| format!("{n:032}"),
+        |cloud, _| segment(cloud, 4),
+    );
+    first_set_wins(
+        "project-id",
+        |n| format!("{n:032}"),
+        |cloud, _| segment(cloud, 2),
+    );
+    let token = |cloud: &FakeCloud, _: &Run| {
+        cloud.requests()[0]
+            .header("x-auth-token")
+            .unwrap()
+            .to_owned()
+    };
     first_set_wins("auth-token", |n| format!("token-from-source-{n}"), token);
     // One that is only seen when it is wrong.
     first_set_wins(
@@ -109,7 +141,11 @@ fn the_first_source_that_is_set_wins_and_blank_is_not_set() {
         |n| format!("Region {n}"),
         |_, run| {
             run.ended("invalid-input", 2);
-            run.reason().split('`').find(|part| part.starts_with("Region")).unwrap().to_owned()
+            run.reason()
+                .split('`')
+                .find(|part| part.starts_with("Region"))
+                .unwrap()
+                .to_owned()
         },
     );
 }
@@ -127,25 +163,69 @@ fn aliases_of_the_contract_are_read() {
                 "HUAWEI_CLOUD_PROJECT_ID",
             ],
         ),
-        ("region", &["OS_REGION_NAME", "HW_REGION_NAME", "HUAWEI_CLOUD_REGION"]),
-        ("iam-endpoint", &["OS_AUTH_URL", "HW_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT"]),
-        ("auth-token", &["OS_TOKEN", "OS_AUTH_TOKEN", "HW_AUTH_TOKEN"]),
-        ("access-key", &["OS_ACCESS_KEY", "HW_ACCESS_KEY", "HUAWEICLOUD_SDK_AK", "HUAWEI_CLOUD_ACCESS_KEY_ID"]),
-        ("secret-key", &["OS_SECRET_KEY", "HW_SECRET_KEY", "HUAWEICLOUD_SDK_SK", "HUAWEI_CLOUD_SECRET_ACCESS_KEY"]),
-        ("security-token", &["OS_SECURITY_TOKEN", "HW_SECURITY_TOKEN", "HUAWEICLOUD_SDK_SECURITY_TOKEN"]),
+        (
+            "region",
+            &["OS_REGION_NAME", "HW_REGION_NAME", "HUAWEI_CLOUD_REGION"],
+        ),
+        (
+            "iam-endpoint",
+            &["OS_AUTH_URL", "HW_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT"],
+        ),
+        (
+            "auth-token",
+            &["OS_TOKEN", "OS_AUTH_TOKEN", "HW_AUTH_TOKEN"],
+        ),
+        (
+            "access-key",
+            &[
+                "OS_ACCESS_KEY",
+                "HW_ACCESS_KEY",
+                "HUAWEICLOUD_SDK_AK",
+                "HUAWEI_CLOUD_ACCESS_KEY_ID",
+            ],
+        ),
+        (
+            "secret-key",
+            &[
+                "OS_SECRET_KEY",
+                "HW_SECRET_KEY",
+                "HUAWEICLOUD_SDK_SK",
+                "HUAWEI_CLOUD_SECRET_ACCESS_KEY",
+            ],
+        ),
+        (
+            "security-token",
+            &[
+                "OS_SECURITY_TOKEN",
+                "HW_SECURITY_TOKEN",
+                "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+            ],
+        ),
         ("username", &["OS_USERNAME", "HW_USER_NAME"]),
         ("password", &["OS_PASSWORD", "HW_USER_PASSWORD"]),
         ("domain-name", &["OS_USER_DOMAIN_NAME", "HW_DOMAIN_NAME"]),
-        ("idp-id", &["HUAWEICLOUD_SDK_IDP_ID", "HW_ASSUME_ROLE_IDP_ID"]),
+        (
+            "idp-id",
+            &["HUAWEICLOUD_SDK_IDP_ID", "HW_ASSUME_ROLE_IDP_ID"],
+        ),
         ("id-token", &["HW_ASSUME_ROLE_ID_TOKEN"]),
-        ("id-token-file", &["HUAWEICLOUD_SDK_ID_TOKEN_FILE", "HW_ASSUME_ROLE_ID_TOKEN_FILE"]),
+        (
+            "id-token-file",
+            &[
+                "HUAWEICLOUD_SDK_ID_TOKEN_FILE",
+                "HW_ASSUME_ROLE_ID_TOKEN_FILE",
+            ],
+        ),
         ("ca-file", &["OS_CACERT"]),
         ("log-level", &["RUST_LOG"]),
     ];
     for (name, aliases) in &rows {
         assert_eq!(Input::named(name).unwrap().aliases, *aliases, "{name}");
     }
-    let with_aliases = INPUTS.iter().filter(|input| !input.aliases.is_empty()).count();
+    let with_aliases = INPUTS
+        .iter()
+        .filter(|input| !input.aliases.is_empty())
+        .count();
     assert_eq!(with_aliases, rows.len());
 }
 
@@ -153,12 +233,19 @@ fn aliases_of_the_contract_are_read() {
 fn flags_take_their_value_in_both_forms_and_lists_piece_by_piece() {
     let cloud = ready();
     let sandbox = || Sandbox::waiting_on(&cloud).unset("DCS_TASK_ID");
-    sandbox().arg(&format!("--task-id={TASK}")).run().ended("completed", 0);
-    let run = sandbox().args(&["--task-id", TASK, "--task-id", OTHER_TASK]).run();
+    sandbox()
+        .arg(&format!("--task-id={TASK}"))
+        .run()
+        .ended("completed", 0);
+    let run = sandbox()
+        .args(&["--task-id", TASK, "--task-id", OTHER_TASK])
+        .run();
     run.ended("completed", 0);
     assert_eq!(run.tasks().as_array().unwrap().len(), 2);
     // A switch alone means true.
-    let run = sandbox().args(&["--task-id", TASK, "--summary=false", "--fail-fast"]).run();
+    let run = sandbox()
+        .args(&["--task-id", TASK, "--summary=false", "--fail-fast"])
+        .run();
     run.ended("completed", 0);
     assert_eq!(run.summary, "");
 }
@@ -166,7 +253,13 @@ fn flags_take_their_value_in_both_forms_and_lists_piece_by_piece() {
 #[test]
 fn a_task_id_is_a_uuid_or_32_hex_digits_and_counts_once() {
     let upper = TASK.to_ascii_uppercase();
-    for good in [TASK, OTHER_TASK, upper.as_str(), &format!(" {TASK} "), &format!("{TASK},{TASK}")] {
+    for good in [
+        TASK,
+        OTHER_TASK,
+        upper.as_str(),
+        &format!(" {TASK} "),
+        &format!("{TASK},{TASK}"),
+    ] {
         let cloud = ready();
         let run = Sandbox::waiting_on(&cloud).set("DCS_TASK_ID", good).run();
         run.ended("completed", 0);
@@ -185,7 +278,8 @@ fn a_task_id_is_a_uuid_or_32_hex_digits_and_counts_once() {
         &bad,
         |bad| (*bad).to_owned(),
         |bad| {
-            refused(Sandbox::waiting_on(&cloud).set("DCS_TASK_ID", bad), &cloud).says(&["`task-id`", "32 hex digits"]);
+            refused(Sandbox::waiting_on(&cloud).set("DCS_TASK_ID", bad), &cloud)
+                .says(&["`task-id`", "32 hex digits"]);
         },
     );
 }
@@ -197,7 +291,10 @@ fn what_is_meant_for_this_machine_goes_to_no_proxy_on_another() {
     let cloud = FakeCloud::start().stats([json_reply(200, r#"{"is_migrating":false,"offset":0}"#)]);
     // Nobody is there; a request through it would not end.
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("HTTP_PROXY", "http://192.0.2.1:3128"), ("http_proxy", "192.0.2.1:3128")])
+        .sets(&[
+            ("HTTP_PROXY", "http://192.0.2.1:3128"),
+            ("http_proxy", "192.0.2.1:3128"),
+        ])
         .set("DCS_STATUS_CHECK", "off")
         .run();
     run.ended("completed", 0);
@@ -207,7 +304,10 @@ fn what_is_meant_for_this_machine_goes_to_no_proxy_on_another() {
 fn a_broken_root_certificate_is_a_wrong_input() {
     let cloud = FakeCloud::start();
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    let run = Sandbox::waiting_on(&cloud).file("given-ca.pem", broken).set("DCS_CA_FILE", "given-ca.pem").run();
+    let run = Sandbox::waiting_on(&cloud)
+        .file("given-ca.pem", broken)
+        .set("DCS_CA_FILE", "given-ca.pem")
+        .run();
     run.ended("invalid-input", 2).says(&["`ca-file`", "PEM"]);
 }
 
@@ -215,13 +315,20 @@ fn a_broken_root_certificate_is_a_wrong_input() {
 fn a_command_that_lacks_something_says_what() {
     let run = Sandbox::new().arg("completions").run();
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("<SHELL>") && !run.stderr.contains("task-id"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("<SHELL>") && !run.stderr.contains("task-id"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
 fn one_wrong_input_is_one_problem() {
     let cloud = FakeCloud::start();
-    let run = Sandbox::waiting_on(&cloud).set("DCS_INITIAL_INTERVAL", "soon").set("DCS_MAX_INTERVAL", "1s").run();
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_INITIAL_INTERVAL", "soon")
+        .set("DCS_MAX_INTERVAL", "1s")
+        .run();
     run.ended("invalid-input", 2).says(&["`initial-interval`"]);
     assert!(!run.reason().contains("max-interval"), "{}", run.reason());
 }
@@ -229,12 +336,23 @@ fn one_wrong_input_is_one_problem() {
 #[test]
 fn a_secret_given_to_a_flag_that_it_does_not_have_is_not_shown_however_it_begins() {
     let cloud = FakeCloud::start();
-    for secret in ["SecretOnTheLine7", "-SecretOnTheLine7", "--SecretOnTheLine7"] {
-        let run = Sandbox::waiting_on(&cloud).hide("SecretOnTheLine7").args(&["--password", secret]).run();
-        run.ended("invalid-input", 2).says(&["`--password` is a secret and has no flag"]);
+    for secret in [
+        "SecretOnTheLine7",
+        "-SecretOnTheLine7",
+        "--SecretOnTheLine7",
+    ] {
+        let run = Sandbox::waiting_on(&cloud)
+            .hide("SecretOnTheLine7")
+            .args(&["--password", secret])
+            .run();
+        run.ended("invalid-input", 2)
+            .says(&["`--password` is a secret and has no flag"]);
     }
-    let run = Sandbox::waiting_on(&cloud).args(&["--password", "--until=in-syn"]).run();
-    run.ended("invalid-input", 2).says(&["`--password`", "`in-syn`"]);
+    let run = Sandbox::waiting_on(&cloud)
+        .args(&["--password", "--until=in-syn"])
+        .run();
+    run.ended("invalid-input", 2)
+        .says(&["`--password`", "`in-syn`"]);
 }
 
 #[test]
@@ -248,12 +366,22 @@ fn a_secret_in_the_wrong_place_is_not_shown() {
 fn an_argument_that_is_no_flag_is_not_shown_unless_it_is_plainly_no_secret() {
     let cloud = FakeCloud::start();
     let secret = "MIIEpAIBAAKCAQEA7";
-    let run = Sandbox::waiting_on(&cloud).hide(secret).arg("--until").arg("in-sync").arg(secret).run();
-    run.ended("invalid-input", 2).says(&["`argument 3 (not shown)` is not known"]);
-    let run = Sandbox::waiting_on(&cloud).arg("31c6fd2b2893430b90ffd1adb8060585").run();
-    run.ended("invalid-input", 2).says(&["did you mean `--task-id`?"]);
+    let run = Sandbox::waiting_on(&cloud)
+        .hide(secret)
+        .arg("--until")
+        .arg("in-sync")
+        .arg(secret)
+        .run();
+    run.ended("invalid-input", 2)
+        .says(&["`argument 3 (not shown)` is not known"]);
+    let run = Sandbox::waiting_on(&cloud)
+        .arg("31c6fd2b2893430b90ffd1adb8060585")
+        .run();
+    run.ended("invalid-input", 2)
+        .says(&["did you mean `--task-id`?"]);
     let run = Sandbox::waiting_on(&cloud).arg("simulat").run();
-    run.ended("invalid-input", 2).says(&["did you mean `simulate`?"]);
+    run.ended("invalid-input", 2)
+        .says(&["did you mean `simulate`?"]);
 }
 
 #[test]
@@ -261,7 +389,14 @@ fn all_bad_inputs_are_reported_together() {
     let cloud = ready();
     let run = refused(
         Sandbox::waiting_on(&cloud)
-            .args(&["--until", "finished", "--multiplier", "11", "--max-requests-per-second", "0"])
+            .args(&[
+                "--until",
+                "finished",
+                "--multiplier",
+                "11",
+                "--max-requests-per-second",
+                "0",
+            ])
             .sets(&[
                 ("INPUT_TASK-ID", "not-a-task"),
                 ("DCS_PROJECT_ID", "eu-de project"),
@@ -307,7 +442,10 @@ fn all_bad_inputs_are_reported_together() {
     ];
     for (input, value, accepted) in expected {
         // The log has a line for each.
-        let line = run.stderr.lines().find(|line| line.starts_with(&format!("error: `{input}`")));
+        let line = run
+            .stderr
+            .lines()
+            .find(|line| line.starts_with(&format!("error: `{input}`")));
         let line = line.unwrap_or_else(|| panic!("{input} is not reported\n{}", run.story()));
         assert!(line.contains(value) && line.contains(accepted), "{line}");
         run.says(&[&format!("`{input}`"), value]);
@@ -317,40 +455,92 @@ fn all_bad_inputs_are_reported_together() {
 #[test]
 fn what_is_missing_is_reported_together_too() {
     let run = Sandbox::new().run();
-    run.ended("invalid-input", 2).says(&["`task-id`", "`project-id`", "`region`", "`endpoint`", "`auth-token`"]);
+    run.ended("invalid-input", 2).says(&[
+        "`task-id`",
+        "`project-id`",
+        "`region`",
+        "`endpoint`",
+        "`auth-token`",
+    ]);
 }
 
 #[test]
 fn half_a_credential_is_a_mistake() {
-    type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+    type Row = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
     let rows: [Row; 6] = [
-        ("access key alone", &[("DCS_ACCESS_KEY", "AK")], "`secret-key`"),
-        ("secret key alone", &[("DCS_SECRET_KEY", "SecretOfNobody1")], "`access-key`"),
-        ("user alone", &[("DCS_USERNAME", "ci"), ("DCS_DOMAIN_NAME", "d")], "`password`"),
-        ("password alone", &[("DCS_PASSWORD", "SecretOfNobody1"), ("DCS_DOMAIN_NAME", "d")], "`username`"),
-        ("no domain", &[("DCS_USERNAME", "ci"), ("DCS_PASSWORD", "SecretOfNobody1")], "`domain-name`"),
-        ("identity provider alone", &[("DCS_IDP_ID", "gitlab")], "`id-token`"),
+        (
+            "access key alone",
+            &[("DCS_ACCESS_KEY", "AK")],
+            "`secret-key`",
+        ),
+        (
+            "secret key alone",
+            &[("DCS_SECRET_KEY", "SecretOfNobody1")],
+            "`access-key`",
+        ),
+        (
+            "user alone",
+            &[("DCS_USERNAME", "ci"), ("DCS_DOMAIN_NAME", "d")],
+            "`password`",
+        ),
+        (
+            "password alone",
+            &[
+                ("DCS_PASSWORD", "SecretOfNobody1"),
+                ("DCS_DOMAIN_NAME", "d"),
+            ],
+            "`username`",
+        ),
+        (
+            "no domain",
+            &[("DCS_USERNAME", "ci"), ("DCS_PASSWORD", "SecretOfNobody1")],
+            "`domain-name`",
+        ),
+        (
+            "identity provider alone",
+            &[("DCS_IDP_ID", "gitlab")],
+            "`id-token`",
+        ),
     ];
     each(
         &rows,
         |row| row.0.to_owned(),
         |(_, set, missing)| {
             let cloud = ready();
-            let sandbox = Sandbox::waiting_on(&cloud).unset("DCS_AUTH_TOKEN").hide("SecretOfNobody1");
-            refused(sandbox.set("DCS_IAM_ENDPOINT", &cloud.url()).sets(set), &cloud).says(&[missing]);
+            let sandbox = Sandbox::waiting_on(&cloud)
+                .unset("DCS_AUTH_TOKEN")
+                .hide("SecretOfNobody1");
+            refused(
+                sandbox.set("DCS_IAM_ENDPOINT", &cloud.url()).sets(set),
+                &cloud,
+            )
+            .says(&[missing]);
         },
     );
 }
 
 #[test]
 fn a_secret_has_no_flag_and_its_value_is_not_shown() {
-    for input in INPUTS.iter().filter(|input| input.kind == InputKind::Secret) {
-        for arguments in
-            [vec![format!("--{}", input.name), "HideMe4711".to_owned()], vec![format!("--{}=HideMe4711", input.name)]]
-        {
+    for input in INPUTS
+        .iter()
+        .filter(|input| input.kind == InputKind::Secret)
+    {
+        for arguments in [
+            vec![format!("--{}", input.name), "HideMe4711".to_owned()],
+            vec![format!("--{}=HideMe4711", input.name)],
+        ] {
             let cloud = ready();
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            let run = refused(Sandbox::waiting_on(&cloud).hide("HideMe4711").args(&arguments), &cloud);
+            let run = refused(
+                Sandbox::waiting_on(&cloud)
+                    .hide("HideMe4711")
+                    .args(&arguments),
+                &cloud,
+            );
             let variable = format!("DCS_{}", input.name.to_ascii_uppercase().replace('-', "_"));
             run.says(&[&format!("--{}", input.name), "secret", &variable]);
         }
@@ -361,8 +551,9 @@ fn a_secret_has_no_flag_and_its_value_is_not_shown() {
 fn a_password_within_an_endpoint_is_refused_and_not_shown() {
     for name in ["DCS_ENDPOINT", "DCS_IAM_ENDPOINT"] {
         let cloud = ready();
-        let sandbox =
-            Sandbox::waiting_on(&cloud).hide("HideMe4711").set(name, "https://user:HideMe4711@dcs.example.com");
+        let sandbox = Sandbox::waiting_on(&cloud)
+            .hide("HideMe4711")
+            .set(name, "https://user:HideMe4711@dcs.example.com");
         refused(sandbox, &cloud).says(&["endpoint"]);
     }
 }
@@ -401,7 +592,11 @@ fn misspelled_names_get_a_suggestion() {
 #[test]
 fn an_unknown_flag_is_refused_without_a_suggestion_too() {
     let cloud = ready();
-    refused(Sandbox::waiting_on(&cloud).args(&["--frobnicate", "7"]), &cloud).says(&["--frobnicate"]);
+    refused(
+        Sandbox::waiting_on(&cloud).args(&["--frobnicate", "7"]),
+        &cloud,
+    )
+    .says(&["--frobnicate"]);
     refused(Sandbox::waiting_on(&cloud).arg("waitt"), &cloud).says(&["waitt"]);
 }
 
@@ -412,10 +607,16 @@ fn arguments_that_are_no_text_are_refused() {
     let output = sandbox.path("output");
     for argument in [&b"--until=\xff"[..], b"\xff\xfe", b"--\xff=1", b"--until"] {
         let mut command = sandbox.command();
-        command.arg(OsStr::from_bytes(argument)).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg(OsStr::from_bytes(argument))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         assert_eq!(command.status().unwrap().code(), Some(2), "{argument:?}");
         let outputs = formats::github_output(&std::fs::read_to_string(&output).unwrap()).unwrap();
-        assert_eq!((outputs["result"].as_str(), outputs["ready"].as_str()), ("invalid-input", "false"));
+        assert_eq!(
+            (outputs["result"].as_str(), outputs["ready"].as_str()),
+            ("invalid-input", "false")
+        );
     }
     assert_eq!(cloud.requests().len(), 0);
 }
@@ -443,7 +644,9 @@ fn names_of_others_and_of_our_own_outputs_are_left_alone() {
 
 #[test]
 fn durations_have_a_unit_and_a_month_is_a_mistake() {
-    let good = ["90s", "45m", "1h 30m", "1h30m", "2h", "1day", "500ms", "1min", "7d"];
+    let good = [
+        "90s", "45m", "1h 30m", "1h30m", "2h", "1day", "500ms", "1min", "7d",
+    ];
     each(
         &good,
         |good| (*good).to_owned(),
@@ -474,13 +677,20 @@ fn durations_have_a_unit_and_a_month_is_a_mistake() {
         |bad| bad.0.to_owned(),
         |&(bad, text)| {
             let cloud = ready();
-            refused(Sandbox::waiting_on(&cloud).set("DCS_TIMEOUT", bad), &cloud).says(&["`timeout`", bad, text]);
+            refused(Sandbox::waiting_on(&cloud).set("DCS_TIMEOUT", bad), &cloud).says(&[
+                "`timeout`",
+                bad,
+                text,
+            ]);
         },
     );
     // The one duration for which zero means something.
     for off in ["0", "0s"] {
         let cloud = ready();
-        Sandbox::waiting_on(&cloud).set("DCS_STALL_TIMEOUT", off).run().ended("completed", 0);
+        Sandbox::waiting_on(&cloud)
+            .set("DCS_STALL_TIMEOUT", off)
+            .run()
+            .ended("completed", 0);
     }
 }
 
@@ -489,10 +699,15 @@ fn intervals_under_a_second_are_for_loopback_alone() {
     let cloud = ready();
     let sandbox = Sandbox::waiting_on(&cloud).set("DCS_ENDPOINT", "https://dcs.example.com");
     refused(sandbox, &cloud).says(&["`initial-interval`", "1s"]);
-    let sandbox = Sandbox::waiting_on(&cloud).sets(&[("DCS_INITIAL_INTERVAL", "10s"), ("DCS_MAX_INTERVAL", "5s")]);
+    let sandbox = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_INITIAL_INTERVAL", "10s"), ("DCS_MAX_INTERVAL", "5s")]);
     refused(sandbox, &cloud).says(&["`max-interval`", "5s", "10s"]);
     // Who only lengthens the shortest one means both.
-    Sandbox::waiting_on(&cloud).unset("DCS_MAX_INTERVAL").set("DCS_INITIAL_INTERVAL", "2m").run().ended("completed", 0);
+    Sandbox::waiting_on(&cloud)
+        .unset("DCS_MAX_INTERVAL")
+        .set("DCS_INITIAL_INTERVAL", "2m")
+        .run()
+        .ended("completed", 0);
 }
 
 #[test]
@@ -522,7 +737,10 @@ fn numbers_and_switches_have_bounds() {
         |bad| format!("{bad:?}"),
         |&(name, value)| {
             let cloud = ready();
-            let input = name.trim_start_matches("DCS_").to_ascii_lowercase().replace('_', "-");
+            let input = name
+                .trim_start_matches("DCS_")
+                .to_ascii_lowercase()
+                .replace('_', "-");
             refused(Sandbox::waiting_on(&cloud).set(name, value), &cloud).says(&[
                 &format!("`{input}`"),
                 value,
@@ -532,7 +750,10 @@ fn numbers_and_switches_have_bounds() {
     );
     for yes in ["true", "TRUE", "yes", "on", "1"] {
         let cloud = ready();
-        Sandbox::waiting_on(&cloud).set("DCS_ALLOW_HTTP", yes).run().ended("completed", 0);
+        Sandbox::waiting_on(&cloud)
+            .set("DCS_ALLOW_HTTP", yes)
+            .run()
+            .ended("completed", 0);
     }
 }
 
@@ -551,12 +772,17 @@ fn http_is_for_loopback_unless_it_is_allowed() {
             |bad| format!("{name} {bad}"),
             |bad| {
                 let cloud = ready();
-                refused(Sandbox::waiting_on(&cloud).set(name, bad), &cloud).says(&["endpoint`", bad]);
+                refused(Sandbox::waiting_on(&cloud).set(name, bad), &cloud)
+                    .says(&["endpoint`", bad]);
             },
         );
     }
     let cloud = ready();
-    for (host, allow) in [("127.0.0.1", "false"), ("localhost", "false"), ("127.0.0.1", "true")] {
+    for (host, allow) in [
+        ("127.0.0.1", "false"),
+        ("localhost", "false"),
+        ("127.0.0.1", "true"),
+    ] {
         let endpoint = format!("http://{host}:{}/", cloud.port());
         Sandbox::waiting_on(&cloud)
             .sets(&[("DCS_ENDPOINT", &endpoint), ("DCS_ALLOW_HTTP", allow)])
@@ -611,7 +837,11 @@ fn a_region_gives_the_endpoints() {
 
 #[test]
 fn a_ca_file_has_to_hold_a_certificate() {
-    for text in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+    for text in [
+        "",
+        "no certificate",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
         let cloud = ready();
         let sandbox = Sandbox::waiting_on(&cloud).file("given.pem", text).sets(&[
             ("DCS_CA_FILE", "given.pem"),
@@ -620,8 +850,11 @@ fn a_ca_file_has_to_hold_a_certificate() {
         ]);
         refused(sandbox, &cloud).says(&["`ca-file`"]);
     }
-    refused(Sandbox::waiting_on(&ready()).set("DCS_CA_FILE", "not-there.pem"), &ready())
-        .says(&["`ca-file`", "not-there.pem"]);
+    refused(
+        Sandbox::waiting_on(&ready()).set("DCS_CA_FILE", "not-there.pem"),
+        &ready(),
+    )
+    .says(&["`ca-file`", "not-there.pem"]);
 }
 
 // -------------------------------------------------------------------------------------------------------- credentials
@@ -630,14 +863,40 @@ fn a_ca_file_has_to_hold_a_certificate() {
 fn the_strongest_credential_wins_and_the_log_names_it() {
     let kinds: [(&str, &[(&str, &str)]); 4] = [
         ("token", &[("DCS_AUTH_TOKEN", TOKEN)]),
-        ("access key", &[("DCS_ACCESS_KEY", "AKEXAMPLE"), ("DCS_SECRET_KEY", "SecretKeyOfNobody")]),
-        ("OIDC", &[("DCS_IDP_ID", "gitlab"), ("DCS_ID_TOKEN", "JobTokenOfNobody")]),
-        ("password", &[("DCS_USERNAME", "ci"), ("DCS_PASSWORD", "PasswordOfNobody1"), ("DCS_DOMAIN_NAME", "OTC1")]),
+        (
+            "access key",
+            &[
+                ("DCS_ACCESS_KEY", "AKEXAMPLE"),
+                ("DCS_SECRET_KEY", "SecretKeyOfNobody"),
+            ],
+        ),
+        (
+            "OIDC",
+            &[
+                ("DCS_IDP_ID", "gitlab"),
+                ("DCS_ID_TOKEN", "JobTokenOfNobody"),
+            ],
+        ),
+        (
+            "password",
+            &[
+                ("DCS_USERNAME", "ci"),
+                ("DCS_PASSWORD", "PasswordOfNobody1"),
+                ("DCS_DOMAIN_NAME", "OTC1"),
+            ],
+        ),
     ];
     for first in 0..kinds.len() {
         let cloud = ready_with_iam();
-        let mut sandbox = Sandbox::waiting_on(&cloud).unset("DCS_AUTH_TOKEN").set("DCS_IAM_ENDPOINT", &cloud.url());
-        for secret in ["SecretKeyOfNobody", "JobTokenOfNobody", "PasswordOfNobody1", "IssuedToken"] {
+        let mut sandbox = Sandbox::waiting_on(&cloud)
+            .unset("DCS_AUTH_TOKEN")
+            .set("DCS_IAM_ENDPOINT", &cloud.url());
+        for secret in [
+            "SecretKeyOfNobody",
+            "JobTokenOfNobody",
+            "PasswordOfNobody1",
+            "IssuedToken",
+        ] {
             sandbox = sandbox.hide(secret);
         }
         for (_, variables) in &kinds[first..] {
@@ -663,10 +922,17 @@ fn an_id_token_can_come_from_a_file() {
     let sandbox = || {
         Sandbox::waiting_on(&cloud)
             .unset("DCS_AUTH_TOKEN")
-            .sets(&[("DCS_IDP_ID", "gitlab"), ("DCS_IAM_ENDPOINT", &cloud.url()), ("DCS_ID_TOKEN_FILE", "given.jwt")])
+            .sets(&[
+                ("DCS_IDP_ID", "gitlab"),
+                ("DCS_IAM_ENDPOINT", &cloud.url()),
+                ("DCS_ID_TOKEN_FILE", "given.jwt"),
+            ])
             .hide("JobTokenOfNobody")
     };
-    sandbox().file("given.jwt", "JobTokenOfNobody\n").run().ended("completed", 0);
+    sandbox()
+        .file("given.jwt", "JobTokenOfNobody\n")
+        .run()
+        .ended("completed", 0);
     assert!(cloud.requests()[0].body.contains("\"JobTokenOfNobody\""));
     sandbox().run().says(&["id-token-file"]);
 }
@@ -696,8 +962,17 @@ fn with_clouds(cloud: &FakeCloud, name: &str) -> Sandbox {
         .unset("DCS_AUTH_TOKEN")
         .unset("DCS_PROJECT_ID")
         .file("given-clouds.yaml", &CLOUDS.replace("IAM", &cloud.url()))
-        .sets(&[("OS_CLOUD", name), ("OS_CLIENT_CONFIG_FILE", "given-clouds.yaml")]);
-    for secret in ["PasswordOfNobody1", "SecretKeyOfNobody", "TokenFromClouds", "IssuedToken", "TokenFromSecure"] {
+        .sets(&[
+            ("OS_CLOUD", name),
+            ("OS_CLIENT_CONFIG_FILE", "given-clouds.yaml"),
+        ]);
+    for secret in [
+        "PasswordOfNobody1",
+        "SecretKeyOfNobody",
+        "TokenFromClouds",
+        "IssuedToken",
+        "TokenFromSecure",
+    ] {
         sandbox = sandbox.hide(secret);
     }
     sandbox
@@ -715,16 +990,31 @@ fn clouds_yaml_fills_in_what_is_not_set() {
 
     let cloud = ready();
     with_clouds(&cloud, "keys").run().ended("completed", 0);
-    assert!(cloud.requests()[0].header("authorization").unwrap().contains("Access=AKFROMCLOUDS,"));
+    assert!(
+        cloud.requests()[0]
+            .header("authorization")
+            .unwrap()
+            .contains("Access=AKFROMCLOUDS,")
+    );
 
     // A project's name is looked up.
     let project = r#"{"projects":[{"id":"11112222333344445555666677778888","name":"eu-de_shop"}]}"#;
     let cloud = ready().on("GET", "/v3/projects", [json_reply(200, project)]);
     with_clouds(&cloud, "named").run().ended("completed", 0);
-    let targets: Vec<String> = cloud.requests().iter().map(|request| request.target.clone()).collect();
+    let targets: Vec<String> = cloud
+        .requests()
+        .iter()
+        .map(|request| request.target.clone())
+        .collect();
     assert_eq!(targets[0], "/v3/projects?name=eu-de_shop");
-    assert_eq!(targets[1], format!("/v2/11112222333344445555666677778888/migration-task/{TASK}/stats"));
-    assert_eq!(cloud.requests()[1].header("x-auth-token"), Some("TokenFromClouds"));
+    assert_eq!(
+        targets[1],
+        format!("/v2/11112222333344445555666677778888/migration-task/{TASK}/stats")
+    );
+    assert_eq!(
+        cloud.requests()[1].header("x-auth-token"),
+        Some("TokenFromClouds")
+    );
 }
 
 #[test]
@@ -736,7 +1026,11 @@ fn inputs_win_over_clouds_yaml_and_secure_yaml_is_merged() {
         .run()
         .ended("completed", 0);
     assert_eq!(cloud.requests()[0].header("x-auth-token"), Some(TOKEN));
-    assert!(cloud.requests()[0].target.starts_with("/v2/00001111222233334444555566667777/"));
+    assert!(
+        cloud.requests()[0]
+            .target
+            .starts_with("/v2/00001111222233334444555566667777/")
+    );
 
     let cloud = ready();
     let secure = "clouds: { secure: { auth: { token: TokenFromSecure } } }";
@@ -745,16 +1039,27 @@ fn inputs_win_over_clouds_yaml_and_secure_yaml_is_merged() {
         .set("OS_CLIENT_SECURE_FILE", "given-secure.yaml")
         .run()
         .ended("completed", 0);
-    assert_eq!(cloud.requests()[0].header("x-auth-token"), Some("TokenFromSecure"));
+    assert_eq!(
+        cloud.requests()[0].header("x-auth-token"),
+        Some("TokenFromSecure")
+    );
 }
 
 #[test]
 fn a_cloud_that_cannot_be_used_is_named_without_its_secrets() {
     let cloud = ready();
     refused(with_clouds(&cloud, "prod"), &cloud).says(&["OS_CLOUD", "prod", "otc", "keys"]);
-    refused(with_clouds(&cloud, "otc").set("OS_CLIENT_CONFIG_FILE", "given-nowhere.yaml"), &cloud).says(&["OS_CLOUD"]);
+    refused(
+        with_clouds(&cloud, "otc").set("OS_CLIENT_CONFIG_FILE", "given-nowhere.yaml"),
+        &cloud,
+    )
+    .says(&["OS_CLOUD"]);
     let broken = "clouds:\n  otc:\n    auth: [PasswordOfNobody1\n";
-    refused(with_clouds(&cloud, "otc").file("given-clouds.yaml", broken), &cloud).says(&["OS_CLOUD", "line"]);
+    refused(
+        with_clouds(&cloud, "otc").file("given-clouds.yaml", broken),
+        &cloud,
+    )
+    .says(&["OS_CLOUD", "line"]);
 }
 
 // ----------------------------------------------------------------------------------------------------- help and version
@@ -762,12 +1067,23 @@ fn a_cloud_that_cannot_be_used_is_named_without_its_secrets() {
 #[test]
 fn help_and_version_need_no_input() {
     let run = Sandbox::new().arg("--version").run();
-    assert_eq!((run.code, run.stdout.trim()), (0, concat!("dcs-migration-wait ", env!("CARGO_PKG_VERSION"))));
-    for arguments in
-        [&["--help"][..], &["-h"], &["demo", "--help"], &["simulate", "--help"], &["--until", "in-sync", "--help"]]
-    {
+    assert_eq!(
+        (run.code, run.stdout.trim()),
+        (0, concat!("dcs-migration-wait ", env!("CARGO_PKG_VERSION")))
+    );
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["demo", "--help"],
+        &["simulate", "--help"],
+        &["--until", "in-sync", "--help"],
+    ] {
         let run = Sandbox::new().args(arguments).run();
         assert_eq!(run.code, 0, "{arguments:?}");
-        assert!(run.stdout.contains("Usage") && run.stderr.is_empty(), "{}", run.story());
+        assert!(
+            run.stdout.contains("Usage") && run.stderr.is_empty(),
+            "{}",
+            run.story()
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::support::cloud::{Moment, detail_body, switch};
 use crate::support::{
-    Answer, FakeCloud, Kind, OTHER_TASK, Run, Sandbox, TASK, each, json_reply, plain, refusal, status,
+    Answer, FakeCloud, Kind, OTHER_TASK, Run, Sandbox, TASK, each, json_reply, plain, refusal,
+    status,
 };
 
 // Readings.
@@ -38,13 +39,23 @@ const SWITCHING: &[&str] = &["\"EXCHANGING\""];
 const SWITCHED: &[&str] = &["\"EXCHANGE_SUCCESS\""];
 const ROLLED_BACK: &[&str] = &["\"ROLLBACK_SUCCESS\""];
 /// Nearly a known word is an unknown word.
-const UNKNOWN: &[&str] = &["\"ROLLING_BACK\"", "\"exchange_success\"", "\"EXCHANGE_FAILED\"", "\"SUCCESS\""];
+const UNKNOWN: &[&str] = &[
+    "\"ROLLING_BACK\"",
+    "\"exchange_success\"",
+    "\"EXCHANGE_FAILED\"",
+    "\"SUCCESS\"",
+];
 
 const GOALS: [&str; 4] = ["completed", "in-sync", "full-sync", "switched"];
 
 /// A value of `task_status`, statuses, a reading, and what they lead to for each of [`GOALS`]: `R`eady at once, `F`ailed,
 /// `W`ait, or `-` where the contract does not say.
-type Line = (&'static [&'static str], &'static str, &'static str, &'static str);
+type Line = (
+    &'static [&'static str],
+    &'static str,
+    &'static str,
+    &'static str,
+);
 
 const TABLE: &[Line] = &[
     // None: as the verdict table has it; `switched` waits, and fails where the status is failed or deleted.
@@ -141,17 +152,32 @@ struct Case {
 
 impl Case {
     fn name(&self) -> String {
-        let Self { until, task_status, status, reading, mode, verdict } = self;
+        let Self {
+            until,
+            task_status,
+            status,
+            reading,
+            mode,
+            verdict,
+        } = self;
         format!("{until}: task_status {task_status}, {status}, {reading}, {mode} -> {verdict}")
     }
 
     fn check(&self) {
         const READINGS: usize = 6;
         // What waits is refused in the end: three refusals in a row end it, after readings or not.
-        let stats = (0..READINGS).map(|_| reading(self.reading)).chain([refusal(403, "DCS.2003")]);
-        let cloud = FakeCloud::start().stats(stats).detail([switch(self.status, self.task_status)]);
+        let stats = (0..READINGS)
+            .map(|_| reading(self.reading))
+            .chain([refusal(403, "DCS.2003")]);
+        let cloud = FakeCloud::start()
+            .stats(stats)
+            .detail([switch(self.status, self.task_status)]);
         let run = Sandbox::waiting_on(&cloud)
-            .sets(&[("DCS_UNTIL", self.until), ("DCS_STABLE_POLLS", "1"), ("DCS_STATUS_CHECK", self.mode)])
+            .sets(&[
+                ("DCS_UNTIL", self.until),
+                ("DCS_STABLE_POLLS", "1"),
+                ("DCS_STATUS_CHECK", self.mode),
+            ])
             .run();
         let asked = cloud.count(Kind::Stats);
         match self.verdict {
@@ -178,22 +204,40 @@ fn cells(task_status: &[&'static str], until: &'static str) -> Vec<Case> {
     let lines = TABLE.iter().filter(|line| line.0 == task_status);
     let mut cases = Vec::new();
     for (n, (spellings, words, reading, verdicts)) in lines.enumerate() {
-        let verdict = verdicts.split(' ').nth(goal).and_then(|verdict| verdict.chars().next()).unwrap();
+        let verdict = verdicts
+            .split(' ')
+            .nth(goal)
+            .and_then(|verdict| verdict.chars().next())
+            .unwrap();
         if verdict == '-' {
             continue;
         }
         for (m, status) in words.split(' ').enumerate() {
             let task_status = spellings[(n + m + goal) % spellings.len()];
             // Each line once as `require`.
-            let mode = if m == 0 && n % 2 == 0 { "require" } else { "auto" };
-            cases.push(Case { until, task_status, status, reading, mode, verdict });
+            let mode = if m == 0 && n % 2 == 0 {
+                "require"
+            } else {
+                "auto"
+            };
+            cases.push(Case {
+                until,
+                task_status,
+                status,
+                reading,
+                mode,
+                verdict,
+            });
         }
     }
     cases
 }
 
 fn hold(task_status: &[&'static str]) {
-    let cases: Vec<Case> = GOALS.iter().flat_map(|until| cells(task_status, until)).collect();
+    let cases: Vec<Case> = GOALS
+        .iter()
+        .flat_map(|until| cells(task_status, until))
+        .collect();
     each(&cases, Case::name, Case::check);
 }
 
@@ -281,7 +325,15 @@ fn life(letters: &str) -> Vec<Moment> {
 #[test]
 fn whole_switches_end_where_they_end() {
     // Goal, `stable-polls`, life, result, exit code, fewest and most readings.
-    type Row = (&'static str, &'static str, &'static str, &'static str, i32, usize, usize);
+    type Row = (
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static str,
+        i32,
+        usize,
+        usize,
+    );
     let rows: &[Row] = &[
         // A switch that succeeds. The status may have been asked for before the reading beside it was made.
         ("switched", "1", "cbssxyzE", "switched", 0, 8, 9),
@@ -322,17 +374,28 @@ fn whole_switches_end_where_they_end() {
         |row| format!("{row:?}"),
         |&(until, stable, letters, result, code, fewest, most)| {
             let cloud = FakeCloud::start().life(life(letters));
-            let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", stable)]).run();
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", stable)])
+                .run();
             run.ended(result, code);
             let asked = cloud.count(Kind::Stats);
-            assert!((fewest..=most).contains(&asked), "{asked} readings\n{}", run.story());
+            assert!(
+                (fewest..=most).contains(&asked),
+                "{asked} readings\n{}",
+                run.story()
+            );
         },
     );
 }
 
 #[test]
 fn a_rollback_sends_nobody_to_target() {
-    let rows = [("completed", "R"), ("switched", "bsxyzR"), ("full-sync", "R"), ("in-sync", "R")];
+    let rows = [
+        ("completed", "R"),
+        ("switched", "bsxyzR"),
+        ("full-sync", "R"),
+        ("in-sync", "R"),
+    ];
     each(
         &rows,
         |row| format!("{row:?}"),
@@ -340,26 +403,48 @@ fn a_rollback_sends_nobody_to_target() {
             let cloud = FakeCloud::start().life(life(letters));
             let run = Sandbox::waiting_on(&cloud).set("DCS_UNTIL", until).run();
             run.ended("failed", 3);
-            assert!(plain(run.reason()).replace('_', " ").contains("roll"), "{}", run.reason());
-            assert!(!run.summary.contains("applications at the target"), "{}", run.summary);
+            assert!(
+                plain(run.reason()).replace('_', " ").contains("roll"),
+                "{}",
+                run.reason()
+            );
+            assert!(
+                !run.summary.contains("applications at the target"),
+                "{}",
+                run.summary
+            );
         },
     );
 }
 
 #[test]
 fn a_wait_for_a_switch_says_so() {
-    let rows = [("completed", "z"), ("in-sync", "x"), ("full-sync", "x"), ("switched", "z"), ("switched", "s")];
+    let rows = [
+        ("completed", "z"),
+        ("in-sync", "x"),
+        ("full-sync", "x"),
+        ("switched", "z"),
+        ("switched", "s"),
+    ];
     each(
         &rows,
         |row| format!("{row:?}"),
         |&(until, letters)| {
             let cloud = FakeCloud::start().life(life(letters));
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", "1"), ("DCS_TIMEOUT", "900ms")])
+                .sets(&[
+                    ("DCS_UNTIL", until),
+                    ("DCS_STABLE_POLLS", "1"),
+                    ("DCS_TIMEOUT", "900ms"),
+                ])
                 .run();
             run.ended("timeout", 124);
             let reason = plain(run.reason());
-            assert!(reason.contains("switch") || reason.contains("exchang"), "{}", run.reason());
+            assert!(
+                reason.contains("switch") || reason.contains("exchang"),
+                "{}",
+                run.reason()
+            );
         },
     );
 }
@@ -369,22 +454,47 @@ fn only_the_top_level_word_counts() {
     // The vendor's models of both instances have a field of that name, which is part of the request's model.
     let body = |word: &str, top: &str| {
         let text = detail_body(TASK, word, "incremental_migration", "");
-        let text = text.replace("\"addrs\"", "\"task_status\":\"ROLLBACK_SUCCESS\",\"addrs\"");
-        let text = text.replace("\"target_instance\":{", "\"target_instance\":{\"task_status\":\"EXCHANGING\",");
-        json_reply(200, &text.replace("\"resume_mode\"", &format!("{top}\"resume_mode\"")))
+        let text = text.replace(
+            "\"addrs\"",
+            "\"task_status\":\"ROLLBACK_SUCCESS\",\"addrs\"",
+        );
+        let text = text.replace(
+            "\"target_instance\":{",
+            "\"target_instance\":{\"task_status\":\"EXCHANGING\",",
+        );
+        json_reply(
+            200,
+            &text.replace("\"resume_mode\"", &format!("{top}\"resume_mode\"")),
+        )
     };
     let rows = [
         ("completed", DONE, body("TERMINATED", ""), "completed", 0),
         ("in-sync", SYNC, body("INCRMIGEATING", ""), "in-sync", 0),
-        ("switched", DONE, body("SUCCESS", "\"task_status\":\"EXCHANGE_SUCCESS\","), "switched", 0),
-        ("completed", DONE, body("SUCCESS", "\"task_status\":\"ROLLBACK_SUCCESS\","), "failed", 3),
+        (
+            "switched",
+            DONE,
+            body("SUCCESS", "\"task_status\":\"EXCHANGE_SUCCESS\","),
+            "switched",
+            0,
+        ),
+        (
+            "completed",
+            DONE,
+            body("SUCCESS", "\"task_status\":\"ROLLBACK_SUCCESS\","),
+            "failed",
+            3,
+        ),
     ];
     each(
         &rows,
         |row| format!("{} {:?}", row.0, row.3),
         |(until, stats, detail, result, code)| {
-            let cloud = FakeCloud::start().stats([reading(stats)]).detail([detail.clone()]);
-            let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", "1")]).run();
+            let cloud = FakeCloud::start()
+                .stats([reading(stats)])
+                .detail([detail.clone()]);
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", "1")])
+                .run();
             run.ended(result, *code);
         },
     );
@@ -392,13 +502,21 @@ fn only_the_top_level_word_counts() {
 
 #[test]
 fn a_task_status_of_another_shape_is_not_ready() {
-    let rows = ["7", "true", "{}", "[\"EXCHANGE_SUCCESS\"]", "{\"value\":\"EXCHANGE_SUCCESS\"}"];
+    let rows = [
+        "7",
+        "true",
+        "{}",
+        "[\"EXCHANGE_SUCCESS\"]",
+        "{\"value\":\"EXCHANGE_SUCCESS\"}",
+    ];
     each(
         &rows,
         |row| (*row).to_owned(),
         |task_status| {
             for (until, stats) in [("completed", DONE), ("switched", DONE)] {
-                let cloud = FakeCloud::start().stats([reading(stats)]).detail([switch("SUCCESS", task_status)]);
+                let cloud = FakeCloud::start()
+                    .stats([reading(stats)])
+                    .detail([switch("SUCCESS", task_status)]);
                 let run = Sandbox::waiting_on(&cloud)
                     .sets(&[("DCS_UNTIL", until), ("DCS_STATUS_CHECK", "require")])
                     .sets(&[("DCS_TIMEOUT", "900ms"), ("DCS_MAX_OUTAGE", "600ms")])
@@ -414,9 +532,15 @@ fn a_task_status_of_another_shape_is_not_ready() {
 #[test]
 fn switched_reads_the_detail_each_time() {
     let cloud = FakeCloud::start().life(life("bbbbbbbbE"));
-    Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "switched").run().ended("switched", 0);
+    Sandbox::waiting_on(&cloud)
+        .set("DCS_UNTIL", "switched")
+        .run()
+        .ended("switched", 0);
     let (stats, details) = (cloud.count(Kind::Stats), cloud.count(Kind::Detail));
-    assert!((9..=10).contains(&stats) && stats <= details, "{stats} readings, {details} details");
+    assert!(
+        (9..=10).contains(&stats) && stats <= details,
+        "{stats} readings, {details} details"
+    );
 }
 
 #[test]
@@ -425,23 +549,36 @@ fn switched_is_a_word_in_any_case() {
         let cloud = FakeCloud::start().life(life("E"));
         let run = Sandbox::waiting_on(&cloud).set("DCS_UNTIL", until).run();
         run.ended("switched", 0);
-        assert_eq!((run.output("until"), run.output("polls")), ("switched", "1"));
+        assert_eq!(
+            (run.output("until"), run.output("polls")),
+            ("switched", "1")
+        );
     }
     let cloud = FakeCloud::start().life(life("E"));
-    Sandbox::waiting_on(&cloud).args(&["--until", "switched"]).run().ended("switched", 0);
+    Sandbox::waiting_on(&cloud)
+        .args(&["--until", "switched"])
+        .run()
+        .ended("switched", 0);
 }
 
 #[test]
 fn switched_without_a_status_is_refused() {
     for mode in ["off", "OFF"] {
         let cloud = FakeCloud::start().life(life("E"));
-        let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_UNTIL", "switched"), ("DCS_STATUS_CHECK", mode)]).run();
+        let run = Sandbox::waiting_on(&cloud)
+            .sets(&[("DCS_UNTIL", "switched"), ("DCS_STATUS_CHECK", mode)])
+            .run();
         run.ended("invalid-input", 2).says(&["status-check"]);
         assert_eq!(cloud.requests().len(), 0);
     }
     // Any other goal needs none.
-    let cloud = FakeCloud::start().stats([reading(DONE)]).detail([status("FAILED")]);
-    Sandbox::waiting_on(&cloud).set("DCS_STATUS_CHECK", "off").run().ended("completed", 0);
+    let cloud = FakeCloud::start()
+        .stats([reading(DONE)])
+        .detail([status("FAILED")]);
+    Sandbox::waiting_on(&cloud)
+        .set("DCS_STATUS_CHECK", "off")
+        .run()
+        .ended("completed", 0);
     assert_eq!(cloud.count(Kind::Detail), 0);
 }
 
@@ -460,15 +597,25 @@ fn switched_needs_a_detail_that_answers() {
         |(_, fault)| {
             for mode in ["auto", "require"] {
                 // However often it fails, it is not gone on without.
-                let cloud = FakeCloud::start().stats([reading(DONE)]).detail([fault.clone()]);
+                let cloud = FakeCloud::start()
+                    .stats([reading(DONE)])
+                    .detail([fault.clone()]);
                 let run = Sandbox::waiting_on(&cloud)
                     .sets(&[("DCS_UNTIL", "switched"), ("DCS_STATUS_CHECK", mode)])
-                    .sets(&[("DCS_REQUEST_TIMEOUT", "200ms"), ("DCS_MAX_OUTAGE", "1200ms")])
+                    .sets(&[
+                        ("DCS_REQUEST_TIMEOUT", "200ms"),
+                        ("DCS_MAX_OUTAGE", "1200ms"),
+                    ])
                     .run();
                 run.ended("unreachable", 6);
                 // And its first answer counts.
-                let details =
-                    [fault.clone(), fault.clone(), fault.clone(), fault.clone(), switch("SUCCESS", SWITCHED[0])];
+                let details = [
+                    fault.clone(),
+                    fault.clone(),
+                    fault.clone(),
+                    fault.clone(),
+                    switch("SUCCESS", SWITCHED[0]),
+                ];
                 let cloud = FakeCloud::start().stats([reading(DONE)]).detail(details);
                 let run = Sandbox::waiting_on(&cloud)
                     .sets(&[("DCS_UNTIL", "switched"), ("DCS_STATUS_CHECK", mode)])
@@ -488,11 +635,20 @@ fn several_tasks_are_switched_when_all_are() {
             .stats([reading(DONE)])
             .detail_of(TASK, [switch("SUCCESS", SWITCHED[0])])
             .detail_of(OTHER_TASK, details);
-        Sandbox::waiting_on(&cloud).sets(&[("DCS_TASK_ID", &tasks), ("DCS_UNTIL", "switched")]).run()
+        Sandbox::waiting_on(&cloud)
+            .sets(&[("DCS_TASK_ID", &tasks), ("DCS_UNTIL", "switched")])
+            .run()
     };
     let switching = || switch("SUCCESS", SWITCHING[0]);
-    run(vec![switching(), switching(), switch("SUCCESS", SWITCHED[0])]).ended("switched", 0);
-    run(vec![switching(), switch("SUCCESS", ROLLED_BACK[0])]).ended("failed", 3).says(&[OTHER_TASK]);
+    run(vec![
+        switching(),
+        switching(),
+        switch("SUCCESS", SWITCHED[0]),
+    ])
+    .ended("switched", 0);
+    run(vec![switching(), switch("SUCCESS", ROLLED_BACK[0])])
+        .ended("failed", 3)
+        .says(&[OTHER_TASK]);
 }
 
 // -------------------------------------------------------------------------------------------------------- outputs
@@ -503,22 +659,56 @@ fn the_word_is_an_output_as_it_came() {
         ("completed", "", "", "completed", 0),
         ("completed", "null", "", "completed", 0),
         ("completed", "\"\"", "", "completed", 0),
-        ("completed", "\"EXCHANGE_SUCCESS\"", "EXCHANGE_SUCCESS", "completed", 0),
-        ("switched", "\"EXCHANGE_SUCCESS\"", "EXCHANGE_SUCCESS", "switched", 0),
-        ("completed", "\"ROLLBACK_SUCCESS\"", "ROLLBACK_SUCCESS", "failed", 3),
+        (
+            "completed",
+            "\"EXCHANGE_SUCCESS\"",
+            "EXCHANGE_SUCCESS",
+            "completed",
+            0,
+        ),
+        (
+            "switched",
+            "\"EXCHANGE_SUCCESS\"",
+            "EXCHANGE_SUCCESS",
+            "switched",
+            0,
+        ),
+        (
+            "completed",
+            "\"ROLLBACK_SUCCESS\"",
+            "ROLLBACK_SUCCESS",
+            "failed",
+            3,
+        ),
         ("completed", "\"EXCHANGING\"", "EXCHANGING", "timeout", 124),
-        ("completed", "\"Prepare_Exchange\"", "Prepare_Exchange", "timeout", 124),
+        (
+            "completed",
+            "\"Prepare_Exchange\"",
+            "Prepare_Exchange",
+            "timeout",
+            124,
+        ),
     ];
     each(
         rows,
         |row| format!("{row:?}"),
         |&(until, task_status, output, result, code)| {
-            let cloud = FakeCloud::start().stats([reading(DONE)]).detail([switch("SUCCESS", task_status)]);
-            let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_UNTIL", until), ("DCS_TIMEOUT", "900ms")]).run();
+            let cloud = FakeCloud::start()
+                .stats([reading(DONE)])
+                .detail([switch("SUCCESS", task_status)]);
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[("DCS_UNTIL", until), ("DCS_TIMEOUT", "900ms")])
+                .run();
             run.ended(result, code);
             assert_eq!(run.output("ip-switch"), output);
-            assert_eq!(run.dotenv.get("DCS_IP_SWITCH").map(String::as_str), Some(output));
-            assert_eq!(run.tasks()[0]["ip-switch"].as_str().unwrap_or_default(), output);
+            assert_eq!(
+                run.dotenv.get("DCS_IP_SWITCH").map(String::as_str),
+                Some(output)
+            );
+            assert_eq!(
+                run.tasks()[0]["ip-switch"].as_str().unwrap_or_default(),
+                output
+            );
             assert_eq!(run.output("task-status"), "SUCCESS");
         },
     );

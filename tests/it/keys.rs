@@ -16,18 +16,42 @@ use End::{Failed, Ready, Wait};
 
 /// A life of a task in short: a kind of reading and its counts (`source/target`, `-` for null), one moment a word.
 fn life(text: &str) -> Vec<Moment> {
-    let number = |count: &str| if count == "-" { "null".to_owned() } else { count.to_owned() };
+    let number = |count: &str| {
+        if count == "-" {
+            "null".to_owned()
+        } else {
+            count.to_owned()
+        }
+    };
     let one = |word: &str| {
         let (kind, counts) = word.split_at(1);
         let (reading, status, task_status) = match kind {
             // Copying, behind, in sync, done, done and switched, in sync and switched.
-            "c" => (r#""is_migrating":true,"full_migration_progress":40,"offset":null"#, "FULLMIGRATING", ""),
-            "b" => (r#""is_migrating":true,"full_migration_progress":100,"offset":7"#, "INCRMIGEATING", ""),
-            "s" => (r#""is_migrating":true,"full_migration_progress":100,"offset":0"#, "INCRMIGEATING", ""),
-            "d" => (r#""is_migrating":false,"full_migration_progress":100,"offset":0"#, "TERMINATED", ""),
-            "e" => {
-                (r#""is_migrating":false,"full_migration_progress":100,"offset":0"#, "SUCCESS", r#""EXCHANGE_SUCCESS""#)
-            }
+            "c" => (
+                r#""is_migrating":true,"full_migration_progress":40,"offset":null"#,
+                "FULLMIGRATING",
+                "",
+            ),
+            "b" => (
+                r#""is_migrating":true,"full_migration_progress":100,"offset":7"#,
+                "INCRMIGEATING",
+                "",
+            ),
+            "s" => (
+                r#""is_migrating":true,"full_migration_progress":100,"offset":0"#,
+                "INCRMIGEATING",
+                "",
+            ),
+            "d" => (
+                r#""is_migrating":false,"full_migration_progress":100,"offset":0"#,
+                "TERMINATED",
+                "",
+            ),
+            "e" => (
+                r#""is_migrating":false,"full_migration_progress":100,"offset":0"#,
+                "SUCCESS",
+                r#""EXCHANGE_SUCCESS""#,
+            ),
             "t" => (
                 r#""is_migrating":true,"full_migration_progress":100,"offset":0"#,
                 "INCRMIGEATING",
@@ -57,7 +81,13 @@ struct Case {
 
 impl Case {
     fn name(&self) -> String {
-        let Self { until, stable, limit, life, end } = self;
+        let Self {
+            until,
+            stable,
+            limit,
+            life,
+            end,
+        } = self;
         format!("{until}, stable-polls {stable}, max-missing-keys `{limit}`: {life} -> {end:?}")
     }
 
@@ -74,7 +104,11 @@ impl Case {
         let run = Sandbox::waiting_on(&cloud)
             .sets(&[("DCS_UNTIL", self.until), ("DCS_STABLE_POLLS", self.stable)])
             // Far apart on a slow machine is not far apart here.
-            .sets(&[("DCS_MAX_MISSING_KEYS", self.limit), ("DCS_LOG_FORMAT", "json"), ("DCS_MAX_INTERVAL", "10s")])
+            .sets(&[
+                ("DCS_MAX_MISSING_KEYS", self.limit),
+                ("DCS_LOG_FORMAT", "json"),
+                ("DCS_MAX_INTERVAL", "10s"),
+            ])
             .run();
         (run, cloud.count(Kind::Stats), least)
     }
@@ -95,7 +129,11 @@ impl Case {
                 least..=usize::MAX
             }
         };
-        assert!(polls.contains(&asked), "{asked} readings, not {polls:?}\n{}", run.story());
+        assert!(
+            polls.contains(&asked),
+            "{asked} readings, not {polls:?}\n{}",
+            run.story()
+        );
     }
 }
 
@@ -104,7 +142,9 @@ fn warnings(run: &Run) -> Vec<String> {
     let log = run.log();
     let lines = log.lines().filter(|line| {
         let value: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
-        value["level"].as_str().is_some_and(|level| level.to_lowercase().starts_with("warn"))
+        value["level"]
+            .as_str()
+            .is_some_and(|level| level.to_lowercase().starts_with("warn"))
     });
     lines.map(str::to_owned).collect()
 }
@@ -112,7 +152,13 @@ fn warnings(run: &Run) -> Vec<String> {
 type Line = (&'static str, &'static str, &'static str, &'static str, End);
 
 fn hold(rows: &[Line]) {
-    let case = |&(until, stable, limit, life, end): &Line| Case { until, stable, limit, life: life.to_owned(), end };
+    let case = |&(until, stable, limit, life, end): &Line| Case {
+        until,
+        stable,
+        limit,
+        life: life.to_owned(),
+        end,
+    };
     let cases: Vec<Case> = rows.iter().map(case).collect();
     each(&cases, Case::name, Case::check);
 }
@@ -191,7 +237,13 @@ fn missing_keys_beyond_the_limit_wait() {
                 (false, true) => Failed(3),
                 (false, false) => Wait,
             };
-            cases.push(Case { until, stable: "1", limit, life: format!("{kind}{counts}"), end });
+            cases.push(Case {
+                until,
+                stable: "1",
+                limit,
+                life: format!("{kind}{counts}"),
+                end,
+            });
         }
     }
     each(&cases, Case::name, Case::check);
@@ -201,20 +253,80 @@ fn missing_keys_beyond_the_limit_wait() {
 fn three_readings_of_an_ended_task_fail() {
     hold(&[
         ("completed", "1", "", "d1000/0 d1000/0 d1000/1000", Ready(3)),
-        ("completed", "1", "", "d1000/0 d1000/500 d1000/899 d1000/1000", Failed(3)),
-        ("completed", "1", "", "b1000/0 b1000/0 b1000/0 d1000/1000", Ready(4)),
-        ("completed", "1", "", "b1000/0 b1000/0 b1000/0 d1000/0 d1000/0 d1000/1000", Ready(6)),
+        (
+            "completed",
+            "1",
+            "",
+            "d1000/0 d1000/500 d1000/899 d1000/1000",
+            Failed(3),
+        ),
+        (
+            "completed",
+            "1",
+            "",
+            "b1000/0 b1000/0 b1000/0 d1000/1000",
+            Ready(4),
+        ),
+        (
+            "completed",
+            "1",
+            "",
+            "b1000/0 b1000/0 b1000/0 d1000/0 d1000/0 d1000/1000",
+            Ready(6),
+        ),
         // Two and two are not three in a row.
-        ("completed", "1", "", "d1000/0 d1000/0 b1000/0 d1000/0 d1000/0 d1000/1000", Ready(6)),
+        (
+            "completed",
+            "1",
+            "",
+            "d1000/0 d1000/0 b1000/0 d1000/0 d1000/0 d1000/1000",
+            Ready(6),
+        ),
         ("completed", "3", "", "d1000/0 d1000/0 d1000/1000", Ready(5)),
-        ("full-sync", "1", "", "c1000/0 d1000/10 d1000/10 d1000/10 d1000/1000", Failed(4)),
-        ("switched", "1", "", "b1000/0 e1000/0 e1000/0 e1000/0 e1000/1000", Failed(4)),
+        (
+            "full-sync",
+            "1",
+            "",
+            "c1000/0 d1000/10 d1000/10 d1000/10 d1000/1000",
+            Failed(4),
+        ),
+        (
+            "switched",
+            "1",
+            "",
+            "b1000/0 e1000/0 e1000/0 e1000/0 e1000/1000",
+            Failed(4),
+        ),
         // While it migrates, keys may still come.
-        ("in-sync", "1", "", "s1000/0 s1000/0 s1000/0 s1000/0 s1000/1000", Ready(5)),
-        ("full-sync", "1", "", "s1000/0 s1000/0 s1000/0 s1000/0 s1000/1000", Ready(5)),
-        ("in-sync", "3", "", "s1000/0 s1000/0 s1000/990 s1000/1000 s1000/1000", Ready(5)),
+        (
+            "in-sync",
+            "1",
+            "",
+            "s1000/0 s1000/0 s1000/0 s1000/0 s1000/1000",
+            Ready(5),
+        ),
+        (
+            "full-sync",
+            "1",
+            "",
+            "s1000/0 s1000/0 s1000/0 s1000/0 s1000/1000",
+            Ready(5),
+        ),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s1000/0 s1000/0 s1000/990 s1000/1000 s1000/1000",
+            Ready(5),
+        ),
         // A reading over the limit is none of the row.
-        ("in-sync", "3", "", "s100/100 s100/100 s100/50 s100/100 s100/100 s100/100", Ready(6)),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s100/100 s100/100 s100/50 s100/100 s100/100 s100/100",
+            Ready(6),
+        ),
     ]);
 }
 
@@ -232,14 +344,25 @@ fn the_reason_has_the_numbers() {
         |&(until, text, result, code)| {
             let cloud = FakeCloud::start().life(life(text));
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_UNTIL", until), ("DCS_STABLE_POLLS", "1"), ("DCS_TIMEOUT", "1500ms")])
+                .sets(&[
+                    ("DCS_UNTIL", until),
+                    ("DCS_STABLE_POLLS", "1"),
+                    ("DCS_TIMEOUT", "1500ms"),
+                ])
                 .run();
             run.ended(result, code);
             let reason = plain(run.reason());
             for word in ["key", "531"] {
-                assert!(reason.contains(word), "`{word}` is not in: {}", run.reason());
+                assert!(
+                    reason.contains(word),
+                    "`{word}` is not in: {}",
+                    run.reason()
+                );
             }
-            assert!(reason.contains("531221") && reason.contains("12") || reason.contains("531209"), "{reason}");
+            assert!(
+                reason.contains("531221") && reason.contains("12") || reason.contains("531209"),
+                "{reason}"
+            );
         },
     );
 }
@@ -276,8 +399,20 @@ fn a_count_that_fell_to_zero_waits() {
         ("in-sync", "1", "", "b5000/5000 s0/5000", Wait),
         ("in-sync", "1", "100%", "b5000/5000 s5000/0", Wait),
         // Until it is over 0 again.
-        ("in-sync", "3", "", "s5000/5000 s0/0 s0/0 s100/100", Ready(6)),
-        ("in-sync", "1", "", "b5000/5000 s0/0 s0/0 s100/100", Ready(4)),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s5000/5000 s0/0 s0/0 s100/100",
+            Ready(6),
+        ),
+        (
+            "in-sync",
+            "1",
+            "",
+            "b5000/5000 s0/0 s0/0 s100/100",
+            Ready(4),
+        ),
         ("in-sync", "1", "", "b5000/5000 s0/0 s1/1", Ready(3)),
         ("completed", "1", "", "b5000/5000 b0/0 b7/7 d7/7", Ready(4)),
         // A count that is not known is not over 0.
@@ -311,29 +446,107 @@ fn a_count_that_fell_to_zero_waits() {
 /// Rows that start again, each with one warning.
 const AGAIN: &[Line] = &[
     // A count of 1,000 or more falls by more than half.
-    ("in-sync", "3", "", "s2000/2000 s2000/2000 s900/900", Ready(5)),
+    (
+        "in-sync",
+        "3",
+        "",
+        "s2000/2000 s2000/2000 s900/900",
+        Ready(5),
+    ),
     ("in-sync", "3", "", "s2000/2000 s900/900", Ready(4)),
-    ("in-sync", "3", "", "s1000/1000 s1000/1000 s499/499", Ready(5)),
-    ("in-sync", "3", "5000", "s2000/2000 s2000/2000 s2000/900", Ready(5)),
-    ("in-sync", "3", "", "s2000/2000 s2000/2000 s900/2000", Ready(5)),
+    (
+        "in-sync",
+        "3",
+        "",
+        "s1000/1000 s1000/1000 s499/499",
+        Ready(5),
+    ),
+    (
+        "in-sync",
+        "3",
+        "5000",
+        "s2000/2000 s2000/2000 s2000/900",
+        Ready(5),
+    ),
+    (
+        "in-sync",
+        "3",
+        "",
+        "s2000/2000 s2000/2000 s900/2000",
+        Ready(5),
+    ),
     ("in-sync", "2", "", "s2000/2000 s900/900", Ready(3)),
-    ("completed", "3", "", "d2000/2000 d2000/2000 d900/900", Ready(5)),
-    ("full-sync", "3", "", "s2000/2000 s2000/2000 s900/900", Ready(5)),
-    ("switched", "3", "", "e2000/2000 e2000/2000 e900/900", Ready(5)),
+    (
+        "completed",
+        "3",
+        "",
+        "d2000/2000 d2000/2000 d900/900",
+        Ready(5),
+    ),
+    (
+        "full-sync",
+        "3",
+        "",
+        "s2000/2000 s2000/2000 s900/900",
+        Ready(5),
+    ),
+    (
+        "switched",
+        "3",
+        "",
+        "e2000/2000 e2000/2000 e900/900",
+        Ready(5),
+    ),
     // What is missing grew in each reading, by more than 1 % in all.
-    ("in-sync", "3", "", "s1000/1000 s1010/1000 s1020/1000", Ready(5)),
-    ("in-sync", "3", "", "s1000/1000 s1000/990 s1000/980", Ready(5)),
+    (
+        "in-sync",
+        "3",
+        "",
+        "s1000/1000 s1010/1000 s1020/1000",
+        Ready(5),
+    ),
+    (
+        "in-sync",
+        "3",
+        "",
+        "s1000/1000 s1000/990 s1000/980",
+        Ready(5),
+    ),
     ("in-sync", "2", "", "s1000/1000 s1020/1000", Ready(3)),
-    ("in-sync", "3", "", "s531221/531221 s534000/531221 s537000/531221", Ready(5)),
-    ("completed", "3", "", "d1000/1000 d1000/990 d1000/980", Ready(5)),
-    ("full-sync", "3", "", "s1000/1000 s1010/1000 s1020/1000", Ready(5)),
+    (
+        "in-sync",
+        "3",
+        "",
+        "s531221/531221 s534000/531221 s537000/531221",
+        Ready(5),
+    ),
+    (
+        "completed",
+        "3",
+        "",
+        "d1000/1000 d1000/990 d1000/980",
+        Ready(5),
+    ),
+    (
+        "full-sync",
+        "3",
+        "",
+        "s1000/1000 s1010/1000 s1020/1000",
+        Ready(5),
+    ),
 ];
 
 #[test]
 fn counts_that_halve_start_again() {
     hold(AGAIN);
     // A failed poll in between takes nothing away.
-    hold(&[("in-sync", "3", "", "s2000/2000 s2000/2000 f s900/900", Ready(6))]);
+    hold(&[(
+        "in-sync",
+        "3",
+        "",
+        "s2000/2000 s2000/2000 f s900/900",
+        Ready(6),
+    )]);
 }
 
 #[test]
@@ -342,7 +555,13 @@ fn a_row_that_starts_again_warns_once() {
         AGAIN,
         |row| format!("{row:?}"),
         |&(until, stable, limit, text, end)| {
-            let case = Case { until, stable, limit, life: text.to_owned(), end };
+            let case = Case {
+                until,
+                stable,
+                limit,
+                life: text.to_owned(),
+                end,
+            };
             let (run, ..) = case.run();
             run.ended(until, 0);
             assert_eq!(warnings(&run).len(), 1, "{:#?}", warnings(&run));
@@ -352,9 +571,18 @@ fn a_row_that_starts_again_warns_once() {
 
 #[test]
 fn source_that_outgrows_target_waits() {
-    let growing: String = (0..9).map(|n| format!("s{}/1000 ", 1000 + n * 10)).collect();
+    let growing: String = (0..9)
+        .map(|n| format!("s{}/1000 ", 1000 + n * 10))
+        .collect();
     let run = |life: String, result: &str, code: i32| {
-        let (run, asked, _) = Case { until: "in-sync", stable: "3", limit: "", life, end: Ready(0) }.run();
+        let (run, asked, _) = Case {
+            until: "in-sync",
+            stable: "3",
+            limit: "",
+            life,
+            end: Ready(0),
+        }
+        .run();
         run.ended(result, code);
         asked
     };
@@ -369,30 +597,96 @@ fn source_that_outgrows_target_waits() {
 fn what_moves_a_little_starts_nothing_again() {
     hold(&[
         // Half, and no more than that.
-        ("in-sync", "3", "", "s2000/2000 s2000/2000 s1000/1000", Ready(3)),
-        ("in-sync", "3", "", "s1000/1000 s1000/1000 s500/500", Ready(3)),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s2000/2000 s2000/2000 s1000/1000",
+            Ready(3),
+        ),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s1000/1000 s1000/1000 s500/500",
+            Ready(3),
+        ),
         // Under 1,000 keys.
         ("in-sync", "3", "", "s999/999 s999/999 s1/1", Ready(3)),
         // More keys.
-        ("in-sync", "3", "", "s900/900 s2000/2000 s5000/5000", Ready(3)),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s900/900 s2000/2000 s5000/5000",
+            Ready(3),
+        ),
         // It fell before the row began.
         ("in-sync", "3", "", "b5000/5000 b900/900 s900/900", Ready(5)),
         // Grown by 1 % at most.
-        ("in-sync", "3", "", "s10000/10000 s10030/10000 s10060/10000", Ready(3)),
-        ("in-sync", "3", "", "s1000/1000 s1000/995 s1000/990", Ready(3)),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s10000/10000 s10030/10000 s10060/10000",
+            Ready(3),
+        ),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s1000/1000 s1000/995 s1000/990",
+            Ready(3),
+        ),
         // Not in each reading.
-        ("in-sync", "3", "", "s1000/1000 s1020/1000 s1020/1000", Ready(3)),
-        ("in-sync", "3", "", "s1000/980 s1000/1000 s1030/1000", Ready(3)),
-        ("in-sync", "3", "", "s1000/950 s1000/960 s1000/970", Ready(3)),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s1000/1000 s1020/1000 s1020/1000",
+            Ready(3),
+        ),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s1000/980 s1000/1000 s1030/1000",
+            Ready(3),
+        ),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s1000/950 s1000/960 s1000/970",
+            Ready(3),
+        ),
         // Source and target grow alike.
-        ("in-sync", "3", "", "s1000/1000 s1100/1100 s1200/1200", Ready(3)),
+        (
+            "in-sync",
+            "3",
+            "",
+            "s1000/1000 s1100/1100 s1200/1200",
+            Ready(3),
+        ),
         // A row of one reading has nothing to grow in.
         ("in-sync", "1", "", "s1000/1000", Ready(1)),
         // No counts.
         ("in-sync", "3", "", "s2000/2000 s-/- s-/-", Ready(3)),
         // No rule about keys.
-        ("in-sync", "3", "off", "s2000/2000 s2000/2000 s900/900", Ready(3)),
-        ("in-sync", "3", "off", "s1000/1000 s1010/1000 s1020/1000", Ready(3)),
+        (
+            "in-sync",
+            "3",
+            "off",
+            "s2000/2000 s2000/2000 s900/900",
+            Ready(3),
+        ),
+        (
+            "in-sync",
+            "3",
+            "off",
+            "s1000/1000 s1010/1000 s1020/1000",
+            Ready(3),
+        ),
     ]);
 }
 
@@ -400,14 +694,20 @@ fn what_moves_a_little_starts_nothing_again() {
 
 #[test]
 fn bad_limits_are_named_with_their_value() {
-    let rows = ["-1", "-5%", "ten", "%", "1e3", "nan%", "on", "true", "5 keys", "1.5", "0x10", "5%%", "10%5", "--"];
+    let rows = [
+        "-1", "-5%", "ten", "%", "1e3", "nan%", "on", "true", "5 keys", "1.5", "0x10", "5%%",
+        "10%5", "--",
+    ];
     each(
         &rows,
         |row| (*row).to_owned(),
         |value| {
             let cloud = FakeCloud::start().life(life("d10/10"));
-            let run = Sandbox::waiting_on(&cloud).set("DCS_MAX_MISSING_KEYS", value).run();
-            run.ended("invalid-input", 2).says(&["max-missing-keys", value]);
+            let run = Sandbox::waiting_on(&cloud)
+                .set("DCS_MAX_MISSING_KEYS", value)
+                .run();
+            run.ended("invalid-input", 2)
+                .says(&["max-missing-keys", value]);
             assert_eq!(cloud.requests().len(), 0);
         },
     );
@@ -424,20 +724,31 @@ fn the_limit_comes_from_each_place() {
     run(|sandbox| sandbox.set("INPUT_MAX-MISSING-KEYS", "100")).ended("completed", 0);
     run(|sandbox| sandbox.set("INPUT_MAX_MISSING_KEYS", "100%")).ended("completed", 0);
     run(|sandbox| sandbox.args(&["--max-missing-keys", "Off"])).ended("completed", 0);
-    run(|sandbox| sandbox.args(&["--max-missing-keys", "99"]).set("DCS_MAX_MISSING_KEYS", "off")).ended("failed", 3);
+    run(|sandbox| {
+        sandbox
+            .args(&["--max-missing-keys", "99"])
+            .set("DCS_MAX_MISSING_KEYS", "off")
+    })
+    .ended("failed", 3);
     // Empty is not set.
     run(|sandbox| sandbox.set("DCS_MAX_MISSING_KEYS", " ")).ended("failed", 3);
 }
 
 #[test]
 fn counts_beyond_all_sums_end_in_order() {
-    let rows = ["d9223372036854775807/-9223372036854775808", "d-9223372036854775808/9223372036854775807", "d-1/-1"];
+    let rows = [
+        "d9223372036854775807/-9223372036854775808",
+        "d-9223372036854775808/9223372036854775807",
+        "d-1/-1",
+    ];
     each(
         &rows,
         |row| (*row).to_owned(),
         |text| {
             let cloud = FakeCloud::start().life(life(text));
-            let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_TIMEOUT", "1s"), ("DCS_MAX_OUTAGE", "800ms")]).run();
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[("DCS_TIMEOUT", "1s"), ("DCS_MAX_OUTAGE", "800ms")])
+                .run();
             assert_ne!(run.code, 1, "{}", run.story());
             run.holds_together();
         },

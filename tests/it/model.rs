@@ -32,7 +32,10 @@ pub(crate) const STATUSES: Column = (
     ],
 );
 pub(crate) const METHODS: Column = ("method", &["full", "other"]);
-pub(crate) const SWITCHES: Column = ("task_status", &["none", "switching", "switched", "rolled-back", "unknown"]);
+pub(crate) const SWITCHES: Column = (
+    "task_status",
+    &["none", "switching", "switched", "rolled-back", "unknown"],
+);
 
 const TRUE: usize = 0;
 const FALSE: usize = 1;
@@ -56,22 +59,38 @@ struct Row {
 impl Table {
     /// Reads a table whose first columns are `columns`.
     pub(crate) fn parse(text: &str, columns: &[Column]) -> Self {
-        let mut lines = text.lines().filter(|line| line.starts_with('|') && !line.starts_with("|-")).map(cells);
+        let mut lines = text
+            .lines()
+            .filter(|line| line.starts_with('|') && !line.starts_with("|-"))
+            .map(cells);
         let head = lines.next().expect("a table has a head");
         let names: Vec<&str> = columns.iter().map(|&(name, _)| name).collect();
         assert_eq!(head[..names.len()], names, "the columns of a table");
         let row = |cells: Vec<&str>| {
             assert_eq!(cells.len(), head.len(), "a row has every column: {cells:?}");
-            let fits = std::iter::zip(&cells, columns).map(|(cell, &(name, values))| fitting(cell, name, values));
-            Row { fits: fits.collect(), says: cells[columns.len()..].iter().map(|&cell| cell.to_owned()).collect() }
+            let fits = std::iter::zip(&cells, columns)
+                .map(|(cell, &(name, values))| fitting(cell, name, values));
+            Row {
+                fits: fits.collect(),
+                says: cells[columns.len()..]
+                    .iter()
+                    .map(|&cell| cell.to_owned())
+                    .collect(),
+            }
         };
-        Self { rows: lines.map(row).collect() }
+        Self {
+            rows: lines.map(row).collect(),
+        }
     }
 
     /// The first row that fits, and what it says.
     pub(crate) fn first(&self, values: &[usize]) -> (usize, &[String]) {
         let fits = |row: &&Row| std::iter::zip(&row.fits, values).all(|(fits, &value)| fits[value]);
-        let at = self.rows.iter().position(|row| fits(&row)).unwrap_or_else(|| panic!("no row fits {values:?}"));
+        let at = self
+            .rows
+            .iter()
+            .position(|row| fits(&row))
+            .unwrap_or_else(|| panic!("no row fits {values:?}"));
         (at, &self.rows[at].says)
     }
 
@@ -82,7 +101,11 @@ impl Table {
 }
 
 fn cells(line: &str) -> Vec<&str> {
-    line.trim().trim_matches('|').split('|').map(str::trim).collect()
+    line.trim()
+        .trim_matches('|')
+        .split('|')
+        .map(str::trim)
+        .collect()
 }
 
 /// Which of `values` a cell names.
@@ -99,7 +122,10 @@ fn fitting(cell: &str, name: &str, values: &[&str]) -> Vec<bool> {
 
 fn value(word: &str, column: Column) -> usize {
     let (name, values) = column;
-    values.iter().position(|&value| value == word).unwrap_or_else(|| panic!("`{word}` is no value of `{name}`"))
+    values
+        .iter()
+        .position(|&value| value == word)
+        .unwrap_or_else(|| panic!("`{word}` is no value of `{name}`"))
 }
 
 /// What a row of a table, or the model as a whole, says of one reading.
@@ -161,9 +187,9 @@ impl Says {
         match text.split_once(' ') {
             None if text == "ready" => Self::Ready,
             None if text == "wait" => Self::Wait,
-            Some(("wait", why)) => {
-                why.strip_suffix("*3").map_or_else(|| Self::WaitFor(kind(why)), |why| Self::Thrice(kind(why)))
-            }
+            Some(("wait", why)) => why
+                .strip_suffix("*3")
+                .map_or_else(|| Self::WaitFor(kind(why)), |why| Self::Thrice(kind(why))),
             Some(("failed", why)) => Self::Failed(kind(why)),
             _ => panic!("`{text}` is no verdict"),
         }
@@ -211,7 +237,11 @@ pub(crate) struct Terms {
 
 impl Terms {
     pub(crate) fn new(goal: Goal, max_offset: i64, limit: KeyLimit) -> Self {
-        Self { goal: value(goal.as_str(), GOALS), max_offset, limit }
+        Self {
+            goal: value(goal.as_str(), GOALS),
+            max_offset,
+            limit,
+        }
     }
 }
 
@@ -244,17 +274,34 @@ impl Model {
         let words = |text, column: Column| {
             let names = |line: &str| (cells(line)[0].to_owned(), cells(line)[1].to_owned());
             let lines: &str = text;
-            let rows = lines.lines().filter(|line| line.starts_with('|') && !line.starts_with("|-")).skip(1).map(names);
-            rows.map(|(word, class)| (word, value(&class, column))).collect::<Vec<_>>()
+            let rows = lines
+                .lines()
+                .filter(|line| line.starts_with('|') && !line.starts_with("|-"))
+                .skip(1)
+                .map(names);
+            rows.map(|(word, class)| (word, value(&class, column)))
+                .collect::<Vec<_>>()
         };
-        let verdict =
-            Table::parse(include_str!("model/verdict.tbl"), &[GOALS, MIGRATING, OFFSETS, PROGRESS, STATUSES, METHODS]);
+        let verdict = Table::parse(
+            include_str!("model/verdict.tbl"),
+            &[GOALS, MIGRATING, OFFSETS, PROGRESS, STATUSES, METHODS],
+        );
         let switch = Table::parse(include_str!("model/ip_switch.tbl"), &[SWITCHES, STATUSES]);
-        let keys_columns =
-            [LIMITS, ("target", KEPT), ("source", KEPT), MIGRATING, ("missing", &["fine", "over", "unknown"])];
+        let keys_columns = [
+            LIMITS,
+            ("target", KEPT),
+            ("source", KEPT),
+            MIGRATING,
+            ("missing", &["fine", "over", "unknown"]),
+        ];
         let keys = Table::parse(include_str!("model/keys.tbl"), &keys_columns);
-        let row_columns =
-            [("reading", &["not", "ready"] as _), LIMITS, ("hole", YES_NO), ("halved", YES_NO), ("grows", YES_NO)];
+        let row_columns = [
+            ("reading", &["not", "ready"] as _),
+            LIMITS,
+            ("hole", YES_NO),
+            ("halved", YES_NO),
+            ("grows", YES_NO),
+        ];
         let rows = Table::parse(include_str!("model/row.tbl"), &row_columns);
 
         let mut reached = Reached::default();
@@ -300,8 +347,15 @@ impl Model {
                 }
             })
             .collect();
-        let tables = [("verdict.tbl", &verdict), ("ip_switch.tbl", &switch), ("keys.tbl", &keys), ("row.tbl", &rows)];
-        let all = tables.iter().flat_map(|&(name, table)| (0..table.len()).map(move |at| (name, at)));
+        let tables = [
+            ("verdict.tbl", &verdict),
+            ("ip_switch.tbl", &switch),
+            ("keys.tbl", &keys),
+            ("row.tbl", &rows),
+        ];
+        let all = tables
+            .iter()
+            .flat_map(|&(name, table)| (0..table.len()).map(move |at| (name, at)));
         Self {
             words: words(include_str!("model/words.tbl"), STATUSES),
             switch_words: words(include_str!("model/task_status.tbl"), SWITCHES),
@@ -344,9 +398,12 @@ impl Model {
             Some(percent) if 100.0 <= percent => "done",
             Some(_) => "under",
         };
-        let is_full = detail.and_then(|detail| detail.migration_method.as_deref()) == Some("full_amount_migration");
+        let is_full = detail.and_then(|detail| detail.migration_method.as_deref())
+            == Some("full_amount_migration");
         Sight {
-            migrating: reading.is_migrating.map_or(UNKNOWN_MIGRATING, |it| if it { TRUE } else { FALSE }),
+            migrating: reading
+                .is_migrating
+                .map_or(UNKNOWN_MIGRATING, |it| if it { TRUE } else { FALSE }),
             offset: value(offset, OFFSETS),
             progress: value(progress, PROGRESS),
             status: detail.map_or(NOT_KNOWN, |detail| self.status(detail.status.word())),
@@ -359,24 +416,49 @@ impl Model {
 
     /// What the tables say of one reading alone, its progress being `progress`.
     pub(crate) fn alone(&self, terms: Terms, sight: &Sight, progress: usize) -> Says {
-        let Sight { migrating, offset, status, method, switch, .. } = *sight;
-        self.cells[index(&[4, 3, 5, 3, 12, 2, 5], &[terms.goal, migrating, offset, progress, status, method, switch])]
+        let Sight {
+            migrating,
+            offset,
+            status,
+            method,
+            switch,
+            ..
+        } = *sight;
+        self.cells[index(
+            &[4, 3, 5, 3, 12, 2, 5],
+            &[
+                terms.goal, migrating, offset, progress, status, method, switch,
+            ],
+        )]
     }
 
     /// What the contract says of a reading after all others, before its row is counted.
     fn says(&self, terms: Terms, past: &[Seen], sight: &Sight) -> Says {
         let known = |progress: usize| (progress != UNKNOWN_PROGRESS).then_some(progress);
-        let last_known = || past.iter().rev().find_map(|seen| known(seen.sight.progress));
-        let progress = known(sight.progress).or_else(last_known).unwrap_or(UNKNOWN_PROGRESS);
+        let last_known = || {
+            past.iter()
+                .rev()
+                .find_map(|seen| known(seen.sight.progress))
+        };
+        let progress = known(sight.progress)
+            .or_else(last_known)
+            .unwrap_or(UNKNOWN_PROGRESS);
         let limit = usize::from(terms.limit == KeyLimit::Off);
         let says = self.alone(terms, sight, progress);
         if says != Says::Ready {
             return says;
         }
         let target = usize::from(is_emptied(past, sight, |sight| (sight.target, true)));
-        let source = usize::from(is_emptied(past, sight, |sight| (sight.source, sight.migrating != FALSE)));
-        let missing = missing(sight).map_or(2, |missing| usize::from(is_over(terms.limit, sight, missing)));
-        self.keys[index(&[2, 2, 2, 3, 3], &[limit, target, source, sight.migrating, missing])]
+        let source = usize::from(is_emptied(past, sight, |sight| {
+            (sight.source, sight.migrating != FALSE)
+        }));
+        let missing = missing(sight).map_or(2, |missing| {
+            usize::from(is_over(terms.limit, sight, missing))
+        });
+        self.keys[index(
+            &[2, 2, 2, 3, 3],
+            &[limit, target, source, sight.migrating, missing],
+        )]
     }
 
     /// The row before a reading: that of the last judged one, unless there was one since that no status would have made
@@ -388,7 +470,12 @@ impl Model {
             }
             let mut any = product(&[12, 2, 5]);
             let could_be_ready = any.any(|cell| {
-                let sight = Sight { status: cell[0], method: cell[1], switch: cell[2], ..seen.sight };
+                let sight = Sight {
+                    status: cell[0],
+                    method: cell[1],
+                    switch: cell[2],
+                    ..seen.sight
+                };
                 self.says(terms, &past[..at], &sight) == Says::Ready
             });
             if !could_be_ready {
@@ -399,7 +486,13 @@ impl Model {
     }
 
     /// What the contract says of a reading after all others.
-    pub(crate) fn judge(&self, terms: Terms, past: &[Seen], sight: &Sight, after_hole: bool) -> Judgement {
+    pub(crate) fn judge(
+        &self,
+        terms: Terms,
+        past: &[Seen],
+        sight: &Sight,
+        after_hole: bool,
+    ) -> Judgement {
         let limit = usize::from(terms.limit == KeyLimit::Off);
         let mut says = self.says(terms, past, sight);
         if let Says::Thrice(kind) = says
@@ -409,12 +502,32 @@ impl Model {
         }
         let before = self.row_before(terms, past);
         let is_ready = says == Says::Ready;
-        let halved = is_halved(past, sight, |sight| sight.source) || is_halved(past, sight, |sight| sight.target);
-        let facts = [is_ready, limit == 1, after_hole, halved, is_ready && grows(past, sight, before)].map(usize::from);
+        let halved = is_halved(past, sight, |sight| sight.source)
+            || is_halved(past, sight, |sight| sight.target);
+        let facts = [
+            is_ready,
+            limit == 1,
+            after_hole,
+            halved,
+            is_ready && grows(past, sight, before),
+        ]
+        .map(usize::from);
         match self.rows[index(&[2, 2, 2, 2, 2], &facts)] {
-            RowSays::Nothing => Judgement { says, row: 0, is_restart: false },
-            RowSays::First => Judgement { says, row: 1, is_restart: 0 < before },
-            RowSays::Next => Judgement { says, row: before + 1, is_restart: false },
+            RowSays::Nothing => Judgement {
+                says,
+                row: 0,
+                is_restart: false,
+            },
+            RowSays::First => Judgement {
+                says,
+                row: 1,
+                is_restart: 0 < before,
+            },
+            RowSays::Next => Judgement {
+                says,
+                row: before + 1,
+                is_restart: false,
+            },
         }
     }
 }
@@ -436,7 +549,11 @@ fn class(word: &str, words: &[(String, usize)], column: Column) -> usize {
 /// Every combination of values of columns with so many values each, the last one fastest.
 pub(crate) fn product(sizes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
     (0..sizes.iter().product()).map(|mut at: usize| {
-        let mut cell: Vec<usize> = sizes.iter().rev().map(|size| (at % size, at /= size).0).collect();
+        let mut cell: Vec<usize> = sizes
+            .iter()
+            .rev()
+            .map(|size| (at % size, at /= size).0)
+            .collect();
         cell.reverse();
         cell
     })
@@ -496,7 +613,12 @@ fn is_over(limit: KeyLimit, sight: &Sight, missing: i128) -> bool {
 /// `missing` grew in each of the `row` last judged readings and in this one, and by more than 1 % of the keys in all.
 fn grows(past: &[Seen], now: &Sight, row: u32) -> bool {
     let mut newer = missing(now);
-    for seen in past.iter().rev().filter(|seen| seen.judged.is_some()).take(row as usize) {
+    for seen in past
+        .iter()
+        .rev()
+        .filter(|seen| seen.judged.is_some())
+        .take(row as usize)
+    {
         let older = missing(&seen.sight);
         match (older, newer) {
             (Some(older), Some(newer)) if older < newer => {}
@@ -504,7 +626,9 @@ fn grows(past: &[Seen], now: &Sight, row: u32) -> bool {
         }
         newer = older;
     }
-    let (Some(first), Some(last), Some(source)) = (newer, missing(now), now.source) else { return false };
+    let (Some(first), Some(last), Some(source)) = (newer, missing(now), now.source) else {
+        return false;
+    };
     0 < row && i128::from(source) < (last - first) * 100
 }
 

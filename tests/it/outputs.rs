@@ -4,7 +4,8 @@ use crate::support::cloud::{REDIS_PASSWORD, detail};
 use crate::support::formats::holds_command;
 use crate::support::sandbox::{BINARY, BOUND};
 use crate::support::{
-    Answer, FakeCloud, OTHER_TASK, Run, Sandbox, TASK, TOKEN, each, formats, json_reply, refusal, status,
+    Answer, FakeCloud, OTHER_TASK, Run, Sandbox, TASK, TOKEN, each, formats, json_reply, refusal,
+    status,
 };
 use std::fs::Permissions;
 use std::io::Read;
@@ -25,11 +26,16 @@ const STATS: &str = r#"{
 }"#;
 
 fn ready() -> FakeCloud {
-    FakeCloud::start().stats([json_reply(200, STATS)]).detail([status("TERMINATED")])
+    FakeCloud::start()
+        .stats([json_reply(200, STATS)])
+        .detail([status("TERMINATED")])
 }
 
 fn following(offset: i64) -> Answer {
-    json_reply(200, &format!(r#"{{"is_migrating":true,"full_migration_progress":100,"offset":{offset}}}"#))
+    json_reply(
+        200,
+        &format!(r#"{{"is_migrating":true,"full_migration_progress":100,"offset":{offset}}}"#),
+    )
 }
 
 // ------------------------------------------------------------------------------------------------------------ outputs
@@ -64,12 +70,18 @@ fn every_output_is_there_with_its_value() {
     // As it came, number for number and string for string.
     let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(value(run.output("stats")), value(STATS));
-    assert!(run.output("stats").contains("1.50"), "{}", run.output("stats"));
+    assert!(
+        run.output("stats").contains("1.50"),
+        "{}",
+        run.output("stats")
+    );
 
     let tasks = run.tasks();
     let task = &tasks.as_array().unwrap()[0];
     for (name, value) in expected {
-        let shown = task[name].as_str().map_or_else(|| task[name].to_string(), str::to_owned);
+        let shown = task[name]
+            .as_str()
+            .map_or_else(|| task[name].to_string(), str::to_owned);
         assert_eq!(shown, value, "{name} in tasks");
     }
     for name in ["reason", "elapsed-seconds", "started-at", "finished-at"] {
@@ -81,16 +93,34 @@ fn every_output_is_there_with_its_value() {
 #[test]
 fn an_unknown_value_is_the_empty_string() {
     let body = r#"{"is_migrating":null,"offset":"","source_dbsize":null}"#;
-    let cloud = FakeCloud::start().stats([json_reply(200, body)]).detail([refusal(403, "DCS.2003")]);
-    let run = Sandbox::waiting_on(&cloud).set("DCS_TIMEOUT", "700ms").run();
+    let cloud = FakeCloud::start()
+        .stats([json_reply(200, body)])
+        .detail([refusal(403, "DCS.2003")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_TIMEOUT", "700ms")
+        .run();
     run.ended("timeout", 124);
-    for name in ["is-migrating", "offset", "full-migration-progress", "source-dbsize", "target-dbsize", "task-status"] {
+    for name in [
+        "is-migrating",
+        "offset",
+        "full-migration-progress",
+        "source-dbsize",
+        "target-dbsize",
+        "task-status",
+    ] {
         assert_eq!(run.output(name), "", "{name}");
     }
     // So is everything of a wait that saw nothing at all.
     let run = Sandbox::waiting_on(&FakeCloud::start()).run();
     run.ended("invalid-input", 2);
-    assert_eq!((run.output("offset"), run.output("stats"), run.output("task-status")), ("", "", ""));
+    assert_eq!(
+        (
+            run.output("offset"),
+            run.output("stats"),
+            run.output("task-status")
+        ),
+        ("", "", "")
+    );
 }
 
 #[test]
@@ -100,16 +130,29 @@ fn what_others_wrote_into_the_github_files_stays() {
         .file("output", "theirs=1\nalso<<E\nx\nE")
         .file("summary.md", "# Theirs")
         .run();
-    assert_eq!((run.output("theirs"), run.output("also"), run.output("result")), ("1", "x", "completed"));
+    assert_eq!(
+        (
+            run.output("theirs"),
+            run.output("also"),
+            run.output("result")
+        ),
+        ("1", "x", "completed")
+    );
     assert!(run.summary.starts_with("# Theirs\n"), "{}", run.summary);
 }
 
 #[test]
 fn gitlab_gets_a_dotenv_file_without_being_asked() {
-    let run = Sandbox::waiting_on(&ready()).unset("DCS_DOTENV").on_gitlab().run();
+    let run = Sandbox::waiting_on(&ready())
+        .unset("DCS_DOTENV")
+        .on_gitlab()
+        .run();
     assert_eq!(run.code, 0);
     let dotenv = formats::dotenv(&run.file("dcs-migration.env")).unwrap();
-    assert_eq!((dotenv["DCS_RESULT"].as_str(), dotenv["DCS_READY"].as_str()), ("completed", "true"));
+    assert_eq!(
+        (dotenv["DCS_RESULT"].as_str(), dotenv["DCS_READY"].as_str()),
+        ("completed", "true")
+    );
 }
 
 #[test]
@@ -167,14 +210,24 @@ fn redacted(text: &str, cloud: &FakeCloud) -> String {
             line if in_events && !line.starts_with("| Since") && !line.starts_with("| ---") => {
                 let (_, what) = line.trim_start_matches("| ").split_once(" | ").unwrap();
                 match what.split_once(" failed polls in ") {
-                    Some((before, _)) => format!("| [duration] | {before} failed polls in [duration] |"),
+                    Some((before, _)) => {
+                        format!("| [duration] | {before} failed polls in [duration] |")
+                    }
                     None => format!("| [duration] | {what}"),
                 }
             }
-            line if line.starts_with("<sub>dcs-migration-wait") => "<sub>[version]</sub>".to_owned(),
+            line if line.starts_with("<sub>dcs-migration-wait") => {
+                "<sub>[version]</sub>".to_owned()
+            }
             line if line.starts_with("<sub>Scale: ") => "<sub>[scale]</sub>".to_owned(),
             line if line.contains(is_block) => {
-                let cell = |cell: &str| if cell.contains(is_block) { " [blocks] ".to_owned() } else { cell.to_owned() };
+                let cell = |cell: &str| {
+                    if cell.contains(is_block) {
+                        " [blocks] ".to_owned()
+                    } else {
+                        cell.to_owned()
+                    }
+                };
                 line.split('|').map(cell).collect::<Vec<_>>().join("|")
             }
             line => line.to_owned(),
@@ -198,9 +251,10 @@ fn the_summary_of_a_wait_that_ended_ready() {
 
 #[test]
 fn the_summary_of_a_task_that_stopped_out_of_sync() {
-    let stats =
-        r#"{"is_migrating":false,"full_migration_progress":100,"offset":4711,"source_dbsize":10,"target_dbsize":8}"#;
-    let cloud = FakeCloud::start().stats([json_reply(200, stats)]).detail([status("TERMINATED")]);
+    let stats = r#"{"is_migrating":false,"full_migration_progress":100,"offset":4711,"source_dbsize":10,"target_dbsize":8}"#;
+    let cloud = FakeCloud::start()
+        .stats([json_reply(200, stats)])
+        .detail([status("TERMINATED")]);
     let run = Sandbox::waiting_on(&cloud).run();
     run.ended("failed", 3);
     insta::assert_snapshot!("summary-failed", redacted(&run.summary, &cloud));
@@ -208,17 +262,26 @@ fn the_summary_of_a_task_that_stopped_out_of_sync() {
 
 #[test]
 fn the_summary_of_a_wait_for_in_sync_whose_status_was_not_confirmed() {
-    let cloud = FakeCloud::start().stats([following(0)]).detail([refusal(403, "DCS.2003")]);
-    let run = Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync").run();
+    let cloud = FakeCloud::start()
+        .stats([following(0)])
+        .detail([refusal(403, "DCS.2003")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_UNTIL", "in-sync")
+        .run();
     run.ended("in-sync", 0);
     insta::assert_snapshot!("summary-in-sync", redacted(&run.summary, &cloud));
 }
 
 #[test]
 fn the_summary_of_several_tasks() {
-    let cloud = ready().stats_of(OTHER_TASK, [following(5)]).detail_of(OTHER_TASK, [status("ERROR")]);
+    let cloud = ready()
+        .stats_of(OTHER_TASK, [following(5)])
+        .detail_of(OTHER_TASK, [status("ERROR")]);
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_TASK_ID", &format!("{TASK} {OTHER_TASK}")), ("DCS_FAIL_FAST", "false")])
+        .sets(&[
+            ("DCS_TASK_ID", &format!("{TASK} {OTHER_TASK}")),
+            ("DCS_FAIL_FAST", "false"),
+        ])
         .run();
     run.ended("failed", 3);
     insta::assert_snapshot!("summary-several", redacted(&run.summary, &cloud));
@@ -234,7 +297,9 @@ fn the_summary_of_a_refusal() {
 
 #[test]
 fn the_summary_can_be_left_out() {
-    let run = Sandbox::waiting_on(&ready()).set("DCS_SUMMARY", "false").run();
+    let run = Sandbox::waiting_on(&ready())
+        .set("DCS_SUMMARY", "false")
+        .run();
     run.ended("completed", 0);
     assert_eq!(run.summary, "");
 }
@@ -243,21 +308,47 @@ fn the_summary_can_be_left_out() {
 
 #[test]
 fn github_gets_one_annotation_a_group_and_masks_before_anything_else() {
-    let failed = || FakeCloud::start().stats([following(0)]).detail([status("FAILED")]);
-    type Row = (&'static str, FakeCloud, &'static [(&'static str, &'static str)], &'static str);
+    let failed = || {
+        FakeCloud::start()
+            .stats([following(0)])
+            .detail([status("FAILED")])
+    };
+    type Row = (
+        &'static str,
+        FakeCloud,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
     let rows: Vec<Row> = vec![
         ("ready", ready(), &[], "::notice"),
         ("failed", failed(), &[], "::error"),
-        ("denied", FakeCloud::start().stats([refusal(401, "APIGW.0301")]), &[], "::error"),
+        (
+            "denied",
+            FakeCloud::start().stats([refusal(401, "APIGW.0301")]),
+            &[],
+            "::error",
+        ),
         (
             "timeout",
-            FakeCloud::start().stats([following(5)]).detail([status("MIGRATING")]),
+            FakeCloud::start()
+                .stats([following(5)])
+                .detail([status("MIGRATING")]),
             &[("DCS_TIMEOUT", "700ms")],
             "::error",
         ),
-        ("at trace", ready(), &[("DCS_LOG_LEVEL", "trace")], "::notice"),
+        (
+            "at trace",
+            ready(),
+            &[("DCS_LOG_LEVEL", "trace")],
+            "::notice",
+        ),
         ("silent", ready(), &[("DCS_LOG_LEVEL", "off")], "::notice"),
-        ("invalid input", ready(), &[("DCS_TIMEOUT", "5"), ("DCS_UNTIL", "x")], "::error"),
+        (
+            "invalid input",
+            ready(),
+            &[("DCS_TIMEOUT", "5"), ("DCS_UNTIL", "x")],
+            "::error",
+        ),
     ];
     each(
         &rows,
@@ -265,12 +356,29 @@ fn github_gets_one_annotation_a_group_and_masks_before_anything_else() {
         |(name, cloud, more, annotation)| {
             let run = Sandbox::waiting_on(cloud).on_github().sets(more).run();
             run.holds_together();
-            let commands: Vec<&str> = run.stdout.lines().filter(|line| holds_command(line)).collect();
-            let named = |name: &str| commands.iter().filter(|line| line.starts_with(name)).count();
-            assert_eq!(named("::error") + named("::notice") + named("::warning"), 1, "{commands:?}");
+            let commands: Vec<&str> = run
+                .stdout
+                .lines()
+                .filter(|line| holds_command(line))
+                .collect();
+            let named = |name: &str| {
+                commands
+                    .iter()
+                    .filter(|line| line.starts_with(name))
+                    .count()
+            };
+            assert_eq!(
+                named("::error") + named("::notice") + named("::warning"),
+                1,
+                "{commands:?}"
+            );
             assert_eq!(named(annotation), 1, "{commands:?}");
             assert_eq!(named("::group::"), named("::endgroup::"));
-            assert!(run.stderr.lines().all(|line| !holds_command(line)), "{}", run.stderr);
+            assert!(
+                run.stderr.lines().all(|line| !holds_command(line)),
+                "{}",
+                run.stderr
+            );
             if *name != "invalid input" {
                 assert_eq!(named("::group::"), 1);
                 let mask = format!("::add-mask::{TOKEN}");
@@ -295,7 +403,11 @@ fn every_secret_is_masked_used_or_not() {
         .run();
     run.ended("completed", 0);
     for mask in [TOKEN, "SecretKey%25OfNobody", "Password Of Nobody"] {
-        assert!(run.stdout.contains(&format!("::add-mask::{mask}\n")), "{mask}\n{}", run.story());
+        assert!(
+            run.stdout.contains(&format!("::add-mask::{mask}\n")),
+            "{mask}\n{}",
+            run.story()
+        );
     }
 }
 
@@ -311,7 +423,11 @@ fn a_secret_of_several_lines_is_masked_line_by_line() {
         .hide("SecondLine%OfNobody")
         .run();
     for mask in ["FirstLineOfNobody", "SecondLine%25OfNobody"] {
-        assert!(run.stdout.contains(&format!("::add-mask::{mask}\n")), "{mask}\n{}", run.story());
+        assert!(
+            run.stdout.contains(&format!("::add-mask::{mask}\n")),
+            "{mask}\n{}",
+            run.story()
+        );
     }
     run.shows_no_secret();
 }
@@ -321,13 +437,21 @@ fn gitlab_gets_a_collapsible_section() {
     let run = Sandbox::waiting_on(&ready()).on_gitlab().run();
     run.ended("completed", 0);
     let section = |word: &str| -> Vec<String> {
-        let lines = run.stdout.lines().filter_map(|line| line.strip_prefix(&format!("\u{1b}[0Ksection_{word}:")));
-        lines.map(|line| line.split_once('\r').unwrap().0.to_owned()).collect()
+        let lines = run
+            .stdout
+            .lines()
+            .filter_map(|line| line.strip_prefix(&format!("\u{1b}[0Ksection_{word}:")));
+        lines
+            .map(|line| line.split_once('\r').unwrap().0.to_owned())
+            .collect()
     };
     let (starts, ends) = (section("start"), section("end"));
     assert_eq!((starts.len(), ends.len()), (1, 1), "{}", run.story());
-    let parts =
-        |text: &str| text.split_once(':').map(|(time, name)| (time.parse::<u64>().unwrap(), name.to_owned())).unwrap();
+    let parts = |text: &str| {
+        text.split_once(':')
+            .map(|(time, name)| (time.parse::<u64>().unwrap(), name.to_owned()))
+            .unwrap()
+    };
     let ((start, name), (end, other)) = (parts(&starts[0]), parts(&ends[0]));
     assert!(start <= end && name == other && !name.is_empty());
     // Nothing of GitHub's is in it, and the verdict stands below the section.
@@ -350,14 +474,21 @@ fn a_json_log_is_json_line_by_line() {
         let cloud = FakeCloud::start()
             .stats([refusal(503, "x"), following(5), json_reply(200, STATS)])
             .detail([status("MIGRATING"), status("TERMINATED")]);
-        let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_LOG_FORMAT", "json"), ("DCS_LOG_LEVEL", level)]).run();
+        let run = Sandbox::waiting_on(&cloud)
+            .sets(&[("DCS_LOG_FORMAT", "json"), ("DCS_LOG_LEVEL", level)])
+            .run();
         run.ended("completed", 0);
         for line in run.log().lines() {
-            let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let value: serde_json::Value =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
             assert!(value.is_object());
         }
-        let last: serde_json::Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
-        assert_eq!((last["result"].as_str(), last["exit-code"].as_i64()), (Some("completed"), Some(0)));
+        let last: serde_json::Value =
+            serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+        assert_eq!(
+            (last["result"].as_str(), last["exit-code"].as_i64()),
+            (Some("completed"), Some(0))
+        );
         assert_eq!(last["tasks"][0]["stats"]["target_ops"], 5300);
     }
 }
@@ -366,7 +497,9 @@ fn a_json_log_is_json_line_by_line() {
 fn a_long_wait_is_quiet() {
     let mut stats: Vec<Answer> = (0..100).map(|n| following(100_000 + n % 7)).collect();
     stats.push(json_reply(200, STATS));
-    let cloud = FakeCloud::start().stats(stats).detail([status("INCRMIGEATING"), status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats(stats)
+        .detail([status("INCRMIGEATING"), status("TERMINATED")]);
     let run = Sandbox::waiting_on(&cloud).run();
     run.ended("completed", 0);
     assert!(run.stderr.lines().count() < 40, "{}", run.stderr);
@@ -413,8 +546,20 @@ fn is_inert(run: &Run) {
     // A group and its end, one mask, one annotation.
     assert_eq!(commands, 4, "{}", run.story());
     assert!(!run.summary.contains('\u{1b}') && !run.summary.contains('\u{202e}'));
-    for markup in ["<script", "<img", "](https:", "![x]", " @octocat", "**b**", "##["] {
-        assert!(!run.summary.contains(markup), "{markup} in:\n{}", run.summary);
+    for markup in [
+        "<script",
+        "<img",
+        "](https:",
+        "![x]",
+        " @octocat",
+        "**b**",
+        "##[",
+    ] {
+        assert!(
+            !run.summary.contains(markup),
+            "{markup} in:\n{}",
+            run.summary
+        );
     }
     for value in run.dotenv.values() {
         assert!(!value.contains(['$', '`', '\u{1b}']), "{value}");
@@ -436,25 +581,50 @@ fn quoted(text: &str) -> String {
 #[test]
 fn hostile_text_is_only_ever_text() {
     type Row = (&'static str, fn(&str) -> FakeCloud, &'static str, i32);
-    let in_status: fn(&str) -> FakeCloud =
-        |text| FakeCloud::start().stats([json_reply(200, STATS), refusal(403, "x")]).detail([status(text)]);
-    let in_message: fn(&str) -> FakeCloud = |text| {
+    let in_status: fn(&str) -> FakeCloud = |text| {
         FakeCloud::start()
-            .stats([json_reply(403, &format!(r#"{{"error_code":"DCS.2003","error_msg":{}}}"#, quoted(text)))])
+            .stats([json_reply(200, STATS), refusal(403, "x")])
+            .detail([status(text)])
+    };
+    let in_message: fn(&str) -> FakeCloud = |text| {
+        FakeCloud::start().stats([json_reply(
+            403,
+            &format!(
+                r#"{{"error_code":"DCS.2003","error_msg":{}}}"#,
+                quoted(text)
+            ),
+        )])
     };
     let in_code: fn(&str) -> FakeCloud = |text| {
-        FakeCloud::start().stats([json_reply(403, &format!(r#"{{"error_code":{},"error_msg":"x"}}"#, quoted(text)))])
+        FakeCloud::start().stats([json_reply(
+            403,
+            &format!(r#"{{"error_code":{},"error_msg":"x"}}"#, quoted(text)),
+        )])
     };
     let in_field: fn(&str) -> FakeCloud = |text| {
-        FakeCloud::start().stats([json_reply(200, &format!(r#"{{"offset":{}}}"#, quoted(text))), refusal(403, "x")])
+        FakeCloud::start().stats([
+            json_reply(200, &format!(r#"{{"offset":{}}}"#, quoted(text))),
+            refusal(403, "x"),
+        ])
     };
     let in_unknown_field: fn(&str) -> FakeCloud = |text| {
-        let stats = format!(r#"{{"is_migrating":true,"offset":5,{}:{}}}"#, quoted(text), quoted(text));
-        FakeCloud::start().stats([json_reply(200, &stats), refusal(403, "x")]).detail([status("MIGRATING")])
+        let stats = format!(
+            r#"{{"is_migrating":true,"offset":5,{}:{}}}"#,
+            quoted(text),
+            quoted(text)
+        );
+        FakeCloud::start()
+            .stats([json_reply(200, &stats), refusal(403, "x")])
+            .detail([status("MIGRATING")])
     };
     let in_switch: fn(&str) -> FakeCloud = |text| {
-        let detail = format!(r#"{{"status":"MIGRATING","task_status":{0},"migration_method":{0}}}"#, quoted(text));
-        FakeCloud::start().stats([following(5), refusal(403, "x")]).detail([json_reply(200, &detail)])
+        let detail = format!(
+            r#"{{"status":"MIGRATING","task_status":{0},"migration_method":{0}}}"#,
+            quoted(text)
+        );
+        FakeCloud::start()
+            .stats([following(5), refusal(403, "x")])
+            .detail([json_reply(200, &detail)])
     };
     let in_request_id: fn(&str) -> FakeCloud =
         |text| FakeCloud::start().stats([refusal(403, "x").with("X-Request-Id", &header(text))]);
@@ -470,7 +640,10 @@ fn hostile_text_is_only_ever_text() {
         ("request id", in_request_id, "denied", 5),
         ("location", in_location, "invalid-input", 2),
     ];
-    let rows: Vec<(Row, &str)> = rows.iter().flat_map(|row| HOSTILE.iter().map(move |text| (*row, *text))).collect();
+    let rows: Vec<(Row, &str)> = rows
+        .iter()
+        .flat_map(|row| HOSTILE.iter().map(move |text| (*row, *text)))
+        .collect();
     each(
         &rows,
         |row| format!("{} {:?}", row.0.0, row.1),
@@ -507,12 +680,17 @@ fn hostile_inputs_are_only_ever_text() {
                 .run();
             run.ended("invalid-input", 2);
             for line in run.log().lines() {
-                let is_ours =
-                    ["::error title=DCS migration::", "::add-mask::"].iter().any(|ours| line.starts_with(ours));
+                let is_ours = ["::error title=DCS migration::", "::add-mask::"]
+                    .iter()
+                    .any(|ours| line.starts_with(ours));
                 assert!(!holds_command(line) || is_ours, "{line:?}");
                 assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
             }
-            assert!(!run.summary.contains("<script") && !run.summary.contains("](https:"), "{}", run.summary);
+            assert!(
+                !run.summary.contains("<script") && !run.summary.contains("](https:"),
+                "{}",
+                run.summary
+            );
         },
     );
 }
@@ -520,12 +698,17 @@ fn hostile_inputs_are_only_ever_text() {
 #[test]
 fn a_dotenv_file_can_be_sourced_in_a_shell() {
     for text in HOSTILE {
-        let cloud = FakeCloud::start().stats([json_reply(200, STATS), refusal(403, "x")]).detail([status(text)]);
+        let cloud = FakeCloud::start()
+            .stats([json_reply(200, STATS), refusal(403, "x")])
+            .detail([status(text)]);
         let run = Sandbox::waiting_on(&cloud).run();
         run.ended("denied", 5);
         // Words behind a blank would be commands of their own; GitLab does not do this, people do.
         for value in run.dotenv.values() {
-            assert!(!value.contains(['$', '`', ';', '&', '|', '<', '>', '"', '\'', '\\']), "{value}");
+            assert!(
+                !value.contains(['$', '`', ';', '&', '|', '<', '>', '"', '\'', '\\']),
+                "{value}"
+            );
         }
     }
 }
@@ -537,19 +720,31 @@ fn no_secret_is_shown_at_any_level_however_it_ends() {
     let levels = [
         ("DCS_LOG_LEVEL", "trace"),
         ("RUST_LOG", "trace"),
-        ("RUST_LOG", "hyper=trace,hyper_util=trace,reqwest=trace,rustls=trace,dcs_migration_wait=trace,tokio=trace"),
+        (
+            "RUST_LOG",
+            "hyper=trace,hyper_util=trace,reqwest=trace,rustls=trace,dcs_migration_wait=trace,tokio=trace",
+        ),
     ];
     type Row = (&'static str, fn() -> FakeCloud);
     let clouds: Vec<Row> = vec![
         ("ready", ready),
-        ("failed", || FakeCloud::start().stats([following(0)]).detail([status("FAILED")])),
-        ("denied", || {
+        ("failed", || {
             FakeCloud::start()
-                .stats([json_reply(401, r#"{"error_code":"APIGW.0301","error_msg":"decrypt token fail"}"#)])
+                .stats([following(0)])
+                .detail([status("FAILED")])
+        }),
+        ("denied", || {
+            FakeCloud::start().stats([json_reply(
+                401,
+                r#"{"error_code":"APIGW.0301","error_msg":"decrypt token fail"}"#,
+            )])
         }),
         ("detail is half JSON", || {
-            let body = format!(r#"{{"source_instance":{{"password":"{REDIS_PASSWORD}"}},"status":"#);
-            FakeCloud::start().stats([json_reply(200, STATS)]).detail([json_reply(200, &body)])
+            let body =
+                format!(r#"{{"source_instance":{{"password":"{REDIS_PASSWORD}"}},"status":"#);
+            FakeCloud::start()
+                .stats([json_reply(200, STATS)])
+                .detail([json_reply(200, &body)])
         }),
         ("detail is a string", || {
             FakeCloud::start()
@@ -557,21 +752,34 @@ fn no_secret_is_shown_at_any_level_however_it_ends() {
                 .detail([json_reply(200, &format!("\"{REDIS_PASSWORD}\""))])
         }),
         ("status stands twice", || {
-            let body = format!(r#"{{"status":"SUCCESS","status":{{"password":"{REDIS_PASSWORD}"}}}}"#);
-            FakeCloud::start().stats([json_reply(200, STATS)]).detail([json_reply(200, &body)])
+            let body =
+                format!(r#"{{"status":"SUCCESS","status":{{"password":"{REDIS_PASSWORD}"}}}}"#);
+            FakeCloud::start()
+                .stats([json_reply(200, STATS)])
+                .detail([json_reply(200, &body)])
         }),
         ("status is an object", || {
-            let body = format!(r#"{{"status":{{"password":"{REDIS_PASSWORD}"}},"task_status":["{REDIS_PASSWORD}"]}}"#);
-            FakeCloud::start().stats([json_reply(200, STATS)]).detail([json_reply(200, &body)])
+            let body = format!(
+                r#"{{"status":{{"password":"{REDIS_PASSWORD}"}},"task_status":["{REDIS_PASSWORD}"]}}"#
+            );
+            FakeCloud::start()
+                .stats([json_reply(200, STATS)])
+                .detail([json_reply(200, &body)])
         }),
         ("detail is an error with more in it", || {
-            let body =
-                format!(r#"{{"error_code":"DCS.5000","error_msg":"x","task":{{"password":"{REDIS_PASSWORD}"}}}}"#);
-            FakeCloud::start().stats([json_reply(200, STATS)]).detail([json_reply(500, &body)])
+            let body = format!(
+                r#"{{"error_code":"DCS.5000","error_msg":"x","task":{{"password":"{REDIS_PASSWORD}"}}}}"#
+            );
+            FakeCloud::start()
+                .stats([json_reply(200, STATS)])
+                .detail([json_reply(500, &body)])
         }),
         ("reset", || FakeCloud::start().stats([Answer::Reset])),
     ];
-    let rows: Vec<_> = clouds.iter().flat_map(|cloud| levels.iter().map(move |level| (*cloud, *level))).collect();
+    let rows: Vec<_> = clouds
+        .iter()
+        .flat_map(|cloud| levels.iter().map(move |level| (*cloud, *level)))
+        .collect();
     each(
         &rows,
         |row| format!("{} {:?}", row.0.0, row.1),
@@ -600,19 +808,42 @@ fn a_secret_that_the_server_echoes_is_not_shown_either() {
     let rows: Vec<(&str, Answer)> = vec![
         ("in the message", json_reply(401, &body)),
         ("in a message that is tried again", json_reply(503, &body)),
-        ("in the code", json_reply(403, &format!(r#"{{"error_code":"{TOKEN}"}}"#))),
-        ("in the request id", refusal(403, "x").with("X-Request-Id", TOKEN)),
-        ("in the redirect", json_reply(302, "").with("Location", &format!("https://login.example.com/?token={TOKEN}"))),
-        ("in a field", json_reply(200, &format!(r#"{{"offset":"{TOKEN}"}}"#))),
-        ("in the stats", json_reply(200, &format!(r#"{{"is_migrating":true,"who":"{TOKEN}"}}"#))),
+        (
+            "in the code",
+            json_reply(403, &format!(r#"{{"error_code":"{TOKEN}"}}"#)),
+        ),
+        (
+            "in the request id",
+            refusal(403, "x").with("X-Request-Id", TOKEN),
+        ),
+        (
+            "in the redirect",
+            json_reply(302, "").with(
+                "Location",
+                &format!("https://login.example.com/?token={TOKEN}"),
+            ),
+        ),
+        (
+            "in a field",
+            json_reply(200, &format!(r#"{{"offset":"{TOKEN}"}}"#)),
+        ),
+        (
+            "in the stats",
+            json_reply(200, &format!(r#"{{"is_migrating":true,"who":"{TOKEN}"}}"#)),
+        ),
     ];
     each(
         &rows,
         |row| row.0.to_owned(),
         |(_, answer)| {
-            let cloud = FakeCloud::start().stats([answer.clone(), refusal(403, "x")]).detail([status("MIGRATING")]);
+            let cloud = FakeCloud::start()
+                .stats([answer.clone(), refusal(403, "x")])
+                .detail([status("MIGRATING")]);
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_LOG_LEVEL", "trace"), ("DCS_REPORT", "report.json,report.md,report.html,report.xml")])
+                .sets(&[
+                    ("DCS_LOG_LEVEL", "trace"),
+                    ("DCS_REPORT", "report.json,report.md,report.html,report.xml"),
+                ])
                 .run();
             assert_ne!(run.code, 0);
             run.holds_together();
@@ -622,9 +853,16 @@ fn a_secret_that_the_server_echoes_is_not_shown_either() {
 
 #[test]
 fn a_json_log_masks_on_github_too() {
-    let run = Sandbox::waiting_on(&ready()).on_github().set("DCS_LOG_FORMAT", "json").run();
+    let run = Sandbox::waiting_on(&ready())
+        .on_github()
+        .set("DCS_LOG_FORMAT", "json")
+        .run();
     run.ended("completed", 0);
-    assert!(run.stdout.contains(&format!("::add-mask::{TOKEN}\n")), "{}", run.story());
+    assert!(
+        run.stdout.contains(&format!("::add-mask::{TOKEN}\n")),
+        "{}",
+        run.story()
+    );
 }
 
 #[test]
@@ -640,12 +878,18 @@ fn no_secret_is_in_the_command_line() {
 
 #[test]
 fn only_three_words_of_the_detail_are_taken() {
-    let cloud = FakeCloud::start().stats([json_reply(200, STATS)]).detail([detail("SUCCESS", "full_amount_migration")]);
-    let run = Sandbox::waiting_on(&cloud).sets(&[("DCS_LOG_LEVEL", "trace"), ("DCS_REPORT", "report.json")]).run();
+    let cloud = FakeCloud::start()
+        .stats([json_reply(200, STATS)])
+        .detail([detail("SUCCESS", "full_amount_migration")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .sets(&[("DCS_LOG_LEVEL", "trace"), ("DCS_REPORT", "report.json")])
+        .run();
     run.ended("completed", 0);
     for word in ["192.168.1.139", "resume_mode", "b34b3e60", "cutover"] {
         assert!(
-            !run.log().contains(word) && !run.summary.contains(word) && !run.file("report.json").contains(word),
+            !run.log().contains(word)
+                && !run.summary.contains(word)
+                && !run.file("report.json").contains(word),
             "{word}"
         );
     }
@@ -661,17 +905,30 @@ fn broken_sinks() -> Vec<(&'static str, &'static str, &'static str)> {
         ("GITHUB_STEP_SUMMARY", "summary"),
         ("DCS_REPORT", "report"),
     ];
-    let places = ["given-directory", "given-directory.json", "missing/below/report.json", "/proc/x.json", "/dev/full"];
-    let rows = sinks.iter().flat_map(|&(variable, word)| places.iter().map(move |&place| (variable, word, place)));
+    let places = [
+        "given-directory",
+        "given-directory.json",
+        "missing/below/report.json",
+        "/proc/x.json",
+        "/dev/full",
+    ];
+    let rows = sinks
+        .iter()
+        .flat_map(|&(variable, word)| places.iter().map(move |&place| (variable, word, place)));
     // A directory for reports is made.
     let is_report = |place: &str| place.ends_with(".json") && !place.starts_with("missing");
-    rows.filter(|&(variable, _, place)| variable != "DCS_REPORT" || is_report(place)).collect()
+    rows.filter(|&(variable, _, place)| variable != "DCS_REPORT" || is_report(place))
+        .collect()
 }
 
 #[test]
 fn a_report_gets_the_directory_that_it_is_to_stand_in() {
-    let cloud = FakeCloud::start().stats([json_reply(200, STATS)]).detail([status("TERMINATED")]);
-    let run = Sandbox::waiting_on(&cloud).set("DCS_REPORT", "build/reports/report.json").run();
+    let cloud = FakeCloud::start()
+        .stats([json_reply(200, STATS)])
+        .detail([status("TERMINATED")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_REPORT", "build/reports/report.json")
+        .run();
     run.ended("completed", 0);
     assert!(run.file("build/reports/report.json").contains("completed"));
 }
@@ -693,8 +950,16 @@ fn a_sink_that_cannot_be_written_changes_no_exit_code_and_no_other_sink() {
             for (result, code, cloud) in [("completed", 0, ready()), ("denied", 5, denied)] {
                 let run = with_broken_sink(&cloud, variable, place);
                 assert_eq!(run.code, code, "{}", run.story());
-                let complaint = run.log().lines().find(|line| line.contains("cannot write")).unwrap().to_owned();
-                assert!(complaint.contains(word) && complaint.contains(place), "{complaint}");
+                let complaint = run
+                    .log()
+                    .lines()
+                    .find(|line| line.contains("cannot write"))
+                    .unwrap()
+                    .to_owned();
+                assert!(
+                    complaint.contains(word) && complaint.contains(place),
+                    "{complaint}"
+                );
                 let other = match variable {
                     "GITHUB_OUTPUT" => run.dotenv["DCS_RESULT"].as_str(),
                     _ => run.output("result"),
@@ -714,7 +979,10 @@ fn a_sink_that_cannot_be_written_is_named_once() {
         |&(variable, _, place)| {
             let run = with_broken_sink(&ready(), variable, place);
             let log = run.log();
-            let complaints: Vec<&str> = log.lines().filter(|line| line.contains("cannot write")).collect();
+            let complaints: Vec<&str> = log
+                .lines()
+                .filter(|line| line.contains("cannot write"))
+                .collect();
             assert_eq!(complaints.len(), 1, "{complaints:?}");
         },
     );
@@ -724,10 +992,23 @@ fn a_sink_that_cannot_be_written_is_named_once() {
 fn read_only_and_missing_files_are_no_reason_to_stop() {
     let cloud = ready();
     let sandbox = Sandbox::waiting_on(&cloud).file("given-read-only", "");
-    std::fs::set_permissions(sandbox.path("given-read-only"), Permissions::from_mode(0o444)).unwrap();
-    let run = sandbox.set("GITHUB_STEP_SUMMARY", "given-read-only").set("GITHUB_OUTPUT", "not-there-yet").run();
-    assert_eq!((run.code, run.dotenv["DCS_RESULT"].as_str()), (0, "completed"));
-    assert_eq!(formats::github_output(&run.file("not-there-yet")).unwrap()["result"], "completed");
+    std::fs::set_permissions(
+        sandbox.path("given-read-only"),
+        Permissions::from_mode(0o444),
+    )
+    .unwrap();
+    let run = sandbox
+        .set("GITHUB_STEP_SUMMARY", "given-read-only")
+        .set("GITHUB_OUTPUT", "not-there-yet")
+        .run();
+    assert_eq!(
+        (run.code, run.dotenv["DCS_RESULT"].as_str()),
+        (0, "completed")
+    );
+    assert_eq!(
+        formats::github_output(&run.file("not-there-yet")).unwrap()["result"],
+        "completed"
+    );
 }
 
 #[test]
@@ -735,7 +1016,10 @@ fn a_sink_that_hangs_cannot_hold_up_the_end() {
     for variable in ["GITHUB_STEP_SUMMARY", "DCS_REPORT"] {
         let cloud = ready();
         let sandbox = Sandbox::waiting_on(&cloud).set(variable, "given-pipe.json");
-        let made = Command::new("mkfifo").arg(sandbox.path("given-pipe.json")).status().unwrap();
+        let made = Command::new("mkfifo")
+            .arg(sandbox.path("given-pipe.json"))
+            .status()
+            .unwrap();
         assert!(made.success());
         let run = sandbox.run();
         run.ended("completed", 0);
@@ -746,8 +1030,12 @@ fn a_sink_that_hangs_cannot_hold_up_the_end() {
 fn a_sink_that_hangs_from_the_start_cannot_outlive_the_deadline() {
     for variable in ["GITHUB_OUTPUT", "DCS_DOTENV"] {
         let cloud = ready();
-        let sandbox = Sandbox::waiting_on(&cloud).sets(&[(variable, "given-pipe"), ("DCS_TIMEOUT", "1s")]);
-        let made = Command::new("mkfifo").arg(sandbox.path("given-pipe")).status().unwrap();
+        let sandbox =
+            Sandbox::waiting_on(&cloud).sets(&[(variable, "given-pipe"), ("DCS_TIMEOUT", "1s")]);
+        let made = Command::new("mkfifo")
+            .arg(sandbox.path("given-pipe"))
+            .status()
+            .unwrap();
         assert!(made.success());
         let run = sandbox.run();
         assert!(run.took < Duration::from_secs(7), "{:?}", run.took);
@@ -759,14 +1047,28 @@ fn a_reader_that_goes_away_does_not_stop_the_wait() {
     for forge in ["GITHUB_ACTIONS", "GITLAB_CI", "NONE"] {
         let mut stats: Vec<Answer> = (0..20).map(following).collect();
         stats.push(json_reply(200, STATS));
-        let cloud = FakeCloud::start().stats(stats).detail([status("INCRMIGEATING"), status("TERMINATED")]);
-        let sandbox = Sandbox::waiting_on(&cloud).sets(&[(forge, "true"), ("DCS_LOG_LEVEL", "trace")]);
+        let cloud = FakeCloud::start()
+            .stats(stats)
+            .detail([status("INCRMIGEATING"), status("TERMINATED")]);
+        let sandbox =
+            Sandbox::waiting_on(&cloud).sets(&[(forge, "true"), ("DCS_LOG_LEVEL", "trace")]);
         let output = sandbox.path("output");
-        let mut child = sandbox.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = sandbox
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut first = [0; 1];
-        let mut streams: (Box<dyn Read>, Box<dyn Read>) =
-            (Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap()));
-        let _ = if forge == "NONE" { streams.1.read(&mut first) } else { streams.0.read(&mut first) };
+        let mut streams: (Box<dyn Read>, Box<dyn Read>) = (
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        );
+        let _ = if forge == "NONE" {
+            streams.1.read(&mut first)
+        } else {
+            streams.0.read(&mut first)
+        };
         drop(streams);
         assert_eq!(ends(&mut child), 0);
         let outputs = formats::github_output(&std::fs::read_to_string(output).unwrap()).unwrap();
@@ -779,14 +1081,21 @@ fn a_reader_that_does_not_read_does_not_hold_up_the_end() {
     // Far more than a pipe holds.
     let mut stats: Vec<Answer> = (0..200).map(following).collect();
     stats.push(json_reply(200, STATS));
-    let cloud = FakeCloud::start().stats(stats).detail([status("INCRMIGEATING"), status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats(stats)
+        .detail([status("INCRMIGEATING"), status("TERMINATED")]);
     let sandbox = Sandbox::waiting_on(&cloud).sets(&[
         ("GITHUB_ACTIONS", "true"),
         ("DCS_LOG_LEVEL", "trace"),
         ("DCS_INITIAL_INTERVAL", "1ms"),
     ]);
     let output = sandbox.path("output");
-    let mut child = sandbox.command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = sandbox
+        .command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     assert_eq!(ends(&mut child), 0);
     let outputs = formats::github_output(&std::fs::read_to_string(output).unwrap()).unwrap();
     assert_eq!(outputs["result"], "completed");
@@ -812,10 +1121,15 @@ fn streams_that_are_closed_from_the_start_change_nothing() {
     let sandbox = Sandbox::waiting_on(&cloud);
     let output = sandbox.path("output");
     let mut shell = sandbox.command();
-    let variables: Vec<_> =
-        shell.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    let variables: Vec<_> = shell
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect();
     shell = Command::new("sh");
-    shell.args(["-c", &format!("exec '{BINARY}' >&- 2>&- <&-")]).env_clear().envs(variables);
+    shell
+        .args(["-c", &format!("exec '{BINARY}' >&- 2>&- <&-")])
+        .env_clear()
+        .envs(variables);
     assert_eq!(shell.status().unwrap().code(), Some(0));
     let outputs = formats::github_output(&std::fs::read_to_string(output).unwrap()).unwrap();
     assert_eq!(outputs["result"], "completed");
@@ -825,8 +1139,16 @@ fn streams_that_are_closed_from_the_start_change_nothing() {
 fn a_full_disk_behind_stdout_changes_nothing() {
     let cloud = ready();
     let sandbox = Sandbox::waiting_on(&cloud).on_github();
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut child = sandbox.command().stdout(full).stderr(Stdio::null()).spawn().unwrap();
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let mut child = sandbox
+        .command()
+        .stdout(full)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     assert_eq!(ends(&mut child), 0);
 }
 
@@ -834,35 +1156,66 @@ fn a_full_disk_behind_stdout_changes_nothing() {
 
 #[test]
 fn reports_are_written_by_their_ending() {
-    let run = Sandbox::waiting_on(&ready()).args(&["--report", "out.json", "--report", "out.md"]).run();
+    let run = Sandbox::waiting_on(&ready())
+        .args(&["--report", "out.json", "--report", "out.md"])
+        .run();
     run.ended("completed", 0);
     let report: serde_json::Value = serde_json::from_str(&run.file("out.json")).unwrap();
     assert_eq!(report["schema"], 1);
-    assert_eq!((report["result"].as_str(), report["ready"].as_bool()), (Some("completed"), Some(true)));
+    assert_eq!(
+        (report["result"].as_str(), report["ready"].as_bool()),
+        (Some("completed"), Some(true))
+    );
     assert_eq!(report["reason"], run.reason());
     assert_eq!(report["tasks"][0]["task-id"], TASK);
-    assert_eq!(report["tasks"][0]["stats"], serde_json::from_str::<serde_json::Value>(STATS).unwrap());
+    assert_eq!(
+        report["tasks"][0]["stats"],
+        serde_json::from_str::<serde_json::Value>(STATS).unwrap()
+    );
     assert!(run.file("out.md").contains("completed"));
 
-    let run = Sandbox::waiting_on(&ready()).set("DCS_REPORT", "out.html,out.xml").run();
+    let run = Sandbox::waiting_on(&ready())
+        .set("DCS_REPORT", "out.html,out.xml")
+        .run();
     run.ended("completed", 0);
     let html = run.file("out.html").to_ascii_lowercase();
-    assert!(html.trim_start().starts_with("<!doctype html>") && html.contains("completed"), "{html}");
+    assert!(
+        html.trim_start().starts_with("<!doctype html>") && html.contains("completed"),
+        "{html}"
+    );
     let elements = formats::xml_elements(&run.file("out.xml")).unwrap();
-    assert!(elements[0].starts_with("testsuite") && elements.contains(&"testcase".to_owned()), "{elements:?}");
-    assert!(!elements.contains(&"failure".to_owned()) && !elements.contains(&"error".to_owned()), "{elements:?}");
+    assert!(
+        elements[0].starts_with("testsuite") && elements.contains(&"testcase".to_owned()),
+        "{elements:?}"
+    );
+    assert!(
+        !elements.contains(&"failure".to_owned()) && !elements.contains(&"error".to_owned()),
+        "{elements:?}"
+    );
 
-    let failed = FakeCloud::start().stats([following(5)]).detail([status("FAILED")]);
-    let run = Sandbox::waiting_on(&failed).set("DCS_REPORT", "out.xml").run();
+    let failed = FakeCloud::start()
+        .stats([following(5)])
+        .detail([status("FAILED")]);
+    let run = Sandbox::waiting_on(&failed)
+        .set("DCS_REPORT", "out.xml")
+        .run();
     run.ended("failed", 3);
     let elements = formats::xml_elements(&run.file("out.xml")).unwrap();
-    assert!(elements.iter().any(|element| element == "failure" || element == "error"), "{elements:?}");
+    assert!(
+        elements
+            .iter()
+            .any(|element| element == "failure" || element == "error"),
+        "{elements:?}"
+    );
 }
 
 #[test]
 fn a_report_replaces_the_one_of_an_earlier_run() {
     let run = Sandbox::waiting_on(&FakeCloud::start().stats([refusal(403, "x")]))
-        .file("out.json", &format!("{{\"result\":\"completed\"}}{}", " ".repeat(100_000)))
+        .file(
+            "out.json",
+            &format!("{{\"result\":\"completed\"}}{}", " ".repeat(100_000)),
+        )
         .set("DCS_REPORT", "out.json")
         .run();
     run.ended("denied", 5);
@@ -872,7 +1225,9 @@ fn a_report_replaces_the_one_of_an_earlier_run() {
 
 #[test]
 fn a_report_is_written_for_invalid_inputs_too() {
-    let run = Sandbox::waiting_on(&ready()).sets(&[("DCS_REPORT", "out.json"), ("DCS_TIMEOUT", "5")]).run();
+    let run = Sandbox::waiting_on(&ready())
+        .sets(&[("DCS_REPORT", "out.json"), ("DCS_TIMEOUT", "5")])
+        .run();
     run.ended("invalid-input", 2);
     let report: serde_json::Value = serde_json::from_str(&run.file("out.json")).unwrap();
     assert_eq!(report["result"], "invalid-input");

@@ -4,7 +4,9 @@
 use crate::ends::{NOISE, cancelled};
 use crate::errors::{EXCHANGE, LOGIN, issued, with_oidc, with_password};
 use crate::support::sandbox::{BOUND, signal};
-use crate::support::{Answer, FakeCloud, Run, Running, Sandbox, each, formats, json_reply, refusal, status};
+use crate::support::{
+    Answer, FakeCloud, Run, Running, Sandbox, each, formats, json_reply, refusal, status,
+};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -13,20 +15,30 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 fn following(offset: i64) -> Answer {
-    json_reply(200, &format!(r#"{{"is_migrating":true,"full_migration_progress":100,"offset":{offset}}}"#))
+    json_reply(
+        200,
+        &format!(r#"{{"is_migrating":true,"full_migration_progress":100,"offset":{offset}}}"#),
+    )
 }
 
 fn done() -> Answer {
-    json_reply(200, r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#)
+    json_reply(
+        200,
+        r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#,
+    )
 }
 
 fn ready() -> FakeCloud {
-    FakeCloud::start().stats([done()]).detail([status("TERMINATED")])
+    FakeCloud::start()
+        .stats([done()])
+        .detail([status("TERMINATED")])
 }
 
 /// A cloud whose task never gets anywhere.
 fn endless() -> FakeCloud {
-    FakeCloud::start().stats([following(5)]).detail([status("INCRMIGEATING")])
+    FakeCloud::start()
+        .stats([following(5)])
+        .detail([status("INCRMIGEATING")])
 }
 
 /// So slow that nothing but a signal ends it.
@@ -50,16 +62,31 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Whether the first answer is in both files.
 fn has_begun(running: &Running) -> bool {
-    ["output", "dcs.env"].iter().all(|file| running.path(file).metadata().is_ok_and(|metadata| metadata.len() > 0))
+    ["output", "dcs.env"].iter().all(|file| {
+        running
+            .path(file)
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() > 0)
+    })
 }
 
 /// Whether this machine lets us do this; says so where it does not.
-#[expect(clippy::print_stdout, reason = "whoever reads the log wants to know what was not tested")]
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever reads the log wants to know what was not tested"
+)]
 fn may(what: &str, command: &[&str]) -> bool {
-    let tried = Command::new(command[0]).args(&command[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let tried = Command::new(command[0])
+        .args(&command[1..])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     let may = tried.is_ok_and(|status| status.success());
     if !may {
-        println!("SKIPPED: {what} needs `{}`, which is not permitted here", command.join(" "));
+        println!(
+            "SKIPPED: {what} needs `{}`, which is not permitted here",
+            command.join(" ")
+        );
     }
     may
 }
@@ -75,7 +102,10 @@ struct Unaccepting {
 }
 
 fn unaccepting() -> Unaccepting {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .unwrap();
     let listener = {
         let _guard = runtime.enter();
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -88,7 +118,12 @@ fn unaccepting() -> Unaccepting {
         waiting.push(stream);
         assert!(waiting.len() < 1000, "the listener takes everybody");
     }
-    Unaccepting { _runtime: runtime, _listener: listener, _waiting: waiting, address }
+    Unaccepting {
+        _runtime: runtime,
+        _listener: listener,
+        _waiting: waiting,
+        address,
+    }
 }
 
 const HUP: u32 = 1;
@@ -99,7 +134,8 @@ const INT: u32 = 2;
 fn is_ignored(signal: u32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 1 << (signal - 1) != 0)
+    ignored
+        .is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 1 << (signal - 1) != 0)
 }
 
 #[test]
@@ -110,8 +146,9 @@ fn a_signal_while_connecting_ends_the_wait() {
         if name == "HUP" && is_ignored(HUP) {
             continue;
         }
-        let running =
-            slow(Sandbox::waiting_on(&cloud)).set("DCS_ENDPOINT", &format!("http://{}", nobody.address)).start();
+        let running = slow(Sandbox::waiting_on(&cloud))
+            .set("DCS_ENDPOINT", &format!("http://{}", nobody.address))
+            .start();
         until("the first answer", || has_begun(&running));
         thread::sleep(Duration::from_millis(150));
         let since = Instant::now();
@@ -123,7 +160,9 @@ fn a_signal_while_connecting_ends_the_wait() {
 #[test]
 fn whoever_wakes_up_behind_the_deadline_still_ends_in_order() {
     let cloud = endless();
-    let running = slow(Sandbox::waiting_on(&cloud)).set("DCS_TIMEOUT", "2s").start();
+    let running = slow(Sandbox::waiting_on(&cloud))
+        .set("DCS_TIMEOUT", "2s")
+        .start();
     cloud.until_requests(2);
     thread::sleep(Duration::from_millis(300));
     running.signal("STOP");
@@ -151,7 +190,10 @@ fn a_wait_that_was_started_to_outlive_its_terminal_does() {
 fn the_deadline_and_the_outage_end_a_connecting_wait() {
     let nobody = unaccepting();
     let cloud = FakeCloud::start();
-    let rows = [("DCS_TIMEOUT", "timeout", 124), ("DCS_MAX_OUTAGE", "unreachable", 6)];
+    let rows = [
+        ("DCS_TIMEOUT", "timeout", 124),
+        ("DCS_MAX_OUTAGE", "unreachable", 6),
+    ];
     each(
         &rows,
         |row| row.0.to_owned(),
@@ -178,15 +220,37 @@ fn a_name_look_up_that_hangs_holds_up_nothing() {
         return;
     };
     let [unshare, mount, sh, c] = OWN_FILES;
-    if !may("a name server of our own", &[unshare, mount, sh, c, "mount --bind /etc/resolv.conf /etc/resolv.conf"]) {
+    if !may(
+        "a name server of our own",
+        &[
+            unshare,
+            mount,
+            sh,
+            c,
+            "mount --bind /etc/resolv.conf /etc/resolv.conf",
+        ],
+    ) {
         return;
     }
     let cloud = FakeCloud::start();
     let sandbox = || {
         slow(Sandbox::waiting_on(&cloud))
-            .file("resolv.conf", &format!("nameserver {SERVER}\noptions timeout:30 attempts:5\n"))
-            .sets(&[("DCS_ENDPOINT", "http://dcs.example.com"), ("DCS_ALLOW_HTTP", "true")])
-            .within(&[unshare, mount, sh, c, "mount --bind resolv.conf /etc/resolv.conf; exec \"$@\"", sh])
+            .file(
+                "resolv.conf",
+                &format!("nameserver {SERVER}\noptions timeout:30 attempts:5\n"),
+            )
+            .sets(&[
+                ("DCS_ENDPOINT", "http://dcs.example.com"),
+                ("DCS_ALLOW_HTTP", "true"),
+            ])
+            .within(&[
+                unshare,
+                mount,
+                sh,
+                c,
+                "mount --bind resolv.conf /etc/resolv.conf; exec \"$@\"",
+                sh,
+            ])
     };
     let running = sandbox().start();
     until("the first answer", || has_begun(&running));
@@ -202,10 +266,25 @@ fn a_name_look_up_that_hangs_holds_up_nothing() {
 
 #[test]
 fn a_signal_while_signing_in_or_renewing_ends_the_wait() {
-    type Row = (&'static str, fn() -> FakeCloud, fn(&FakeCloud) -> Sandbox, usize);
+    type Row = (
+        &'static str,
+        fn() -> FakeCloud,
+        fn(&FakeCloud) -> Sandbox,
+        usize,
+    );
     let rows: [Row; 4] = [
-        ("password", || FakeCloud::start().on("POST", LOGIN, [Answer::Hang]), with_password, 1),
-        ("OIDC", || FakeCloud::start().on("POST", EXCHANGE, [Answer::Drip]), with_oidc, 1),
+        (
+            "password",
+            || FakeCloud::start().on("POST", LOGIN, [Answer::Hang]),
+            with_password,
+            1,
+        ),
+        (
+            "OIDC",
+            || FakeCloud::start().on("POST", EXCHANGE, [Answer::Drip]),
+            with_oidc,
+            1,
+        ),
         (
             "GitHub's token",
             || FakeCloud::start().on("GET", "/oidc", [Answer::Hang]),
@@ -213,7 +292,10 @@ fn a_signal_while_signing_in_or_renewing_ends_the_wait() {
                 with_oidc(cloud)
                     .unset("DCS_ID_TOKEN")
                     .on_github()
-                    .set("ACTIONS_ID_TOKEN_REQUEST_URL", &format!("{}/oidc?v=1", cloud.url()))
+                    .set(
+                        "ACTIONS_ID_TOKEN_REQUEST_URL",
+                        &format!("{}/oidc?v=1", cloud.url()),
+                    )
                     .secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "RequestTokenOfTheJob")
             },
             1,
@@ -228,7 +310,12 @@ fn a_signal_while_signing_in_or_renewing_ends_the_wait() {
                 )
             },
             // The renewal comes with the next look.
-            |cloud| with_password(cloud).sets(&[("DCS_INITIAL_INTERVAL", "10ms"), ("DCS_MAX_INTERVAL", "10ms")]),
+            |cloud| {
+                with_password(cloud).sets(&[
+                    ("DCS_INITIAL_INTERVAL", "10ms"),
+                    ("DCS_MAX_INTERVAL", "10ms"),
+                ])
+            },
             3,
         ),
     ];
@@ -238,7 +325,9 @@ fn a_signal_while_signing_in_or_renewing_ends_the_wait() {
         |(_, cloud, sandbox, requests)| {
             for (name, code) in [("INT", 130), ("TERM", 143)] {
                 let cloud = cloud();
-                let running = sandbox(&cloud).sets(&[("DCS_TIMEOUT", "1h"), ("DCS_REQUEST_TIMEOUT", "1h")]).start();
+                let running = sandbox(&cloud)
+                    .sets(&[("DCS_TIMEOUT", "1h"), ("DCS_REQUEST_TIMEOUT", "1h")])
+                    .start();
                 cloud.until_requests(*requests);
                 let since = Instant::now();
                 running.signal(name);
@@ -274,7 +363,11 @@ fn the_first_signal_decides_and_later_ones_take_nothing_away() {
                     thread::sleep(Duration::from_millis(pause));
                 }
                 let run = running.end();
-                assert!(since.elapsed() < Duration::from_secs(2) + NOISE, "{:?}", since.elapsed());
+                assert!(
+                    since.elapsed() < Duration::from_secs(2) + NOISE,
+                    "{:?}",
+                    since.elapsed()
+                );
                 // Two that come at once have no order.
                 if pause == 0 {
                     assert!(run.code == 130 || run.code == 143, "{}", run.story());
@@ -307,7 +400,11 @@ fn a_signal_at_any_moment_ends_the_process_and_never_without_its_answer() {
         &moments,
         |n| format!("after {n}/{MOMENTS} of {usual:?}"),
         |n| {
-            let (name, code) = if terminate_only || n % 2 == 0 { ("TERM", 143) } else { ("INT", 130) };
+            let (name, code) = if terminate_only || n % 2 == 0 {
+                ("TERM", 143)
+            } else {
+                ("INT", 130)
+            };
             let cloud = endless();
             let mut running = slow(Sandbox::waiting_on(&cloud)).start();
             thread::sleep(usual * *n / MOMENTS);
@@ -316,7 +413,11 @@ fn a_signal_at_any_moment_ends_the_process_and_never_without_its_answer() {
             if running.code() == -1 {
                 assert!(!begun, "died of the signal after its first answer");
                 let run = running.end();
-                assert!(run.outputs.get("ready").is_none_or(|ready| ready == "false"));
+                assert!(
+                    run.outputs
+                        .get("ready")
+                        .is_none_or(|ready| ready == "false")
+                );
             } else {
                 cancelled(running, code, since);
             }
@@ -332,8 +433,12 @@ fn as_the_first_process_of_a_container_it_obeys_signals() {
     if !may("being PID 1", &[&own_pids[..], &["true"]].concat()) {
         return;
     }
-    let rows: [(&[&str], i32); 4] =
-        [(&["INT"], 130), (&["TERM"], 143), (&["INT", "INT"], 130), (&["TERM", "TERM"], 143)];
+    let rows: [(&[&str], i32); 4] = [
+        (&["INT"], 130),
+        (&["TERM"], 143),
+        (&["INT", "INT"], 130),
+        (&["TERM", "TERM"], 143),
+    ];
     each(
         &rows,
         |row| format!("{row:?}"),
@@ -342,10 +447,21 @@ fn as_the_first_process_of_a_container_it_obeys_signals() {
             let running = slow(Sandbox::waiting_on(&cloud)).within(&own_pids).start();
             cloud.until_requests(2);
             let children = format!("/proc/{0}/task/{0}/children", running.pid());
-            let first: u32 = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+            let first: u32 = std::fs::read_to_string(children)
+                .unwrap()
+                .trim()
+                .parse()
+                .unwrap();
             let names = std::fs::read_to_string(format!("/proc/{first}/status")).unwrap();
-            let inside = names.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap();
-            assert_eq!(inside.split_whitespace().last(), Some("1"), "not PID 1: {inside}");
+            let inside = names
+                .lines()
+                .find_map(|line| line.strip_prefix("NSpid:"))
+                .unwrap();
+            assert_eq!(
+                inside.split_whitespace().last(),
+                Some("1"),
+                "not PID 1: {inside}"
+            );
             let since = Instant::now();
             // It may have ended before the second one.
             assert!(signal(first, signals[0]));
@@ -367,8 +483,10 @@ fn killed_at_any_moment_it_leaves_answers_that_can_be_read_and_that_are_true() {
     let field = format!(r#""words":"{}""#, "x".repeat(50_000));
     let long = |body: &str| json_reply(200, &format!("{{{body},{field}}}"));
     let to_ready = || {
-        let following = long(r#""is_migrating":true,"full_migration_progress":100,"offset":5"#).late(20);
-        let done = long(r#""is_migrating":false,"full_migration_progress":100,"offset":0"#).late(20);
+        let following =
+            long(r#""is_migrating":true,"full_migration_progress":100,"offset":5"#).late(20);
+        let done =
+            long(r#""is_migrating":false,"full_migration_progress":100,"offset":0"#).late(20);
         FakeCloud::start()
             .stats([following.clone(), following, done])
             .detail([status("INCRMIGEATING"), status("TERMINATED")])
@@ -405,30 +523,49 @@ fn killed_at_any_moment_it_leaves_answers_that_can_be_read_and_that_are_true() {
             let text = |file: &str| std::fs::read_to_string(running.path(file)).unwrap_or_default();
             let (output, dotenv) = (text("output"), text("dcs.env"));
             let parsed = formats::github_output(&output).unwrap_or_else(|error| panic!("{error}"));
-            let dotenv = formats::dotenv(&dotenv).unwrap_or_else(|error| panic!("{error} in\n{dotenv}"));
+            let dotenv =
+                formats::dotenv(&dotenv).unwrap_or_else(|error| panic!("{error} in\n{dotenv}"));
             let word = |name: &str| parsed.get(name).map_or("", String::as_str);
             let variable = |name: &str| dotenv.get(name).map_or("", String::as_str);
             for (result, ready, exit_code) in [
                 (word("result"), word("ready"), word("exit-code")),
-                (variable("DCS_RESULT"), variable("DCS_READY"), variable("DCS_EXIT_CODE")),
+                (
+                    variable("DCS_RESULT"),
+                    variable("DCS_READY"),
+                    variable("DCS_EXIT_CODE"),
+                ),
             ] {
-                let is_known = [("", "", ""), ("unknown", "false", ""), ("completed", "true", "0")]
-                    .contains(&(result, ready, exit_code));
+                let is_known = [
+                    ("", "", ""),
+                    ("unknown", "false", ""),
+                    ("completed", "true", "0"),
+                ]
+                .contains(&(result, ready, exit_code));
                 // Cut off between two lines of the last answer, the older line of a name still stands.
-                let is_between = ["", "unknown", "completed"].contains(&result) && ready != "true" && exit_code != "0";
+                let is_between = ["", "unknown", "completed"].contains(&result)
+                    && ready != "true"
+                    && exit_code != "0";
                 assert!(is_known || is_between, "{result}, {ready}, {exit_code}");
                 if ready == "true" {
                     assert!(may_be_ready, "ready after {looks} requests");
                 }
             }
             assert!(code == -1 || word("ready") == "true");
-            let which = ["", "false", "true"].iter().position(|&ready| ready == word("ready")).unwrap();
+            let which = ["", "false", "true"]
+                .iter()
+                .position(|&ready| ready == word("ready"))
+                .unwrap();
             left[which].fetch_add(1, Ordering::Relaxed);
         },
     );
     let [nothing, first, last] = left.map(AtomicUsize::into_inner);
-    println!("{KILLS} kills within {usual:?}: {nothing} before any answer, {first} after the first, {last} at the end");
-    assert!(first > 0, "no kill came between the first answer and the last");
+    println!(
+        "{KILLS} kills within {usual:?}: {nothing} before any answer, {first} after the first, {last} at the end"
+    );
+    assert!(
+        first > 0,
+        "no kill came between the first answer and the last"
+    );
 }
 
 // ------------------------------------------------------------------------------------------------ disks and pipes
@@ -442,18 +579,31 @@ fn on_a_disk(pages: u32, before: &str, sandbox: Sandbox) -> Sandbox {
         pages * 4
     );
     sandbox
-        .sets(&[("GITHUB_OUTPUT", "disk/output"), ("DCS_DOTENV", "disk/dcs.env")])
-        .sets(&[("GITHUB_STEP_SUMMARY", "disk/summary.md"), ("DCS_REPORT", "disk/report.json")])
+        .sets(&[
+            ("GITHUB_OUTPUT", "disk/output"),
+            ("DCS_DOTENV", "disk/dcs.env"),
+        ])
+        .sets(&[
+            ("GITHUB_STEP_SUMMARY", "disk/summary.md"),
+            ("DCS_REPORT", "disk/report.json"),
+        ])
         .within(&[unshare, mount, sh, c, &script, sh])
 }
 
 fn may_mount() -> bool {
     let [unshare, mount, sh, c] = OWN_FILES;
-    may("a small disk", &[unshare, mount, sh, c, "mount -t tmpfs -o size=4k none /tmp"])
+    may(
+        "a small disk",
+        &[unshare, mount, sh, c, "mount -t tmpfs -o size=4k none /tmp"],
+    )
 }
 
 fn complaints(run: &Run) -> Vec<String> {
-    run.log().lines().filter(|line| line.contains("cannot write")).map(str::to_owned).collect()
+    run.log()
+        .lines()
+        .filter(|line| line.contains("cannot write"))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -462,17 +612,33 @@ fn a_disk_that_is_full_from_the_start_is_named_once_for_each_file() {
         return;
     }
     const FILL: &str = "dd if=/dev/zero of=disk/filler bs=4k 2>/dev/null || true";
-    for (result, code, cloud) in
-        [("completed", 0, ready()), ("denied", 5, FakeCloud::start().stats([refusal(403, "DCS.2003")]))]
-    {
+    for (result, code, cloud) in [
+        ("completed", 0, ready()),
+        (
+            "denied",
+            5,
+            FakeCloud::start().stats([refusal(403, "DCS.2003")]),
+        ),
+    ] {
         let run = on_a_disk(4, FILL, Sandbox::waiting_on(&cloud)).run();
         assert_eq!(run.code, code, "{}", run.story());
         assert!(run.log().contains(result), "{}", run.story());
         let complaints = complaints(&run);
         assert_eq!(complaints.len(), 4, "{complaints:?}");
-        for file in ["disk/output", "disk/dcs.env", "disk/summary.md", "disk/report.json"] {
-            let of_it: Vec<_> = complaints.iter().filter(|line| line.contains(file)).collect();
-            assert!(of_it.len() == 1 && of_it[0].contains("No space left"), "{complaints:?}");
+        for file in [
+            "disk/output",
+            "disk/dcs.env",
+            "disk/summary.md",
+            "disk/report.json",
+        ] {
+            let of_it: Vec<_> = complaints
+                .iter()
+                .filter(|line| line.contains(file))
+                .collect();
+            assert!(
+                of_it.len() == 1 && of_it[0].contains("No space left"),
+                "{complaints:?}"
+            );
         }
     }
 }
@@ -490,16 +656,31 @@ fn a_disk_that_gets_full_leaves_no_half_of_an_answer() {
         |&length| {
             let cloud = endless();
             let others = format!("other={}\n", "x".repeat(length - 7));
-            let sandbox = Sandbox::waiting_on(&cloud).set("DCS_TIMEOUT", "300ms").file("given-others", &others);
+            let sandbox = Sandbox::waiting_on(&cloud)
+                .set("DCS_TIMEOUT", "300ms")
+                .file("given-others", &others);
             let run = on_a_disk(2, "cp given-others disk/output", sandbox).run();
             assert_eq!(run.code, 124, "{}", run.story());
             for (result, ready, exit_code) in [
-                (run.outputs.get("result"), run.outputs.get("ready"), run.outputs.get("exit-code")),
-                (run.dotenv.get("DCS_RESULT"), run.dotenv.get("DCS_READY"), run.dotenv.get("DCS_EXIT_CODE")),
+                (
+                    run.outputs.get("result"),
+                    run.outputs.get("ready"),
+                    run.outputs.get("exit-code"),
+                ),
+                (
+                    run.dotenv.get("DCS_RESULT"),
+                    run.dotenv.get("DCS_READY"),
+                    run.dotenv.get("DCS_EXIT_CODE"),
+                ),
             ] {
                 let words = [result, ready, exit_code].map(|word| word.map_or("", String::as_str));
                 assert!(
-                    [["unknown", "false", ""], ["timeout", "false", "124"], ["", "", ""]].contains(&words),
+                    [
+                        ["unknown", "false", ""],
+                        ["timeout", "false", "124"],
+                        ["", "", ""]
+                    ]
+                    .contains(&words),
                     "{words:?}\n{}",
                     run.story()
                 );
@@ -511,7 +692,12 @@ fn a_disk_that_gets_full_leaves_no_half_of_an_answer() {
 
 #[test]
 fn a_pipe_that_nobody_reads_holds_up_neither_a_signal_nor_the_end() {
-    let sinks = ["GITHUB_OUTPUT", "DCS_DOTENV", "GITHUB_STEP_SUMMARY", "DCS_REPORT"];
+    let sinks = [
+        "GITHUB_OUTPUT",
+        "DCS_DOTENV",
+        "GITHUB_STEP_SUMMARY",
+        "DCS_REPORT",
+    ];
     each(
         &sinks,
         |sink| (*sink).to_owned(),
@@ -521,18 +707,37 @@ fn a_pipe_that_nobody_reads_holds_up_neither_a_signal_nor_the_end() {
                 _ => run.output("result").to_owned(),
             };
             let cloud = endless();
-            let running =
-                slow(Sandbox::waiting_on(&cloud)).set(sink, "given-pipe.json").pipe("given-pipe.json").start();
+            let running = slow(Sandbox::waiting_on(&cloud))
+                .set(sink, "given-pipe.json")
+                .pipe("given-pipe.json")
+                .start();
             // The pipe holds up the first answer, but not the first request.
             cloud.until_requests(2);
             let since = Instant::now();
             running.signal("TERM");
             let run = running.end();
-            assert!(since.elapsed() < Duration::from_secs(2) + NOISE, "{:?}", since.elapsed());
-            assert_eq!((run.code, other(&run).as_str()), (143, "cancelled"), "{}", run.story());
+            assert!(
+                since.elapsed() < Duration::from_secs(2) + NOISE,
+                "{:?}",
+                since.elapsed()
+            );
+            assert_eq!(
+                (run.code, other(&run).as_str()),
+                (143, "cancelled"),
+                "{}",
+                run.story()
+            );
 
-            let run = Sandbox::waiting_on(&ready()).set(sink, "given-pipe.json").pipe("given-pipe.json").run();
-            assert_eq!((run.code, other(&run).as_str()), (0, "completed"), "{}", run.story());
+            let run = Sandbox::waiting_on(&ready())
+                .set(sink, "given-pipe.json")
+                .pipe("given-pipe.json")
+                .run();
+            assert_eq!(
+                (run.code, other(&run).as_str()),
+                (0, "completed"),
+                "{}",
+                run.story()
+            );
         },
     );
 }

@@ -54,11 +54,20 @@ impl Run {
             for event in &state.events {
                 let _ = match event {
                     Event::Answered(call) => {
-                        let Call { what, asked, made, answer, .. } = &state.calls[*call];
+                        let Call {
+                            what,
+                            asked,
+                            made,
+                            answer,
+                            ..
+                        } = &state.calls[*call];
                         writeln!(text, "{asked:?} {what:?} as of {made:?} -> {answer:?}")
                     }
                     Event::Polled(poll) => writeln!(text, "{poll:?}"),
-                    Event::Listed { .. } | Event::ListFailed | Event::Ended | Event::Stalled { .. } => {
+                    Event::Listed { .. }
+                    | Event::ListFailed
+                    | Event::Ended
+                    | Event::Stalled { .. } => {
                         writeln!(text, "{event:?}")
                     }
                 };
@@ -77,7 +86,9 @@ impl Run {
             Outcome::Rejected(_) => "invalid-input: rejected".to_owned(),
             Outcome::UnknownTask(_) => "invalid-input: unknown task".to_owned(),
             Outcome::InvalidInput(_) => "invalid-input: nothing runs".to_owned(),
-            outcome => report::result(outcome, Some(self.world.script.rules.condition.goal)).to_owned(),
+            outcome => {
+                report::result(outcome, Some(self.world.script.rules.condition.goal)).to_owned()
+            }
         }
     }
 }
@@ -99,7 +110,11 @@ impl Tally {
         Self {
             runs: 1,
             ends: BTreeMap::from([(run.kind(), 1)]),
-            trials: run.trials().into_iter().map(|(name, met)| (name, u64::from(met))).collect(),
+            trials: run
+                .trials()
+                .into_iter()
+                .map(|(name, met)| (name, u64::from(met)))
+                .collect(),
             time: run.ended,
             polls: run.tasks.iter().map(|task| task.waiter.polls()).sum(),
             known: 0,
@@ -131,8 +146,15 @@ fn run(seed: u64) -> Result<Tally, String> {
         let run = play(seed);
         match run.check() {
             Ok(()) => Ok(Tally::of(&run)),
-            Err(why) if KNOWN.iter().any(|known| why.lines().next().unwrap_or_default().contains(known)) => {
-                Ok(Tally { known: 1, ..Tally::of(&run) })
+            Err(why)
+                if KNOWN
+                    .iter()
+                    .any(|known| why.lines().next().unwrap_or_default().contains(known)) =>
+            {
+                Ok(Tally {
+                    known: 1,
+                    ..Tally::of(&run)
+                })
             }
             Err(why) => Err(format!("{why}\n\n{}", run.tell())),
         }
@@ -213,16 +235,37 @@ fn waits_end_as_the_world_allows() {
     let runs = number("DCS_SIM_RUNS").unwrap_or(RUNS);
     let (tally, failures) = play_all(runs);
     if let Some((seed, why)) = failures.first_key_value() {
-        let line = |(seed, why): (&u64, &String)| format!("seed {seed}: {}\n", why.lines().next().unwrap_or_default());
+        let line = |(seed, why): (&u64, &String)| {
+            format!("seed {seed}: {}\n", why.lines().next().unwrap_or_default())
+        };
         let all: String = failures.iter().map(line).collect();
-        panic!("{all}DCS_SIM_SEED={seed} plays the first of them again, until it fails; this time:\n{why}");
+        panic!(
+            "{all}DCS_SIM_SEED={seed} plays the first of them again, until it fails; this time:\n{why}"
+        );
     }
-    println!("{} simulated waits, {} days: {tally:#?}", tally.runs, tally.time.as_secs() / 86_400);
+    println!(
+        "{} simulated waits, {} days: {tally:#?}",
+        tally.runs,
+        tally.time.as_secs() / 86_400
+    );
     assert_eq!(tally.runs, runs);
-    let tame = |name: &str, number: u64, least: u64| (number < least).then(|| format!("{name}: {number} of {runs}"));
-    let ends =
-        ENDS.iter().filter_map(|&(end, of)| tame(end, tally.ends.get(end).copied().unwrap_or_default(), runs / of));
-    let trials = tally.trials.iter().filter_map(|(name, &number)| tame(name, number, FEWEST_TRIALS));
+    let tame = |name: &str, number: u64, least: u64| {
+        (number < least).then(|| format!("{name}: {number} of {runs}"))
+    };
+    let ends = ENDS.iter().filter_map(|&(end, of)| {
+        tame(
+            end,
+            tally.ends.get(end).copied().unwrap_or_default(),
+            runs / of,
+        )
+    });
+    let trials = tally
+        .trials
+        .iter()
+        .filter_map(|(name, &number)| tame(name, number, FEWEST_TRIALS));
     let too_few: Vec<String> = ends.chain(trials).collect();
-    assert!(too_few.is_empty() || runs < RUNS, "too few waits end so, or go through this: {too_few:#?}");
+    assert!(
+        too_few.is_empty() || runs < RUNS,
+        "too few waits end so, or go through this: {too_few:#?}"
+    );
 }

@@ -22,7 +22,11 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// Rows of one table, a few at a time; every row that fails is named, not only the first.
-pub(crate) fn each<T: Sync>(rows: &[T], name: impl Fn(&T) -> String + Sync, check: impl Fn(&T) + Sync) {
+pub(crate) fn each<T: Sync>(
+    rows: &[T],
+    name: impl Fn(&T) -> String + Sync,
+    check: impl Fn(&T) + Sync,
+) {
     const AT_A_TIME: usize = 8;
     assert!(!rows.is_empty(), "an empty table tests nothing");
     let next = AtomicUsize::new(0);
@@ -37,7 +41,11 @@ pub(crate) fn each<T: Sync>(rows: &[T], name: impl Fn(&T) -> String + Sync, chec
                             .cloned()
                             .or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
                             .unwrap_or_default();
-                        failed.lock().unwrap().push(format!("{}\n    {}", name(row), text.replace('\n', "\n    ")));
+                        failed.lock().unwrap().push(format!(
+                            "{}\n    {}",
+                            name(row),
+                            text.replace('\n', "\n    ")
+                        ));
                     }
                 }
             });
@@ -45,5 +53,11 @@ pub(crate) fn each<T: Sync>(rows: &[T], name: impl Fn(&T) -> String + Sync, chec
     });
     let mut failed = failed.into_inner().unwrap();
     failed.sort();
-    assert!(failed.is_empty(), "{} of {} rows fail:\n- {}", failed.len(), rows.len(), failed.join("\n- "));
+    assert!(
+        failed.is_empty(),
+        "{} of {} rows fail:\n- {}",
+        failed.len(),
+        rows.len(),
+        failed.join("\n- ")
+    );
 }

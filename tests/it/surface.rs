@@ -69,16 +69,34 @@ fn file(name: &str) -> String {
 /// Names that people write into their environment themselves.
 fn environment(input: &Input) -> Vec<String> {
     let own = format!("DCS_{}", input.name.to_ascii_uppercase().replace('-', "_"));
-    std::iter::once(own).chain(input.aliases.iter().map(|&alias| alias.to_owned())).collect()
+    std::iter::once(own)
+        .chain(input.aliases.iter().map(|&alias| alias.to_owned()))
+        .collect()
 }
 
 #[test]
 fn the_inputs_are_the_contract_s() {
-    let ours: BTreeMap<&str, &str> = INPUTS.iter().map(|input| (input.name, input.default)).collect();
+    let ours: BTreeMap<&str, &str> = INPUTS
+        .iter()
+        .map(|input| (input.name, input.default))
+        .collect();
     let contract: BTreeMap<&str, &str> = CONTRACT.into_iter().collect();
     assert_eq!(ours, contract);
-    let secrets: Vec<&str> = INPUTS.iter().filter(|input| input.kind == Kind::Secret).map(|input| input.name).collect();
-    assert_eq!(secrets, ["auth-token", "secret-key", "security-token", "password", "id-token"]);
+    let secrets: Vec<&str> = INPUTS
+        .iter()
+        .filter(|input| input.kind == Kind::Secret)
+        .map(|input| input.name)
+        .collect();
+    assert_eq!(
+        secrets,
+        [
+            "auth-token",
+            "secret-key",
+            "security-token",
+            "password",
+            "id-token"
+        ]
+    );
 }
 
 #[test]
@@ -87,8 +105,15 @@ fn the_readme_s_inputs_are_the_table_s() {
     let expected: Vec<Vec<String>> = INPUTS
         .iter()
         .map(|input| {
-            let names: Vec<String> = environment(input).iter().map(|name| format!("`{name}`")).collect();
-            let secret = if input.kind == Kind::Secret { "(secret) " } else { "" };
+            let names: Vec<String> = environment(input)
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect();
+            let secret = if input.kind == Kind::Secret {
+                "(secret) "
+            } else {
+                ""
+            };
             vec![
                 format!("`{}`", input.name),
                 input.default.to_owned(),
@@ -107,14 +132,24 @@ fn the_readme_s_inputs_are_the_table_s() {
 fn the_readme_s_outputs_and_exit_codes_are_the_contract_s() {
     let readme = file("README.md");
     let outputs = formats::markdown_table(&readme, "outputs");
-    let names: Vec<String> = outputs.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    let names: Vec<String> = outputs
+        .iter()
+        .map(|row| row[0].trim_matches('`').to_owned())
+        .collect();
     assert_eq!(names, GITHUB_NAMES);
     assert_eq!(OUTPUTS.as_slice(), &GITHUB_NAMES[..16]);
     for row in &outputs {
-        assert_eq!(row[1].starts_with("GitHub only"), !OUTPUTS.contains(&row[0].trim_matches('`')), "{row:?}");
+        assert_eq!(
+            row[1].starts_with("GitHub only"),
+            !OUTPUTS.contains(&row[0].trim_matches('`')),
+            "{row:?}"
+        );
     }
     let codes = formats::markdown_table(&readme, "exit-codes");
-    let codes: Vec<(&str, &str)> = codes.iter().map(|row| (row[0].as_str(), row[1].as_str())).collect();
+    let codes: Vec<(&str, &str)> = codes
+        .iter()
+        .map(|row| (row[0].as_str(), row[1].as_str()))
+        .collect();
     assert_eq!(codes, EXIT_CODES);
 }
 
@@ -133,19 +168,32 @@ fn help_names_every_flag_variable_default_and_exit_code() {
                 continue;
             }
             assert!(help.contains(input.help), "{} in {arguments:?}", input.name);
-            assert!(help.contains(&format!("[env: {}]", environment(input).join(", "))), "{}", input.name);
+            assert!(
+                help.contains(&format!("[env: {}]", environment(input).join(", "))),
+                "{}",
+                input.name
+            );
             if !is_secret && !input.default.is_empty() {
                 let default = match input.default {
                     "required" => "[required]".to_owned(),
                     default => format!("[default: {default}]"),
                 };
-                assert!(help.contains(&format!("{} {default}", input.help)), "{}", input.name);
+                assert!(
+                    help.contains(&format!("{} {default}", input.help)),
+                    "{}",
+                    input.name
+                );
             }
         }
         if arguments.len() == 1 {
             let (_, codes) = help.split_once("Exit codes:").unwrap();
             for (code, _) in EXIT_CODES {
-                assert!(codes.split(|c: char| !c.is_ascii_digit()).any(|word| word == code), "{code} in {codes}");
+                assert!(
+                    codes
+                        .split(|c: char| !c.is_ascii_digit())
+                        .any(|word| word == code),
+                    "{code} in {codes}"
+                );
             }
         }
     }
@@ -206,7 +254,10 @@ fn action_yml_has_every_input_and_output() {
     let expected: Vec<&str> = INPUTS.iter().map(|input| input.name).collect();
     assert_eq!(names, expected);
     for ((name, description), input) in inputs.iter().zip(INPUTS) {
-        assert!(description.starts_with(&format!("{}.", input.help)), "{name}: {description}");
+        assert!(
+            description.starts_with(&format!("{}.", input.help)),
+            "{name}: {description}"
+        );
         let default = match input.default {
             "" | "required" => String::new(),
             default => format!(" Default: {default}."),
@@ -215,14 +266,25 @@ fn action_yml_has_every_input_and_output() {
     }
     // An input that is not set has to arrive empty: aliases and defaults are the binary's business.
     assert_eq!(below("inputs/", "/default"), []);
-    let required: Vec<String> =
-        below("inputs/", "/required").into_iter().filter(|(_, value)| value == "true").map(|(name, _)| name).collect();
+    let required: Vec<String> = below("inputs/", "/required")
+        .into_iter()
+        .filter(|(_, value)| value == "true")
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(required, ["task-id"]);
 
-    let outputs: Vec<String> = below("outputs/", "/description").into_iter().map(|(name, _)| name).collect();
+    let outputs: Vec<String> = below("outputs/", "/description")
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(outputs, GITHUB_NAMES);
 
-    let value = |path: &str| leaves.iter().find(|(found, _)| found == path).map(|(_, value)| value.as_str());
+    let value = |path: &str| {
+        leaves
+            .iter()
+            .find(|(found, _)| found == path)
+            .map(|(_, value)| value.as_str())
+    };
     assert_eq!(value("runs/using"), Some("docker"));
     // No shell between `INPUT_TASK-ID` and the binary.
     assert!(value("runs/entrypoint").unwrap().starts_with('/'));
@@ -232,7 +294,10 @@ fn action_yml_has_every_input_and_output() {
 #[test]
 fn action_yml_s_outputs_say_every_result() {
     let leaves = leaves(&file("action.yml"));
-    let (_, description) = leaves.iter().find(|(path, _)| path == "outputs/result/description").unwrap();
+    let (_, description) = leaves
+        .iter()
+        .find(|(path, _)| path == "outputs/result/description")
+        .unwrap();
     for (_, results) in EXIT_CODES {
         for result in results.split(", ") {
             assert!(description.contains(result), "{result}");

@@ -1,13 +1,21 @@
 //! The contract's verdict table, row by row, and what it says about the three goals.
 
 use crate::support::cloud::detail;
-use crate::support::{Answer, FakeCloud, Kind, Run, Sandbox, broken, each, json_reply, refusal, status};
+use crate::support::{
+    Answer, FakeCloud, Kind, Run, Sandbox, broken, each, json_reply, refusal, status,
+};
 
 /// A body of the stats; each value is JSON text, and an empty one is left out.
 fn reading(is_migrating: &str, progress: &str, offset: &str) -> Answer {
-    let fields = [("is_migrating", is_migrating), ("full_migration_progress", progress), ("offset", offset)];
+    let fields = [
+        ("is_migrating", is_migrating),
+        ("full_migration_progress", progress),
+        ("offset", offset),
+    ];
     let fields = fields.iter().filter(|(_, value)| !value.is_empty());
-    let fields: Vec<String> = fields.map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    let fields: Vec<String> = fields
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
     json_reply(200, &format!("{{{}}}", fields.join(",")))
 }
 
@@ -60,7 +68,16 @@ struct Case {
 
 impl Case {
     fn name(&self) -> String {
-        let Self { until, max_offset, is_migrating, progress, offset, known, verdict, .. } = self;
+        let Self {
+            until,
+            max_offset,
+            is_migrating,
+            progress,
+            offset,
+            known,
+            verdict,
+            ..
+        } = self;
         format!(
             "{until} (max-offset {max_offset}): is_migrating {is_migrating}, offset {offset}, progress {progress}, \
              {known:?} -> {verdict:?}"
@@ -73,7 +90,11 @@ impl Case {
 
     /// Polls that a status endpoint costs that does not answer: it has to fail three times before that is believed.
     fn lost_polls(&self) -> usize {
-        if matches!(self.known, Known::Unanswered) { 2 } else { 0 }
+        if matches!(self.known, Known::Unanswered) {
+            2
+        } else {
+            0
+        }
     }
 
     /// How the wait ended, and how many readings it took, but for those that were lost.
@@ -158,7 +179,14 @@ impl Case {
 }
 
 const ZERO: &[&str] = &["0", "\"0\"", "\" 0 \""];
-const OVER: &[&str] = &["1", "\"531221\"", "-1", "\"-1\"", "9223372036854775807", "-9223372036854775808"];
+const OVER: &[&str] = &[
+    "1",
+    "\"531221\"",
+    "-1",
+    "\"-1\"",
+    "9223372036854775807",
+    "-9223372036854775808",
+];
 const UNKNOWN: &[&str] = &["", "null", "\"\"", "\"  \""];
 const HUNDRED: &[&str] = &["100", "\"100\"", "\"100 %\"", "\" 100.0% \"", "100.0"];
 const UNDER: &[&str] = &["99.99", "\"62\"", "0", "\"99.5 %\""];
@@ -168,13 +196,24 @@ const ANY_PROGRESS: &[&str] = &["100", "62", "null"];
 const NOT_KNOWN: &[Known] = &[Known::Off, Known::Unanswered];
 
 /// Spellings of two values side by side, each at least once.
-fn side_by_side(offsets: &[&'static str], progresses: &[&'static str]) -> Vec<(&'static str, &'static str)> {
+fn side_by_side(
+    offsets: &[&'static str],
+    progresses: &[&'static str],
+) -> Vec<(&'static str, &'static str)> {
     let length = offsets.len().max(progresses.len());
-    (0..length).map(|n| (offsets[n % offsets.len()], progresses[n % progresses.len()])).collect()
+    (0..length)
+        .map(|n| (offsets[n % offsets.len()], progresses[n % progresses.len()]))
+        .collect()
 }
 
-fn every_pair(offsets: &[&'static str], progresses: &[&'static str]) -> Vec<(&'static str, &'static str)> {
-    offsets.iter().flat_map(|&offset| progresses.iter().map(move |&progress| (offset, progress))).collect()
+fn every_pair(
+    offsets: &[&'static str],
+    progresses: &[&'static str],
+) -> Vec<(&'static str, &'static str)> {
+    offsets
+        .iter()
+        .flat_map(|&offset| progresses.iter().map(move |&progress| (offset, progress)))
+        .collect()
 }
 
 fn cases(
@@ -195,7 +234,9 @@ fn cases(
         require: n == 0,
     };
     let values = values.iter().enumerate();
-    values.flat_map(|(n, &values)| known.iter().map(move |&known| case(n, values, known))).collect()
+    values
+        .flat_map(|(n, &values)| known.iter().map(move |&known| case(n, values, known)))
+        .collect()
 }
 
 fn words(words: &[&'static str]) -> Vec<Known> {
@@ -224,40 +265,88 @@ const IN_FLIGHT: [&str; 9] = [
 fn completed_closed_and_copied_and_ended_is_ready() {
     let mut values = side_by_side(ZERO, HUNDRED);
     values.extend(side_by_side(ZERO, UNKNOWN));
-    hold(&cases("completed", "false", &values, &words(&["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED"]), Ready));
+    hold(&cases(
+        "completed",
+        "false",
+        &values,
+        &words(&["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED"]),
+        Ready,
+    ));
     hold(&cases("completed", "\"false\"", &values, NOT_KNOWN, Ready));
 }
 
 #[test]
 fn completed_released_is_ready_with_a_finished_copy_alone() {
-    hold(&cases("completed", "false", &side_by_side(ZERO, HUNDRED), &words(&["RELEASED"]), Ready));
+    hold(&cases(
+        "completed",
+        "false",
+        &side_by_side(ZERO, HUNDRED),
+        &words(&["RELEASED"]),
+        Ready,
+    ));
     // No row of the table makes this ready.
-    hold(&cases("completed", "false", &side_by_side(&["0"], UNKNOWN), &words(&["RELEASED"]), Wait));
+    hold(&cases(
+        "completed",
+        "false",
+        &side_by_side(&["0"], UNKNOWN),
+        &words(&["RELEASED"]),
+        Wait,
+    ));
 }
 
 #[test]
 fn completed_short_or_open_without_a_status_is_suspect() {
-    hold(&cases("completed", "false", &side_by_side(&["0"], &["99.99", "\"62\""]), NOT_KNOWN, Suspect));
+    hold(&cases(
+        "completed",
+        "false",
+        &side_by_side(&["0"], &["99.99", "\"62\""]),
+        NOT_KNOWN,
+        Suspect,
+    ));
     let open = every_pair(&["1", "-1"], ANY_PROGRESS);
     hold(&cases("completed", "false", &open, &[Known::Off], Suspect));
-    hold(&cases("completed", "false", &[("\"5\"", "100")], &[Known::Unanswered], Suspect));
+    hold(&cases(
+        "completed",
+        "false",
+        &[("\"5\"", "100")],
+        &[Known::Unanswered],
+        Suspect,
+    ));
 }
 
 #[test]
 fn completed_waits_for_a_status_that_says_so() {
-    hold(&cases("completed", "false", &every_pair(ANY_OFFSET, ANY_PROGRESS), &words(&IN_FLIGHT), Wait));
+    hold(&cases(
+        "completed",
+        "false",
+        &every_pair(ANY_OFFSET, ANY_PROGRESS),
+        &words(&IN_FLIGHT),
+        Wait,
+    ));
 }
 
 #[test]
 fn completed_fails_with_a_task_that_failed_or_is_gone() {
     let ended = words(&["FAILED", "MIGRATION_FAILED", "ERROR", "DELETED"]);
-    hold(&cases("completed", "false", &every_pair(ANY_OFFSET, ANY_PROGRESS), &ended, Failed));
+    hold(&cases(
+        "completed",
+        "false",
+        &every_pair(ANY_OFFSET, ANY_PROGRESS),
+        &ended,
+        Failed,
+    ));
 }
 
 #[test]
 fn completed_fails_with_a_task_that_stopped_short() {
     let ended = words(&["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED", "RELEASED"]);
-    hold(&cases("completed", "false", &side_by_side(ZERO, UNDER), &ended, Failed));
+    hold(&cases(
+        "completed",
+        "false",
+        &side_by_side(ZERO, UNDER),
+        &ended,
+        Failed,
+    ));
 }
 
 #[test]
@@ -271,10 +360,18 @@ fn completed_fails_with_a_task_that_stopped_out_of_sync() {
 #[test]
 fn completed_without_an_offset_is_ready_for_a_full_migration_that_succeeded_alone() {
     let values = side_by_side(UNKNOWN, &["100", "null"]);
-    let full_only: Vec<Known> = SUCCEEDED.iter().map(|&word| Known::FullOnly(word)).collect();
+    let full_only: Vec<Known> = SUCCEEDED
+        .iter()
+        .map(|&word| Known::FullOnly(word))
+        .collect();
     hold(&cases("completed", "false", &values, &full_only, Ready));
     let mut otherwise = words(&["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED", "RELEASED"]);
-    otherwise.extend([Known::FullOnly("TERMINATED"), Known::FullOnly("RELEASED"), Known::Off, Known::Unanswered]);
+    otherwise.extend([
+        Known::FullOnly("TERMINATED"),
+        Known::FullOnly("RELEASED"),
+        Known::Off,
+        Known::Unanswered,
+    ]);
     hold(&cases("completed", "false", &values, &otherwise, Wait));
 }
 
@@ -283,8 +380,20 @@ fn unknown_is_migrating_is_never_ready_for_any_goal() {
     let mut rows = Vec::new();
     for until in ["completed", "in-sync", "full-sync"] {
         for is_migrating in UNKNOWN {
-            rows.extend(cases(until, is_migrating, &[("0", "100")], &words(&["SUCCESS", "INCRMIGEATING"]), Wait));
-            rows.extend(cases(until, is_migrating, &[("0", "100")], &[Known::Off], Wait));
+            rows.extend(cases(
+                until,
+                is_migrating,
+                &[("0", "100")],
+                &words(&["SUCCESS", "INCRMIGEATING"]),
+                Wait,
+            ));
+            rows.extend(cases(
+                until,
+                is_migrating,
+                &[("0", "100")],
+                &[Known::Off],
+                Wait,
+            ));
         }
     }
     hold(&rows);
@@ -294,7 +403,13 @@ fn unknown_is_migrating_is_never_ready_for_any_goal() {
 fn completed_is_never_ready_while_the_task_migrates() {
     let known: Vec<Known> = words(&["INCRMIGEATING", "TERMINATED", "SUCCESS"]);
     hold(&cases("completed", "true", &[("0", "100")], &known, Wait));
-    hold(&cases("completed", "\"true\"", &[("0", "100")], NOT_KNOWN, Wait));
+    hold(&cases(
+        "completed",
+        "\"true\"",
+        &[("0", "100")],
+        NOT_KNOWN,
+        Wait,
+    ));
 }
 
 #[test]
@@ -311,14 +426,38 @@ fn max_offset_is_the_largest_that_counts() {
     };
     let mut rows = Vec::new();
     for offset in ["0", "9", "\"10\""] {
-        rows.push(row("completed", "false", offset, Known::Word("TERMINATED"), Ready));
+        rows.push(row(
+            "completed",
+            "false",
+            offset,
+            Known::Word("TERMINATED"),
+            Ready,
+        ));
         rows.push(row("completed", "false", offset, Known::Off, Ready));
-        rows.push(row("in-sync", "true", offset, Known::Word("INCRMIGEATING"), Ready));
+        rows.push(row(
+            "in-sync",
+            "true",
+            offset,
+            Known::Word("INCRMIGEATING"),
+            Ready,
+        ));
     }
     for offset in ["11", "-1", "-10"] {
-        rows.push(row("completed", "false", offset, Known::Word("TERMINATED"), Failed));
+        rows.push(row(
+            "completed",
+            "false",
+            offset,
+            Known::Word("TERMINATED"),
+            Failed,
+        ));
         rows.push(row("completed", "false", offset, Known::Off, Suspect));
-        rows.push(row("in-sync", "true", offset, Known::Word("INCRMIGEATING"), Wait));
+        rows.push(row(
+            "in-sync",
+            "true",
+            offset,
+            Known::Word("INCRMIGEATING"),
+            Wait,
+        ));
     }
     hold(&rows);
 }
@@ -332,7 +471,13 @@ fn in_sync_takes_a_running_task_whose_copy_is_done_and_whose_offset_is_closed() 
         &words(&["INCRMIGEATING", "INCRMIGRATING", "MIGRATING"]),
         Ready,
     );
-    rows.extend(cases("in-sync", "\"true\"", &[("0", "100")], NOT_KNOWN, Ready));
+    rows.extend(cases(
+        "in-sync",
+        "\"true\"",
+        &[("0", "100")],
+        NOT_KNOWN,
+        Ready,
+    ));
     // The incremental phase begins where the full copy ends: its status proves what the percentage does not tell, for
     // an offset that was read after it.
     rows.extend(cases(
@@ -342,8 +487,20 @@ fn in_sync_takes_a_running_task_whose_copy_is_done_and_whose_offset_is_closed() 
         &words(&["INCRMIGEATING", "INCRMIGRATING"]),
         ReadyAtTheSecond,
     ));
-    rows.extend(cases("in-sync", "true", &side_by_side(ZERO, UNKNOWN), &words(&["MIGRATING"]), Wait));
-    rows.extend(cases("in-sync", "true", &side_by_side(&["0"], UNKNOWN), NOT_KNOWN, Wait));
+    rows.extend(cases(
+        "in-sync",
+        "true",
+        &side_by_side(ZERO, UNKNOWN),
+        &words(&["MIGRATING"]),
+        Wait,
+    ));
+    rows.extend(cases(
+        "in-sync",
+        "true",
+        &side_by_side(&["0"], UNKNOWN),
+        NOT_KNOWN,
+        Wait,
+    ));
     // During the full copy the offset means nothing.
     rows.extend(cases(
         "in-sync",
@@ -352,9 +509,27 @@ fn in_sync_takes_a_running_task_whose_copy_is_done_and_whose_offset_is_closed() 
         &words(&["FULLMIGRATING", "MIGRATING", "INCRMIGEATING"]),
         Wait,
     ));
-    rows.extend(cases("in-sync", "true", &side_by_side(&["0"], UNDER), NOT_KNOWN, Wait));
-    rows.extend(cases("in-sync", "true", &side_by_side(OVER, HUNDRED), &words(&["INCRMIGEATING"]), Wait));
-    rows.extend(cases("in-sync", "true", &side_by_side(UNKNOWN, &["100"]), &words(&["INCRMIGEATING"]), Wait));
+    rows.extend(cases(
+        "in-sync",
+        "true",
+        &side_by_side(&["0"], UNDER),
+        NOT_KNOWN,
+        Wait,
+    ));
+    rows.extend(cases(
+        "in-sync",
+        "true",
+        &side_by_side(OVER, HUNDRED),
+        &words(&["INCRMIGEATING"]),
+        Wait,
+    ));
+    rows.extend(cases(
+        "in-sync",
+        "true",
+        &side_by_side(UNKNOWN, &["100"]),
+        &words(&["INCRMIGEATING"]),
+        Wait,
+    ));
     rows.extend(cases(
         "in-sync",
         "true",
@@ -370,12 +545,30 @@ fn in_sync_fails_with_a_task_that_ended() {
     let mut rows = Vec::new();
     for is_migrating in ["true", "false"] {
         let ended = words(&["FAILED", "MIGRATION_FAILED", "ERROR", "DELETED"]);
-        rows.extend(cases("in-sync", is_migrating, &[("0", "100"), ("5", "62")], &ended, Failed));
+        rows.extend(cases(
+            "in-sync",
+            is_migrating,
+            &[("0", "100"), ("5", "62")],
+            &ended,
+            Failed,
+        ));
     }
     // Stopped in sync is too late for an IP switch; stopped otherwise is worse.
     let stopped = words(&["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED", "RELEASED"]);
-    rows.extend(cases("in-sync", "false", &[("0", "100"), ("0", "62"), ("5", "100"), ("-1", "100")], &stopped, Failed));
-    rows.extend(cases("in-sync", "false", &[("0", "62"), ("5", "100")], NOT_KNOWN, Suspect));
+    rows.extend(cases(
+        "in-sync",
+        "false",
+        &[("0", "100"), ("0", "62"), ("5", "100"), ("-1", "100")],
+        &stopped,
+        Failed,
+    ));
+    rows.extend(cases(
+        "in-sync",
+        "false",
+        &[("0", "62"), ("5", "100")],
+        NOT_KNOWN,
+        Suspect,
+    ));
     rows.extend(cases(
         "in-sync",
         "false",
@@ -389,8 +582,16 @@ fn in_sync_fails_with_a_task_that_ended() {
 #[test]
 fn in_sync_fails_with_a_task_that_was_stopped_in_sync_without_a_status() {
     let stopped = || reading("false", "100", "0");
-    let cloud = FakeCloud::start().stats([reading("true", "100", "7"), stopped(), stopped(), stopped(), end()]);
-    let run = Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync").run();
+    let cloud = FakeCloud::start().stats([
+        reading("true", "100", "7"),
+        stopped(),
+        stopped(),
+        stopped(),
+        end(),
+    ]);
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_UNTIL", "in-sync")
+        .run();
     run.ended("failed", 3).says(&["in-sync"]);
 }
 
@@ -403,10 +604,22 @@ fn full_sync_takes_a_copy_that_has_reached_100() {
         &words(&["INCRMIGEATING", "MIGRATING"]),
         Ready,
     );
-    rows.extend(cases("full-sync", "true", &side_by_side(&["5"], HUNDRED), NOT_KNOWN, Ready));
+    rows.extend(cases(
+        "full-sync",
+        "true",
+        &side_by_side(&["5"], HUNDRED),
+        NOT_KNOWN,
+        Ready,
+    ));
     // A finished task whose progress is 100 has reached it, whatever its offset is.
     let ended = words(&["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED", "RELEASED"]);
-    rows.extend(cases("full-sync", "false", &[("0", "100"), ("5", "100"), ("null", "100")], &ended, Ready));
+    rows.extend(cases(
+        "full-sync",
+        "false",
+        &[("0", "100"), ("5", "100"), ("null", "100")],
+        &ended,
+        Ready,
+    ));
     rows.extend(cases(
         "full-sync",
         "true",
@@ -414,7 +627,13 @@ fn full_sync_takes_a_copy_that_has_reached_100() {
         &words(&["FULLMIGRATING", "INCRMIGEATING"]),
         Wait,
     ));
-    rows.extend(cases("full-sync", "true", &side_by_side(&["0"], UNKNOWN), NOT_KNOWN, Wait));
+    rows.extend(cases(
+        "full-sync",
+        "true",
+        &side_by_side(&["0"], UNKNOWN),
+        NOT_KNOWN,
+        Wait,
+    ));
     hold(&rows);
 }
 
@@ -423,18 +642,42 @@ fn full_sync_fails_with_a_task_that_ended_short() {
     let mut rows = Vec::new();
     for is_migrating in ["true", "false"] {
         let ended = words(&["FAILED", "MIGRATION_FAILED", "ERROR", "DELETED"]);
-        rows.extend(cases("full-sync", is_migrating, &[("0", "62"), ("0", "100"), ("null", "null")], &ended, Failed));
+        rows.extend(cases(
+            "full-sync",
+            is_migrating,
+            &[("0", "62"), ("0", "100"), ("null", "null")],
+            &ended,
+            Failed,
+        ));
     }
     let ended = words(&["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED", "RELEASED"]);
-    rows.extend(cases("full-sync", "false", &side_by_side(&["0", "5"], UNDER), &ended, Failed));
-    rows.extend(cases("full-sync", "false", &[("0", "62")], NOT_KNOWN, Suspect));
+    rows.extend(cases(
+        "full-sync",
+        "false",
+        &side_by_side(&["0", "5"], UNDER),
+        &ended,
+        Failed,
+    ));
+    rows.extend(cases(
+        "full-sync",
+        "false",
+        &[("0", "62")],
+        NOT_KNOWN,
+        Suspect,
+    ));
     hold(&rows);
 }
 
 /// A wait with defaults for `stable-polls`, and how many readings it took.
 fn wait_until(goal: &str, stats: Vec<Answer>, more: &[(&str, &str)]) -> (Run, usize) {
-    let cloud = FakeCloud::start().stats(stats).detail([status("INCRMIGEATING")]);
-    let run = Sandbox::waiting_on(&cloud).set("DCS_UNTIL", goal).set("DCS_MAX_INTERVAL", "10s").sets(more).run();
+    let cloud = FakeCloud::start()
+        .stats(stats)
+        .detail([status("INCRMIGEATING")]);
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_UNTIL", goal)
+        .set("DCS_MAX_INTERVAL", "10s")
+        .sets(more)
+        .run();
     (run, cloud.count(Kind::Stats))
 }
 
@@ -445,15 +688,50 @@ fn stable_polls_are_consecutive_readings() {
     let short = || reading("true", "62", "0");
     let unknown = || reading("", "100", "0");
     let failed = || refusal(503, "APIG.0613");
-    type Row = (&'static str, Vec<Answer>, &'static [(&'static str, &'static str)], usize);
+    type Row = (
+        &'static str,
+        Vec<Answer>,
+        &'static [(&'static str, &'static str)],
+        usize,
+    );
     let rows: Vec<Row> = vec![
         ("three by default for in-sync", vec![closed()], &[], 3),
-        ("as many as asked for", vec![closed()], &[("DCS_STABLE_POLLS", "5")], 5),
-        ("one where one is asked for", vec![closed()], &[("DCS_STABLE_POLLS", "1")], 1),
-        ("a reading over the limit starts again", vec![closed(), closed(), open(), closed()], &[], 6),
-        ("so does one whose copy is short", vec![closed(), closed(), short(), closed()], &[], 6),
-        ("so does an unknown one", vec![closed(), closed(), unknown(), closed()], &[], 6),
-        ("a failed poll neither counts nor resets", vec![closed(), failed(), closed(), broken(), closed()], &[], 5),
+        (
+            "as many as asked for",
+            vec![closed()],
+            &[("DCS_STABLE_POLLS", "5")],
+            5,
+        ),
+        (
+            "one where one is asked for",
+            vec![closed()],
+            &[("DCS_STABLE_POLLS", "1")],
+            1,
+        ),
+        (
+            "a reading over the limit starts again",
+            vec![closed(), closed(), open(), closed()],
+            &[],
+            6,
+        ),
+        (
+            "so does one whose copy is short",
+            vec![closed(), closed(), short(), closed()],
+            &[],
+            6,
+        ),
+        (
+            "so does an unknown one",
+            vec![closed(), closed(), unknown(), closed()],
+            &[],
+            6,
+        ),
+        (
+            "a failed poll neither counts nor resets",
+            vec![closed(), failed(), closed(), broken(), closed()],
+            &[],
+            5,
+        ),
     ];
     each(
         &rows,
@@ -478,7 +756,9 @@ fn one_reading_is_enough_by_default_for_the_other_goals() {
     let (run, asked) = wait_until("full-sync", vec![reading("true", "100", "7"), end()], &[]);
     run.ended("full-sync", 0);
     assert_eq!(asked, 1);
-    let cloud = FakeCloud::start().stats([reading("false", "100", "0"), end()]).detail([status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats([reading("false", "100", "0"), end()])
+        .detail([status("TERMINATED")]);
     Sandbox::waiting_on(&cloud).run().ended("completed", 0);
     assert_eq!(cloud.count(Kind::Stats), 1);
 }
@@ -487,9 +767,25 @@ fn one_reading_is_enough_by_default_for_the_other_goals() {
 fn readings_far_apart_make_no_row() {
     // 3 × max-interval is 600 ms here, and an answer, bad or slow, takes longer.
     let closed = || reading("true", "100", "0");
-    for between in [refusal(503, "APIG.0613").with("Retry-After", "1"), reading("true", "100", "0").late(900)] {
-        let stats = vec![closed(), closed(), between, closed(), closed(), closed(), closed(), end()];
-        let (run, asked) = wait_until("in-sync", stats, &[("DCS_MAX_INTERVAL", "200ms"), ("DCS_STABLE_POLLS", "4")]);
+    for between in [
+        refusal(503, "APIG.0613").with("Retry-After", "1"),
+        reading("true", "100", "0").late(900),
+    ] {
+        let stats = vec![
+            closed(),
+            closed(),
+            between,
+            closed(),
+            closed(),
+            closed(),
+            closed(),
+            end(),
+        ];
+        let (run, asked) = wait_until(
+            "in-sync",
+            stats,
+            &[("DCS_MAX_INTERVAL", "200ms"), ("DCS_STABLE_POLLS", "4")],
+        );
         run.ended("in-sync", 0);
         // What a reading says is as old as its request: a late one is far from the next.
         assert_eq!(asked, 7);
@@ -499,16 +795,28 @@ fn readings_far_apart_make_no_row() {
 #[test]
 fn the_status_is_read_first_and_again_before_ready_but_not_on_every_poll() {
     let open = || reading("true", "100", "5");
-    let cloud = FakeCloud::start().stats([open(), open(), open(), open(), end()]).detail([status("MIGRATING")]);
-    Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync").run().ended("invalid-input", 2);
+    let cloud = FakeCloud::start()
+        .stats([open(), open(), open(), open(), end()])
+        .detail([status("MIGRATING")]);
+    Sandbox::waiting_on(&cloud)
+        .set("DCS_UNTIL", "in-sync")
+        .run()
+        .ended("invalid-input", 2);
     assert_eq!(cloud.count(Kind::Detail), 1);
     assert_eq!(cloud.requests()[1].kind, Kind::Detail);
 
     // What the first answer said is not believed when it counts.
-    for (until, good) in [("in-sync", reading("true", "100", "0")), ("completed", reading("false", "100", "0"))] {
-        let cloud =
-            FakeCloud::start().stats([open(), open(), good]).detail([status("INCRMIGEATING"), status("FAILED")]);
-        let run = Sandbox::waiting_on(&cloud).set("DCS_UNTIL", until).set("DCS_STABLE_POLLS", "1").run();
+    for (until, good) in [
+        ("in-sync", reading("true", "100", "0")),
+        ("completed", reading("false", "100", "0")),
+    ] {
+        let cloud = FakeCloud::start()
+            .stats([open(), open(), good])
+            .detail([status("INCRMIGEATING"), status("FAILED")]);
+        let run = Sandbox::waiting_on(&cloud)
+            .set("DCS_UNTIL", until)
+            .set("DCS_STABLE_POLLS", "1")
+            .run();
         run.ended("failed", 3).says(&["FAILED"]);
     }
 
@@ -516,7 +824,10 @@ fn the_status_is_read_first_and_again_before_ready_but_not_on_every_poll() {
     let cloud = FakeCloud::start()
         .stats([open(), open(), reading("", "100", "5"), end()])
         .detail([status("MIGRATING"), status("MIGRATING")]);
-    Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync").run().ended("invalid-input", 2);
+    Sandbox::waiting_on(&cloud)
+        .set("DCS_UNTIL", "in-sync")
+        .run()
+        .ended("invalid-input", 2);
     assert_eq!(cloud.count(Kind::Detail), 2);
 }
 
@@ -535,7 +846,13 @@ fn no_status() -> Vec<(&'static str, Answer)> {
         ("no status", json_reply(200, "{}")),
         ("status null", json_reply(200, r#"{"status":null}"#)),
         ("status is no text", json_reply(200, r#"{"status":7}"#)),
-        ("too large", json_reply(200, &format!(r#"{{"status":"SUCCESS","x":"{}"}}"#, "x".repeat(1 << 20)))),
+        (
+            "too large",
+            json_reply(
+                200,
+                &format!(r#"{{"status":"SUCCESS","x":"{}"}}"#, "x".repeat(1 << 20)),
+            ),
+        ),
     ]
 }
 
@@ -545,14 +862,22 @@ fn auto_goes_on_after_three_failures() {
         &no_status(),
         |row| row.0.to_owned(),
         |(_, answer)| {
-            let cloud = FakeCloud::start().stats([reading("false", "100", "0")]).detail([answer.clone()]);
-            let run =
-                Sandbox::waiting_on(&cloud).set("DCS_REQUEST_TIMEOUT", "400ms").set("DCS_STABLE_POLLS", "2").run();
+            let cloud = FakeCloud::start()
+                .stats([reading("false", "100", "0")])
+                .detail([answer.clone()]);
+            let run = Sandbox::waiting_on(&cloud)
+                .set("DCS_REQUEST_TIMEOUT", "400ms")
+                .set("DCS_STABLE_POLLS", "2")
+                .run();
             run.ended("completed", 0).says(&["status not confirmed"]);
             assert_eq!(run.output("task-status"), "");
             assert!(run.output("polls").parse::<u32>().unwrap() >= 4);
             assert!(run.summary.contains("not confirmed"), "{}", run.summary);
-            let warnings = run.log().lines().filter(|line| line.contains("going on without it")).count();
+            let warnings = run
+                .log()
+                .lines()
+                .filter(|line| line.contains("going on without it"))
+                .count();
             assert_eq!(warnings, 1, "{}", run.story());
         },
     );
@@ -564,22 +889,36 @@ fn require_counts_a_detail_that_does_not_answer_as_a_failed_poll() {
         &no_status(),
         |row| row.0.to_owned(),
         |(name, answer)| {
-            let cloud = FakeCloud::start().stats([reading("false", "100", "0")]).detail([answer.clone()]);
+            let cloud = FakeCloud::start()
+                .stats([reading("false", "100", "0")])
+                .detail([answer.clone()]);
             let run = Sandbox::waiting_on(&cloud)
-                .sets(&[("DCS_STATUS_CHECK", "require"), ("DCS_REQUEST_TIMEOUT", "300ms"), ("DCS_MAX_OUTAGE", "900ms")])
+                .sets(&[
+                    ("DCS_STATUS_CHECK", "require"),
+                    ("DCS_REQUEST_TIMEOUT", "300ms"),
+                    ("DCS_MAX_OUTAGE", "900ms"),
+                ])
                 .run();
             // 403 is a permission, and that does not come back by itself.
-            let (result, code) = if *name == "403" { ("denied", 5) } else { ("unreachable", 6) };
+            let (result, code) = if *name == "403" {
+                ("denied", 5)
+            } else {
+                ("unreachable", 6)
+            };
             run.ended(result, code);
             assert_eq!(run.output("ready"), "false");
         },
     );
-    let cloud = FakeCloud::start().stats([reading("false", "100", "0")]).detail([
-        refusal(500, "DCS.5000"),
-        json_reply(200, "{}"),
-        status("TERMINATED"),
-    ]);
-    let run = Sandbox::waiting_on(&cloud).set("DCS_STATUS_CHECK", "require").run();
+    let cloud = FakeCloud::start()
+        .stats([reading("false", "100", "0")])
+        .detail([
+            refusal(500, "DCS.5000"),
+            json_reply(200, "{}"),
+            status("TERMINATED"),
+        ]);
+    let run = Sandbox::waiting_on(&cloud)
+        .set("DCS_STATUS_CHECK", "require")
+        .run();
     run.ended("completed", 0).says(&["TERMINATED"]);
     assert_eq!(run.output("polls"), "3");
 }
@@ -587,16 +926,26 @@ fn require_counts_a_detail_that_does_not_answer_as_a_failed_poll() {
 #[test]
 fn a_hanging_status_decides_nothing() {
     let until_soon = |cloud: &FakeCloud| {
-        Sandbox::waiting_on(cloud).sets(&[("DCS_TIMEOUT", "1500ms"), ("DCS_REQUEST_TIMEOUT", "10s")]).run()
+        Sandbox::waiting_on(cloud)
+            .sets(&[("DCS_TIMEOUT", "1500ms"), ("DCS_REQUEST_TIMEOUT", "10s")])
+            .run()
     };
     // What was seen without it is shown.
-    for stats in [vec![reading("false", "100", "0")], vec![reading("true", "62", "null"), reading("false", "100", "0")]]
-    {
+    for stats in [
+        vec![reading("false", "100", "0")],
+        vec![reading("true", "62", "null"), reading("false", "100", "0")],
+    ] {
         let mut details = vec![status("FULLMIGRATING"); stats.len() - 1];
         details.push(Answer::Hang);
         let run = until_soon(&FakeCloud::start().stats(stats).detail(details));
-        run.ended("timeout", 124).says(&["is_migrating false, full copy 100 %, offset 0", "the status that belongs"]);
-        assert_eq!((run.output("ready"), run.output("full-migration-progress")), ("false", "100"));
+        run.ended("timeout", 124).says(&[
+            "is_migrating false, full copy 100 %, offset 0",
+            "the status that belongs",
+        ]);
+        assert_eq!(
+            (run.output("ready"), run.output("full-migration-progress")),
+            ("false", "100")
+        );
     }
 }
 
@@ -606,9 +955,17 @@ fn where_the_status_alone_fails_people_see_the_reading_and_which_request_it_is()
         .stats([reading("true", "100", "7"), reading("true", "100", "0")])
         .detail([status("INCRMIGEATING"), refusal(500, "DCS.5000")]);
     let run = Sandbox::waiting_on(&cloud)
-        .sets(&[("DCS_STATUS_CHECK", "require"), ("DCS_UNTIL", "in-sync"), ("DCS_MAX_OUTAGE", "500ms")])
+        .sets(&[
+            ("DCS_STATUS_CHECK", "require"),
+            ("DCS_UNTIL", "in-sync"),
+            ("DCS_MAX_OUTAGE", "500ms"),
+        ])
         .run();
-    run.ended("unreachable", 6).says(&["the task's status: HTTP 500", "offset 0", "`status-check: auto`"]);
+    run.ended("unreachable", 6).says(&[
+        "the task's status: HTTP 500",
+        "offset 0",
+        "`status-check: auto`",
+    ]);
     assert!(!run.reason().contains("writers"), "{}", run.reason());
     assert_eq!(run.output("offset"), "0");
 }
@@ -616,13 +973,26 @@ fn where_the_status_alone_fails_people_see_the_reading_and_which_request_it_is()
 #[test]
 fn a_task_that_is_unknown_from_the_start_is_an_input_error_after_three_answers() {
     let unknown = || refusal(400, "DCS.4133");
-    let cloud = FakeCloud::start().stats([unknown(), unknown(), unknown(), reading("false", "100", "0")]);
+    let cloud = FakeCloud::start().stats([
+        unknown(),
+        unknown(),
+        unknown(),
+        reading("false", "100", "0"),
+    ]);
     let run = Sandbox::waiting_on(&cloud).run();
-    run.ended("invalid-input", 2).says(&["DCS.4133", "`task-id`"]);
+    run.ended("invalid-input", 2)
+        .says(&["DCS.4133", "`task-id`"]);
     assert_eq!(cloud.count(Kind::Stats), 3);
 
     let cloud = FakeCloud::start()
-        .stats([unknown(), unknown(), reading("true", "62", ""), unknown(), unknown(), reading("false", "100", "0")])
+        .stats([
+            unknown(),
+            unknown(),
+            reading("true", "62", ""),
+            unknown(),
+            unknown(),
+            reading("false", "100", "0"),
+        ])
         .detail([status("TERMINATED")]);
     Sandbox::waiting_on(&cloud).run().ended("completed", 0);
 }
@@ -631,27 +1001,72 @@ fn a_task_that_is_unknown_from_the_start_is_an_input_error_after_three_answers()
 fn a_task_that_was_known_and_no_longer_is_was_deleted() {
     let unknown = || refusal(400, "DCS.4133");
     let cloud = FakeCloud::start()
-        .stats([reading("true", "62", ""), unknown(), unknown(), unknown(), reading("false", "100", "0")])
+        .stats([
+            reading("true", "62", ""),
+            unknown(),
+            unknown(),
+            unknown(),
+            reading("false", "100", "0"),
+        ])
         .detail([status("MIGRATING")]);
-    Sandbox::waiting_on(&cloud).run().ended("failed", 3).says(&["deleted"]);
+    Sandbox::waiting_on(&cloud)
+        .run()
+        .ended("failed", 3)
+        .says(&["deleted"]);
     assert_eq!(cloud.count(Kind::Stats), 4);
 }
 
 #[test]
 fn any_other_shape_is_a_malformed_reading_and_names_its_field() {
     let rows = [
-        (r#"{"is_migrating":0,"offset":0,"full_migration_progress":100}"#, "is_migrating"),
-        (r#"{"is_migrating":"no","offset":0,"full_migration_progress":100}"#, "is_migrating"),
-        (r#"{"is_migrating":[false],"offset":0,"full_migration_progress":100}"#, "is_migrating"),
-        (r#"{"is_migrating":false,"offset":"none","full_migration_progress":100}"#, "offset"),
-        (r#"{"is_migrating":false,"offset":false,"full_migration_progress":100}"#, "offset"),
-        (r#"{"is_migrating":false,"offset":{},"full_migration_progress":100}"#, "offset"),
-        (r#"{"is_migrating":false,"offset":"0x0","full_migration_progress":100}"#, "offset"),
-        (r#"{"is_migrating":false,"offset":0,"full_migration_progress":"done"}"#, "full_migration_progress"),
-        (r#"{"is_migrating":false,"offset":0,"full_migration_progress":"inf"}"#, "full_migration_progress"),
-        (r#"{"is_migrating":false,"offset":0,"full_migration_progress":true}"#, "full_migration_progress"),
-        (r#"{"is_migrating":false,"offset":0,"full_migration_progress":100,"source_dbsize":"many"}"#, "source_dbsize"),
-        (r#"{"is_migrating":false,"offset":0,"full_migration_progress":100,"target_dbsize":[]}"#, "target_dbsize"),
+        (
+            r#"{"is_migrating":0,"offset":0,"full_migration_progress":100}"#,
+            "is_migrating",
+        ),
+        (
+            r#"{"is_migrating":"no","offset":0,"full_migration_progress":100}"#,
+            "is_migrating",
+        ),
+        (
+            r#"{"is_migrating":[false],"offset":0,"full_migration_progress":100}"#,
+            "is_migrating",
+        ),
+        (
+            r#"{"is_migrating":false,"offset":"none","full_migration_progress":100}"#,
+            "offset",
+        ),
+        (
+            r#"{"is_migrating":false,"offset":false,"full_migration_progress":100}"#,
+            "offset",
+        ),
+        (
+            r#"{"is_migrating":false,"offset":{},"full_migration_progress":100}"#,
+            "offset",
+        ),
+        (
+            r#"{"is_migrating":false,"offset":"0x0","full_migration_progress":100}"#,
+            "offset",
+        ),
+        (
+            r#"{"is_migrating":false,"offset":0,"full_migration_progress":"done"}"#,
+            "full_migration_progress",
+        ),
+        (
+            r#"{"is_migrating":false,"offset":0,"full_migration_progress":"inf"}"#,
+            "full_migration_progress",
+        ),
+        (
+            r#"{"is_migrating":false,"offset":0,"full_migration_progress":true}"#,
+            "full_migration_progress",
+        ),
+        (
+            r#"{"is_migrating":false,"offset":0,"full_migration_progress":100,"source_dbsize":"many"}"#,
+            "source_dbsize",
+        ),
+        (
+            r#"{"is_migrating":false,"offset":0,"full_migration_progress":100,"target_dbsize":[]}"#,
+            "target_dbsize",
+        ),
     ];
     each(
         &rows,
@@ -671,7 +1086,9 @@ fn any_other_shape_is_a_malformed_reading_and_names_its_field() {
 #[test]
 fn unknown_fields_are_ignored() {
     let body = r#"{"is_migrating":false,"offset":0,"full_migration_progress":100,"eta":"soon","ready":false,"x":[{}]}"#;
-    let cloud = FakeCloud::start().stats([json_reply(200, body)]).detail([status("TERMINATED")]);
+    let cloud = FakeCloud::start()
+        .stats([json_reply(200, body)])
+        .detail([status("TERMINATED")]);
     let run = Sandbox::waiting_on(&cloud).run();
     run.ended("completed", 0);
     assert_eq!(run.output("polls"), "1");

@@ -21,15 +21,23 @@ fn refusal(status: u16, body: &str, sign_in: SignIn) -> ApiError {
 }
 
 fn coded(status: u16, code: &str, sign_in: SignIn) -> ApiError {
-    refusal(status, &format!(r#"{{"error_code":"{code}","error_msg":"text"}}"#), sign_in)
+    refusal(
+        status,
+        &format!(r#"{{"error_code":"{code}","error_msg":"text"}}"#),
+        sign_in,
+    )
 }
 
 #[test]
 fn every_status_has_its_class() {
     let name = |class| match class {
-        Class::Transient { retry_after: Some(_) } => "again, not before Retry-After",
+        Class::Transient {
+            retry_after: Some(_),
+        } => "again, not before Retry-After",
         Class::Transient { retry_after: None } => "again",
-        Class::Throttled { retry_after: Some(_) } => "again, more slowly, not before Retry-After",
+        Class::Throttled {
+            retry_after: Some(_),
+        } => "again, more slowly, not before Retry-After",
         Class::Throttled { retry_after: None } => "again, more slowly",
         Class::Unauthenticated => "renew",
         Class::Denied => "denied",
@@ -46,7 +54,10 @@ fn every_status_has_its_class() {
             _ => runs.push((status, status, class)),
         }
     }
-    let table: Vec<String> = runs.iter().map(|(from, to, class)| format!("{from}-{to} {class}")).collect();
+    let table: Vec<String> = runs
+        .iter()
+        .map(|(from, to, class)| format!("{from}-{to} {class}"))
+        .collect();
     insta::assert_snapshot!(table.join("\n"), @r"
     100-299 again
     300-400 rejected
@@ -73,24 +84,56 @@ fn bodies_of_every_shape_give_code_and_message() {
         r#"{"error_code":"X.1","error_msg":"m","error_ext_msg":null,"request_id":"r"}"#,
     ] {
         let parsed = ErrorBody::parse(body.as_bytes());
-        assert_eq!((parsed.code.as_deref(), parsed.message.as_deref()), (Some("X.1"), Some("m")), "{body}");
+        assert_eq!(
+            (parsed.code.as_deref(), parsed.message.as_deref()),
+            (Some("X.1"), Some("m")),
+            "{body}"
+        );
     }
-    let keystone = ErrorBody::parse(br#"{"error":{"code":401,"message":"m","title":"Unauthorized"}}"#);
+    let keystone =
+        ErrorBody::parse(br#"{"error":{"code":401,"message":"m","title":"Unauthorized"}}"#);
     assert_eq!(keystone.code.as_deref(), Some("401"));
-    for body in ["", "<html>", "[]", "null", "{}", r#"{"error_code":[],"error_msg":{}}"#, r#"{"error":"x"}"#] {
-        assert_eq!(ErrorBody::parse(body.as_bytes()), ErrorBody::default(), "{body}");
+    for body in [
+        "",
+        "<html>",
+        "[]",
+        "null",
+        "{}",
+        r#"{"error_code":[],"error_msg":{}}"#,
+        r#"{"error":"x"}"#,
+    ] {
+        assert_eq!(
+            ErrorBody::parse(body.as_bytes()),
+            ErrorBody::default(),
+            "{body}"
+        );
     }
 }
 
 #[test]
 fn codes_that_ask_to_try_again_are_tried_again_and_other_bad_requests_are_not() {
     for code in BUSY {
-        assert!(matches!(coded(400, code, SignIn::Token).class, Class::Transient { .. }), "{code}");
+        assert!(
+            matches!(
+                coded(400, code, SignIn::Token).class,
+                Class::Transient { .. }
+            ),
+            "{code}"
+        );
     }
-    for code in ["DCS.4070", "DCS.4002", "IAM.1104", "IAM.1109", "DCS.4110", "X"] {
-        assert_eq!(coded(400, code, SignIn::Token).class, Class::Rejected, "{code}");
+    for code in [
+        "DCS.4070", "DCS.4002", "IAM.1104", "IAM.1109", "DCS.4110", "X",
+    ] {
+        assert_eq!(
+            coded(400, code, SignIn::Token).class,
+            Class::Rejected,
+            "{code}"
+        );
     }
-    assert_eq!(coded(400, "DCS.4133", SignIn::Token).class, Class::UnknownTask);
+    assert_eq!(
+        coded(400, "DCS.4133", SignIn::Token).class,
+        Class::UnknownTask
+    );
 }
 
 #[test]
@@ -103,10 +146,27 @@ fn a_refusal_is_renewed_only_where_something_can_be_renewed() {
         ("DCS.1004", false),
         ("IAM.0061", false),
     ] {
-        let class = if renewable { Class::Unauthenticated } else { Class::Denied };
-        assert_eq!(coded(401, code, SignIn::RenewableToken).class, class, "{code}");
-        for sign_in in [SignIn::Token, SignIn::AccessKey, SignIn::ByPassword, SignIn::ByOidc] {
-            assert_eq!(coded(401, code, sign_in).class, Class::Denied, "{code} {sign_in:?}");
+        let class = if renewable {
+            Class::Unauthenticated
+        } else {
+            Class::Denied
+        };
+        assert_eq!(
+            coded(401, code, SignIn::RenewableToken).class,
+            class,
+            "{code}"
+        );
+        for sign_in in [
+            SignIn::Token,
+            SignIn::AccessKey,
+            SignIn::ByPassword,
+            SignIn::ByOidc,
+        ] {
+            assert_eq!(
+                coded(401, code, sign_in).class,
+                Class::Denied,
+                "{code} {sign_in:?}"
+            );
         }
     }
 }
@@ -120,21 +180,45 @@ fn advice_names_the_input_to_change() {
     for (advice, words) in [
         (advice(401, "DCS.1004", "", SignIn::Token), "`project-id`"),
         (advice(401, "APIGW.0307", "", SignIn::Token), "`region`"),
-        (advice(401, "APIGW.0307", "", SignIn::RenewableToken), "`region`"),
-        (advice(401, "DCS.1002", "", SignIn::Token), "outlive every token"),
-        (advice(401, "APIGW.0301", "signature expired", SignIn::AccessKey), "clock"),
-        (advice(401, "APIGW.0301", "AK is locked", SignIn::AccessKey), "wait five minutes"),
-        (advice(401, "APIGW.0301", "", SignIn::AccessKey), "`secret-key`"),
+        (
+            advice(401, "APIGW.0307", "", SignIn::RenewableToken),
+            "`region`",
+        ),
+        (
+            advice(401, "DCS.1002", "", SignIn::Token),
+            "outlive every token",
+        ),
+        (
+            advice(401, "APIGW.0301", "signature expired", SignIn::AccessKey),
+            "clock",
+        ),
+        (
+            advice(401, "APIGW.0301", "AK is locked", SignIn::AccessKey),
+            "wait five minutes",
+        ),
+        (
+            advice(401, "APIGW.0301", "", SignIn::AccessKey),
+            "`secret-key`",
+        ),
         (advice(401, "IAM.0061", "", SignIn::ByPassword), "locked"),
-        (advice(403, "DCS.2007", "", SignIn::Token), "`dcs:migrationTask:get`"),
+        (
+            advice(403, "DCS.2007", "", SignIn::Token),
+            "`dcs:migrationTask:get`",
+        ),
         (advice(403, "DCS.2003", "", SignIn::Token), "enterprise"),
-        (advice(403, "IAM.0081", "", SignIn::ByPassword), "programmatic access"),
+        (
+            advice(403, "IAM.0081", "", SignIn::ByPassword),
+            "programmatic access",
+        ),
         (advice(403, "IAM.0003", "", SignIn::ByOidc), "mapping rules"),
         (advice(404, "APIGW.0101", "", SignIn::Token), "`endpoint`"),
         (advice(404, "IAM.0004", "", SignIn::ByOidc), "`idp-id`"),
         (advice(400, "DCS.4133", "", SignIn::Token), "`task-id`"),
         (advice(400, "DCS.4002", "", SignIn::Token), "`project-id`"),
-        (advice(400, "IAM.1108", "", SignIn::AccessKey), "temporary access keys"),
+        (
+            advice(400, "IAM.1108", "", SignIn::AccessKey),
+            "temporary access keys",
+        ),
         (advice(302, "", "", SignIn::Token), "`endpoint`"),
     ] {
         assert!(advice.contains(words), "{words}: {advice}");
@@ -171,7 +255,10 @@ fn a_wrong_clock_is_told_with_its_difference() {
 fn a_signature_that_came_too_late_from_a_clock_that_is_right_is_not_blamed_on_it() {
     let advice = |clock_skew| {
         let body = br#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail, signature expired"}"#;
-        let refusal = Refusal { clock_skew, ..refused_with(401, body, SignIn::AccessKey) };
+        let refusal = Refusal {
+            clock_skew,
+            ..refused_with(401, body, SignIn::AccessKey)
+        };
         classify(&refusal).advice.unwrap_or_default()
     };
     for (skew, words) in [
@@ -188,13 +275,19 @@ fn a_signature_that_came_too_late_from_a_clock_that_is_right_is_not_blamed_on_it
 fn the_same_trouble_is_known_by_its_class_and_words_whatever_its_request_id() {
     let error = |status, code: &str, id| {
         let body = format!(r#"{{"error_code":"{code}","error_msg":"text"}}"#);
-        classify(&Refusal { request_id: Some(id), ..refused_with(status, body.as_bytes(), SignIn::Token) })
+        classify(&Refusal {
+            request_id: Some(id),
+            ..refused_with(status, body.as_bytes(), SignIn::Token)
+        })
     };
     let first = error(503, "APIG.0613", "a");
     assert!(first.is_like(&error(503, "APIG.0613", "b")));
     assert!(!first.is_like(&error(503, "APIG.0614", "a")));
     // The same words in another class.
-    assert!(!first.is_like(&ApiError { class: Class::Denied, ..first.clone() }));
+    assert!(!first.is_like(&ApiError {
+        class: Class::Denied,
+        ..first.clone()
+    }));
     assert!(!first.is_like(&error(401, "DCS.1002", "a")));
 }
 
@@ -212,12 +305,23 @@ fn what_may_help_is_said_of_each_class() {
         (Class::Rejected, false, None),
     ];
     for (class, is_transient, retry_after) in classes {
-        let error = ApiError { class, message: "words".to_owned(), advice: Some("advice".to_owned()) };
-        assert_eq!((error.is_transient(), error.retry_after()), (is_transient, retry_after), "{class:?}");
+        let error = ApiError {
+            class,
+            message: "words".to_owned(),
+            advice: Some("advice".to_owned()),
+        };
+        assert_eq!(
+            (error.is_transient(), error.retry_after()),
+            (is_transient, retry_after),
+            "{class:?}"
+        );
         // As a trouble of one endpoint it says the same, and asks for no pause of all.
         let transient = error.clone().into_transient();
         assert_eq!(transient.class, Class::Transient { retry_after: None });
-        assert_eq!((transient.message, transient.advice), (error.message, error.advice));
+        assert_eq!(
+            (transient.message, transient.advice),
+            (error.message, error.advice)
+        );
     }
 }
 
@@ -225,22 +329,45 @@ fn what_may_help_is_said_of_each_class() {
 fn a_body_that_says_nothing_is_told_as_such_and_an_empty_one_is_not() {
     let message = |body: &str| refusal(502, body, SignIn::Token).message;
     assert_eq!(message(""), "HTTP 502");
-    assert_eq!(message("<html>"), "HTTP 502 with a body that is no error of this API");
-    assert_eq!(message(r#"{"error_code":" ","error_msg":""}"#), "HTTP 502 with a body that is no error of this API");
+    assert_eq!(
+        message("<html>"),
+        "HTTP 502 with a body that is no error of this API"
+    );
+    assert_eq!(
+        message(r#"{"error_code":" ","error_msg":""}"#),
+        "HTTP 502 with a body that is no error of this API"
+    );
     assert_eq!(message(r#"{"error_code":"X.1"}"#), "HTTP 502 X.1");
     assert_eq!(message(r#"{"error_msg":"words"}"#), "HTTP 502 \"words\"");
     // What is blank in one spelling may stand in another.
-    assert_eq!(message(r#"{"error_code":"","code":"X.2","message":"words"}"#), "HTTP 502 X.2 \"words\"");
+    assert_eq!(
+        message(r#"{"error_code":"","code":"X.2","message":"words"}"#),
+        "HTTP 502 X.2 \"words\""
+    );
     assert_eq!(refusal(502, "", SignIn::ByOidc).message, "IAM: HTTP 502");
-    assert_eq!(refusal(502, "", SignIn::AskingGitHub).message, "GitHub: HTTP 502");
+    assert_eq!(
+        refusal(502, "", SignIn::AskingGitHub).message,
+        "GitHub: HTTP 502"
+    );
 }
 
 #[test]
 fn advice_of_a_redirect_and_of_what_was_not_found_names_the_place() {
-    let redirect = Refusal { location: Some("https://elsewhere\n"), ..refused_with(302, b"", SignIn::Token) };
-    assert!(classify(&redirect).advice.unwrap().contains("(to `https://elsewhere"));
+    let redirect = Refusal {
+        location: Some("https://elsewhere\n"),
+        ..refused_with(302, b"", SignIn::Token)
+    };
+    assert!(
+        classify(&redirect)
+            .advice
+            .unwrap()
+            .contains("(to `https://elsewhere")
+    );
     let advice = |code: &str| coded(404, code, SignIn::ByOidc).advice.unwrap();
-    assert_eq!(advice("IAM.0004"), "the identity provider is not known: check `idp-id` and `iam-endpoint`");
+    assert_eq!(
+        advice("IAM.0004"),
+        "the identity provider is not known: check `idp-id` and `iam-endpoint`"
+    );
     assert_eq!(advice("IAM.0005"), "check `iam-endpoint` and `region`");
 }
 
@@ -248,7 +375,8 @@ fn advice_of_a_redirect_and_of_what_was_not_found_names_the_place() {
 fn the_message_holds_code_words_and_request_id_on_one_visible_line() {
     let error = classify(&Refusal {
         status: 403,
-        body: "{\"error_code\":\"DCS.2003\",\"error_msg\":\"no\\n::error::\\u001b[31m\"}".as_bytes(),
+        body: "{\"error_code\":\"DCS.2003\",\"error_msg\":\"no\\n::error::\\u001b[31m\"}"
+            .as_bytes(),
         request_id: Some("abc\u{202e}"),
         retry_after: None,
         clock_skew: None,
@@ -269,15 +397,45 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
         (400, "111400070", "Invalid task ID format.", &[Token]),
         (400, "DCS.4002", "Invalid project ID format.", &[Token]),
         (400, "111400002", "Invalid project ID format.", &[Token]),
-        (400, "DCS.4017", "The instance is being backed up. Try again later.", &[Token]),
-        (400, "DCS.4104", "Recovering from an internal fault.", &[Token]),
-        (400, "IAM.1108", "The securitytoken has expired.", &[AccessKey, RenewableToken]),
+        (
+            400,
+            "DCS.4017",
+            "The instance is being backed up. Try again later.",
+            &[Token],
+        ),
+        (
+            400,
+            "DCS.4104",
+            "Recovering from an internal fault.",
+            &[Token],
+        ),
+        (
+            400,
+            "IAM.1108",
+            "The securitytoken has expired.",
+            &[AccessKey, RenewableToken],
+        ),
         (400, "IAM.1104", "Invalid parameter.", &[ByPassword, ByOidc]),
         (401, "DCS.1001", "Invalid token.", &[Token, RenewableToken]),
-        (401, "DCS.1002", "The token has expired.", &[Token, RenewableToken]),
+        (
+            401,
+            "DCS.1002",
+            "The token has expired.",
+            &[Token, RenewableToken],
+        ),
         (401, "DCS.1003", "Missing token.", &[Token]),
-        (401, "DCS.1004", "The project ID does not match the token.", &[Token, RenewableToken, AccessKey]),
-        (401, "111401004", "The project ID does not match the token.", &[Token]),
+        (
+            401,
+            "DCS.1004",
+            "The project ID does not match the token.",
+            &[Token, RenewableToken, AccessKey],
+        ),
+        (
+            401,
+            "111401004",
+            "The project ID does not match the token.",
+            &[Token],
+        ),
         (
             401,
             "APIGW.0301",
@@ -296,22 +454,77 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
             "Incorrect IAM authentication information: verify aksk signature fail, signature expired",
             &[AccessKey],
         ),
-        (401, "APIGW.0301", "Incorrect IAM authentication information: the token of the AK has expired", &[AccessKey]),
-        (401, "APIG.0301", "Incorrect IAM authentication information: decrypt token fail", &[Token]),
-        (401, "APIGW.0307", "The token must be updated.", &[Token, RenewableToken]),
-        (401, "IAM.0001", "Authentication failed.", &[ByPassword, ByOidc, AskingGitHub]),
+        (
+            401,
+            "APIGW.0301",
+            "Incorrect IAM authentication information: the token of the AK has expired",
+            &[AccessKey],
+        ),
+        (
+            401,
+            "APIG.0301",
+            "Incorrect IAM authentication information: decrypt token fail",
+            &[Token],
+        ),
+        (
+            401,
+            "APIGW.0307",
+            "The token must be updated.",
+            &[Token, RenewableToken],
+        ),
+        (
+            401,
+            "IAM.0001",
+            "Authentication failed.",
+            &[ByPassword, ByOidc, AskingGitHub],
+        ),
         (401, "IAM.0061", "Account locked.", &[ByPassword]),
         (401, "IAM.0062", "Incorrect password.", &[ByPassword]),
-        (401, "IAM.0066", "The token has expired.", &[Token, RenewableToken]),
+        (
+            401,
+            "IAM.0066",
+            "The token has expired.",
+            &[Token, RenewableToken],
+        ),
         (401, "401", "The X-Auth-Token is invalid!", &[Token]),
         (403, "DCS.2003", "Unauthorized role.", &[Token]),
-        (403, "DCS.2007", "Policy does not allow dcs:migrationTask:get to be performed.", &[AccessKey]),
-        (403, "APIGW.0302", "The IAM user is not allowed to access the API.", &[Token]),
-        (403, "IAM.0003", "Policy doesn't allow.", &[ByPassword, ByOidc]),
-        (403, "IAM.0081", "This user only supports console access, not programmatic access.", &[ByPassword, AccessKey]),
+        (
+            403,
+            "DCS.2007",
+            "Policy does not allow dcs:migrationTask:get to be performed.",
+            &[AccessKey],
+        ),
+        (
+            403,
+            "APIGW.0302",
+            "The IAM user is not allowed to access the API.",
+            &[Token],
+        ),
+        (
+            403,
+            "IAM.0003",
+            "Policy doesn't allow.",
+            &[ByPassword, ByOidc],
+        ),
+        (
+            403,
+            "IAM.0081",
+            "This user only supports console access, not programmatic access.",
+            &[ByPassword, AccessKey],
+        ),
         (404, "DCS.4001", "Resource not found.", &[Token]),
-        (404, "APIGW.0101", "The API does not exist or has not been published in the environment.", &[Token]),
-        (404, "IAM.0004", "Could not find %(target)s.", &[ByOidc, ByPassword]),
+        (
+            404,
+            "APIGW.0101",
+            "The API does not exist or has not been published in the environment.",
+            &[Token],
+        ),
+        (
+            404,
+            "IAM.0004",
+            "Could not find %(target)s.",
+            &[ByOidc, ByPassword],
+        ),
         (405, "DCS.5001", "Method not allowed.", &[Token]),
         (408, "", "", &[Token]),
         (
@@ -320,11 +533,26 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
             "The throttling threshold has been reached: policy ip over ratelimit,limit:5,time:1 second",
             &[Token],
         ),
-        (429, "IAM.0012", "Threshold: 5 times per 1 seconds", &[ByPassword]),
+        (
+            429,
+            "IAM.0012",
+            "Threshold: 5 times per 1 seconds",
+            &[ByPassword],
+        ),
         (500, "DCS.5000", "Internal service error.", &[Token]),
-        (500, "DCS.5095", "The request needs to be retried.", &[Token]),
+        (
+            500,
+            "DCS.5095",
+            "The request needs to be retried.",
+            &[Token],
+        ),
         (502, "APIGW.0201", "Backend unavailable.", &[Token]),
-        (503, "APIG.0613", "The IAM service is currently unavailable.", &[Token]),
+        (
+            503,
+            "APIG.0613",
+            "The IAM service is currently unavailable.",
+            &[Token],
+        ),
         (504, "APIGW.0201", "Backend timeout.", &[Token]),
     ];
     let mut table = Vec::new();
@@ -370,8 +598,16 @@ fn a_refused_list_names_the_action_of_a_list_and_never_the_task() {
     };
     let forbidden = refused(403, r#"{"error_code":"DCS.2007","error_msg":"no"}"#);
     assert_eq!(forbidden.class, Class::Forbidden);
-    assert!(forbidden.advice.unwrap().contains("`dcs:migrationTask:list`"));
-    let unknown = refused(400, r#"{"error_code":"DCS.4133","error_msg":"Instance job is not found."}"#);
+    assert!(
+        forbidden
+            .advice
+            .unwrap()
+            .contains("`dcs:migrationTask:list`")
+    );
+    let unknown = refused(
+        400,
+        r#"{"error_code":"DCS.4133","error_msg":"Instance job is not found."}"#,
+    );
     assert_eq!(unknown.class, Class::Rejected);
     assert!(unknown.advice.unwrap().starts_with("check `project-id`"));
 }
@@ -382,9 +618,17 @@ fn an_attempt_without_an_answer_is_told_by_its_innermost_cause() {
     let error = reqwest::Proxy::all("http://user:secret@").unwrap_err();
     let told = from_transport(
         &error,
-        &Server { name: "the server", input: "`endpoint`", proxy: "HTTPS_PROXY", has_answered: false },
+        &Server {
+            name: "the server",
+            input: "`endpoint`",
+            proxy: "HTTPS_PROXY",
+            has_answered: false,
+        },
     );
-    assert_eq!(told, ApiError::transient("the connection to the server broke: empty host"));
+    assert_eq!(
+        told,
+        ApiError::transient("the connection to the server broke: empty host")
+    );
     assert_eq!(words(&error), "empty host");
     for (cause, is_certificate_s) in [
         ("invalid peer certificate: UnknownIssuer", true),

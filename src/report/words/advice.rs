@@ -7,7 +7,11 @@ use crate::report::{Report, TaskReport};
 use crate::wait::{Outcome, StatusCheck};
 
 /// What to change before the next try.
-pub(super) fn change(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> Option<String> {
+pub(super) fn change(
+    outcome: &Outcome,
+    report: &Report,
+    task: Option<&TaskReport>,
+) -> Option<String> {
     match outcome {
         Outcome::Ready | Outcome::InvalidInput(_) => None,
         Outcome::Denied(error) | Outcome::Rejected(error) | Outcome::UnknownTask(error) => error.advice.clone(),
@@ -50,8 +54,14 @@ pub(super) fn change(outcome: &Outcome, report: &Report, task: Option<&TaskRepor
 /// What to change where the goal did not show in time.
 fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String {
     const LOOK: &str = "look at the task in the console";
-    let longer = if matches!(outcome, Outcome::Stalled(_)) { "`stall-timeout`" } else { "`timeout`" };
-    let Some((task, rules)) = task.zip(report.rules.as_ref()) else { return format!("raise {longer}") };
+    let longer = if matches!(outcome, Outcome::Stalled(_)) {
+        "`stall-timeout`"
+    } else {
+        "`timeout`"
+    };
+    let Some((task, rules)) = task.zip(report.rules.as_ref()) else {
+        return format!("raise {longer}");
+    };
     let reading = task.reading.clone().unwrap_or_default();
     let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
     let of_offset = || match reading.offset {
@@ -110,7 +120,9 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
 
 /// What to do next, for the summary: one step a line.
 pub fn next_steps(report: &Report) -> Vec<String> {
-    let Some(outcome) = &report.outcome else { return Vec::new() };
+    let Some(outcome) = &report.outcome else {
+        return Vec::new();
+    };
     let steps: &[&str] = match (outcome, report.goal.unwrap_or(Goal::Completed)) {
         (Outcome::Ready, Goal::FullSync) => &[
             "Prepare the cutover: the increments are being followed now.",
@@ -131,9 +143,9 @@ pub fn next_steps(report: &Report) -> Vec<String> {
              without an expiry, on both sides.",
             "Keep the source and the task until you are sure: a rollback needs both.",
         ],
-        (Outcome::Failed(Failure::AlreadySwitched), _) => {
-            &["The target has the source's address: wait with `until: switched`, which confirms it."]
-        }
+        (Outcome::Failed(Failure::AlreadySwitched), _) => &[
+            "The target has the source's address: wait with `until: switched`, which confirms it.",
+        ],
         (Outcome::Failed(_), _) => &[
             "Keep the applications on the source: nothing shows that the target is complete.",
             "Read the task's log in the console, mend the cause, start a new task and wait for that one.",
@@ -165,9 +177,12 @@ pub fn next_steps(report: &Report) -> Vec<String> {
             "Read the log of each failed task in the console and mend the cause; more time helps none.".to_owned(),
         );
     }
-    let reading = report.least_advanced().and_then(|task| task.reading.as_ref());
-    if let Some(offset @ 1..) =
-        reading.and_then(|reading| reading.offset).filter(|_| outcome.is_ready() && report.goal != Some(Goal::FullSync))
+    let reading = report
+        .least_advanced()
+        .and_then(|task| task.reading.as_ref());
+    if let Some(offset @ 1..) = reading
+        .and_then(|reading| reading.offset)
+        .filter(|_| outcome.is_ready() && report.goal != Some(Goal::FullSync))
     {
         steps.insert(
             0,

@@ -64,8 +64,13 @@ pub struct Condition {
 
 /// The conditions of the goal, where there was a reading to hold against them.
 pub fn conditions(report: &Report, task: &TaskReport) -> Vec<Condition> {
-    let (Some(rules), Some(reading)) = (&report.rules, &task.reading) else { return Vec::new() };
-    let mut rows = vec![migrating(rules.condition.goal, reading), full_copy(rules, task, reading)];
+    let (Some(rules), Some(reading)) = (&report.rules, &task.reading) else {
+        return Vec::new();
+    };
+    let mut rows = vec![
+        migrating(rules.condition.goal, reading),
+        full_copy(rules, task, reading),
+    ];
     rows.push(offset(rules, task, reading));
     if rules.stable_polls > 1 {
         rows.push(Condition {
@@ -107,11 +112,20 @@ fn full_copy(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
         (FullCopy::Done, _) => ("100 %", Met::Yes),
         (FullCopy::Short, _) => ("100 %", Met::No),
         // The status, or the end of the task, says it instead.
-        (FullCopy::Unknown, Goal::Completed | Goal::InSync) if is_met => ("100 %, where it is told", Met::NotAsked),
+        (FullCopy::Unknown, Goal::Completed | Goal::InSync) if is_met => {
+            ("100 %, where it is told", Met::NotAsked)
+        }
         (FullCopy::Unknown, _) => ("100 %", Met::Unknown),
     };
-    let seen = reading.full_migration_progress.map_or_else(|| "unknown".to_owned(), percent);
-    Condition { name: "Full copy", wanted: wanted.to_owned(), seen, met }
+    let seen = reading
+        .full_migration_progress
+        .map_or_else(|| "unknown".to_owned(), percent);
+    Condition {
+        name: "Full copy",
+        wanted: wanted.to_owned(),
+        seen,
+        met,
+    }
 }
 
 fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
@@ -119,9 +133,15 @@ fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
     let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
     let (wanted, met) = match (rules.condition.goal, reading.gap(max_offset)) {
         (Goal::FullSync | Goal::Switched, _) => ("any".to_owned(), Met::NotAsked),
-        (Goal::Completed, Gap::Unknown) if is_full_only => ("none in a full migration".to_owned(), Met::NotAsked),
+        (Goal::Completed, Gap::Unknown) if is_full_only => {
+            ("none in a full migration".to_owned(), Met::NotAsked)
+        }
         (Goal::Completed | Goal::InSync, gap) => (
-            if max_offset == 0 { "0".to_owned() } else { format!("at most {}", count(max_offset)) },
+            if max_offset == 0 {
+                "0".to_owned()
+            } else {
+                format!("at most {}", count(max_offset))
+            },
             match gap {
                 Gap::Closed => Met::Yes,
                 Gap::Open => Met::No,
@@ -129,7 +149,12 @@ fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
             },
         ),
     };
-    Condition { name: "Offset", wanted, seen: known(reading.offset), met }
+    Condition {
+        name: "Offset",
+        wanted,
+        seen: known(reading.offset),
+        met,
+    }
 }
 
 fn status(rules: &Rules, task: &TaskReport) -> Condition {
@@ -140,23 +165,40 @@ fn status(rules: &Rules, task: &TaskReport) -> Condition {
     };
     let (seen, met) = match (&task.detail, task.check) {
         (Some(detail), Some(Check::Met)) => (detail.status.word().to_owned(), Met::Yes),
-        (Some(detail), Some(Check::NotYet(Missing::StatusDisagrees | Missing::NotStarted) | Check::Failed(_))) => {
-            (detail.status.word().to_owned(), Met::No)
+        (
+            Some(detail),
+            Some(Check::NotYet(Missing::StatusDisagrees | Missing::NotStarted) | Check::Failed(_)),
+        ) => (detail.status.word().to_owned(), Met::No),
+        (Some(_), Some(Check::NotYet(Missing::StatusUnread))) => {
+            ("could not be read".to_owned(), Met::Unknown)
         }
-        (Some(_), Some(Check::NotYet(Missing::StatusUnread))) => ("could not be read".to_owned(), Met::Unknown),
-        (Some(detail), Some(Check::NotYet(_)) | None) => (detail.status.word().to_owned(), Met::NotAsked),
-        (None, _) if rules.status_check == StatusCheck::Off => ("not read".to_owned(), Met::NotAsked),
-        (None, _) if task.status_unavailable => ("could not be read, not confirmed".to_owned(), Met::Unknown),
+        (Some(detail), Some(Check::NotYet(_)) | None) => {
+            (detail.status.word().to_owned(), Met::NotAsked)
+        }
+        (None, _) if rules.status_check == StatusCheck::Off => {
+            ("not read".to_owned(), Met::NotAsked)
+        }
+        (None, _) if task.status_unavailable => {
+            ("could not be read, not confirmed".to_owned(), Met::Unknown)
+        }
         (None, _) => ("not read, not confirmed".to_owned(), Met::Unknown),
     };
-    Condition { name: "Status", wanted: wanted.to_owned(), seen, met }
+    Condition {
+        name: "Status",
+        wanted: wanted.to_owned(),
+        seen,
+        met,
+    }
 }
 
 /// The key counts, which can only speak against a reading.
 fn keys(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
     let limit = rules.condition.max_missing_keys;
-    let seen =
-        format!("{} in the source, {} in the target", known(reading.source_dbsize), known(reading.target_dbsize));
+    let seen = format!(
+        "{} in the source, {} in the target",
+        known(reading.source_dbsize),
+        known(reading.target_dbsize)
+    );
     let (seen, met) = match (task.check, limit.allows(reading)) {
         (Some(Check::NotYet(Missing::Emptied(_))), _) | (_, Some(false)) => (seen, Met::No),
         _ if limit == KeyLimit::Off => (format!("{seen}: not compared"), Met::NotAsked),
@@ -167,27 +209,43 @@ fn keys(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
         KeyLimit::Off => "not asked (`max-missing-keys`)".to_owned(),
         KeyLimit::Keys(_) | KeyLimit::Share(_) => format!("at most {} missing", key_limit(limit)),
     };
-    Condition { name: "Keys", wanted, seen, met }
+    Condition {
+        name: "Keys",
+        wanted,
+        seen,
+        met,
+    }
 }
 
 /// The IP switch, where there is one or one is waited for.
 fn ip_switch(rules: &Rules, task: &TaskReport) -> Option<Condition> {
     let is_goal = rules.condition.goal == Goal::Switched;
-    let word = task.detail.as_ref().and_then(|detail| detail.task_status.clone());
+    let word = task
+        .detail
+        .as_ref()
+        .and_then(|detail| detail.task_status.clone());
     if word.is_none() && !is_goal {
         return None;
     }
     let met = match (task.check, &word) {
         (Some(Check::Met), _) => Met::Yes,
         (Some(Check::NotYet(Missing::StatusUnread)), _) | (None, _) => Met::Unknown,
-        (Some(Check::NotYet(Missing::Switching | Missing::SwitchUnknown | Missing::RolledBack)), _)
+        (
+            Some(Check::NotYet(Missing::Switching | Missing::SwitchUnknown | Missing::RolledBack)),
+            _,
+        )
         | (Some(Check::Failed(Failure::AlreadySwitched | Failure::RolledBack)), _)
         | (Some(Check::NotYet(Missing::NotSwitched)), _) => Met::No,
         (Some(Check::NotYet(_) | Check::Failed(_)), _) => Met::NotAsked,
     };
     Some(Condition {
         name: "IP switch",
-        wanted: if is_goal { "switched (`EXCHANGE_SUCCESS`)" } else { "none under way, none rolled back" }.to_owned(),
+        wanted: if is_goal {
+            "switched (`EXCHANGE_SUCCESS`)"
+        } else {
+            "none under way, none rolled back"
+        }
+        .to_owned(),
         seen: word.unwrap_or_else(|| "none".to_owned()),
         met,
     })

@@ -92,13 +92,32 @@ pub(super) const FOR_EVER: u64 = u64::MAX;
 const INCREMENTAL_PHASE: &str = "INCRMIGEATING";
 
 const fn leg(until: u64, status: &'static str, is_migrating: bool) -> Leg {
-    let writes = if is_migrating { Writes::Source } else { Writes::Nobody };
+    let writes = if is_migrating {
+        Writes::Source
+    } else {
+        Writes::Nobody
+    };
     let (switch, traffic, loss) = (Switch::None, Traffic::None, Loss::None);
-    Leg { until, status, switch, is_migrating, percent: None, offset: None, traffic, writes, loss }
+    Leg {
+        until,
+        status,
+        switch,
+        is_migrating,
+        percent: None,
+        offset: None,
+        traffic,
+        writes,
+        loss,
+    }
 }
 
 const fn copy(until: u64, from: f64, to: f64, offset: Option<(i64, i64)>) -> Leg {
-    Leg { percent: Some((from, to)), offset, traffic: Traffic::Copy, ..leg(until, "FULLMIGRATING", true) }
+    Leg {
+        percent: Some((from, to)),
+        offset,
+        traffic: Traffic::Copy,
+        ..leg(until, "FULLMIGRATING", true)
+    }
 }
 
 const fn follow(until: u64, from: i64, to: i64) -> Leg {
@@ -114,33 +133,66 @@ const fn link_lost(until: u64, from: i64, to: i64) -> Leg {
 }
 
 const fn incremental(until: u64, from: i64, to: i64, traffic: Traffic) -> Leg {
-    Leg { percent: COPIED, offset: Some((from, to)), traffic, ..leg(until, INCREMENTAL_PHASE, true) }
+    Leg {
+        percent: COPIED,
+        offset: Some((from, to)),
+        traffic,
+        ..leg(until, INCREMENTAL_PHASE, true)
+    }
 }
 
 /// The task is migrating, and nothing moves.
 const fn held(until: u64, status: &'static str, percent: f64, offset: Option<(i64, i64)>) -> Leg {
-    Leg { percent: Some((percent, percent)), offset, ..leg(until, status, true) }
+    Leg {
+        percent: Some((percent, percent)),
+        offset,
+        ..leg(until, status, true)
+    }
 }
 
 const fn ended(status: &'static str, percent: f64, offset: Option<(i64, i64)>) -> Leg {
-    Leg { percent: Some((percent, percent)), offset, ..leg(FOR_EVER, status, false) }
+    Leg {
+        percent: Some((percent, percent)),
+        offset,
+        ..leg(FOR_EVER, status, false)
+    }
 }
 
 /// What the source restarts with: nothing, and nobody writes to it.
 const fn emptied(leg: Leg) -> Leg {
-    Leg { writes: Writes::Nobody, ..leg }
+    Leg {
+        writes: Writes::Nobody,
+        ..leg
+    }
 }
 
 /// The IP addresses are being switched and the task still says that it migrates. The instances can only be read.
 const fn switching(until: u64, offset: Option<(i64, i64)>) -> Leg {
     let switch = Switch::Switching;
-    Leg { switch, percent: COPIED, offset, writes: Writes::Nobody, ..leg(until, INCREMENTAL_PHASE, true) }
+    Leg {
+        switch,
+        percent: COPIED,
+        offset,
+        writes: Writes::Nobody,
+        ..leg(until, INCREMENTAL_PHASE, true)
+    }
 }
 
 /// The switch stopped the task. What its status says then is documented nowhere, but that it is SUCCESS after a
 /// rollback: here it always is, which says the least.
-const fn stopped_by_switch(until: u64, switch: Switch, writes: Writes, offset: Option<(i64, i64)>) -> Leg {
-    Leg { switch, percent: COPIED, offset, writes, ..leg(until, "SUCCESS", false) }
+const fn stopped_by_switch(
+    until: u64,
+    switch: Switch,
+    writes: Writes,
+    offset: Option<(i64, i64)>,
+) -> Leg {
+    Leg {
+        switch,
+        percent: COPIED,
+        offset,
+        writes,
+        ..leg(until, "SUCCESS", false)
+    }
 }
 
 const COPIED: Option<(f64, f64)> = Some((100.0, 100.0));
@@ -167,13 +219,23 @@ const IN_SYNC: &[Leg] = &[
     follow(FOR_EVER, 0, 0),
 ];
 
-const FULL: &[Leg] = &[copy(620, 0.0, 100.0, None), held(650, "MIGRATING", 100.0, None), ended("SUCCESS", 100.0, None)];
+const FULL: &[Leg] = &[
+    copy(620, 0.0, 100.0, None),
+    held(650, "MIGRATING", 100.0, None),
+    ended("SUCCESS", 100.0, None),
+];
 
-const FAILED: &[Leg] =
-    &[copy(300, 0.0, 47.0, None), held(345, "FULLMIGRATING", 47.0, None), ended("FAILED", 47.0, None)];
+const FAILED: &[Leg] = &[
+    copy(300, 0.0, 47.0, None),
+    held(345, "FULLMIGRATING", 47.0, None),
+    ended("FAILED", 47.0, None),
+];
 
-const STOPPED_SHORT: &[Leg] =
-    &[copy(380, 0.0, 62.0, ZERO), held(405, "TERMINATING", 62.0, ZERO), ended("TERMINATED", 62.0, ZERO)];
+const STOPPED_SHORT: &[Leg] = &[
+    copy(380, 0.0, 62.0, ZERO),
+    held(405, "TERMINATING", 62.0, ZERO),
+    ended("TERMINATED", 62.0, ZERO),
+];
 
 // RUNNING means "to be configured".
 const NEVER_CONFIGURED: &[Leg] = &[leg(FOR_EVER, "RUNNING", false)];
@@ -213,7 +275,10 @@ const LOST_KEYS: &[Leg] = &[
     copy(300, 0.0, 100.0, None),
     follow(400, 98_304, 0),
     follow(440, 0, 0),
-    Leg { loss: Loss::Target, ..follow(480, 0, 0) },
+    Leg {
+        loss: Loss::Target,
+        ..follow(480, 0, 0)
+    },
     held(500, "TERMINATING", 100.0, ZERO),
     ended("TERMINATED", 100.0, ZERO),
 ];
@@ -222,12 +287,19 @@ const LOST_KEYS: &[Leg] = &[
 const EMPTY_RESTART: &[Leg] = &[
     copy(300, 0.0, 100.0, ZERO),
     follow(400, 98_304, 900),
-    emptied(Leg { loss: Loss::Source, ..copy(410, 0.0, 100.0, ZERO) }),
+    emptied(Leg {
+        loss: Loss::Source,
+        ..copy(410, 0.0, 100.0, ZERO)
+    }),
     emptied(follow(FOR_EVER, 0, 0)),
 ];
 
 // The target keeps up with the writes, so that a rehearsal does not depend on when it acts.
-const LIVE: &[Leg] = &[copy(60, 0.0, 100.0, ZERO), follow(120, 24_576, 0), follow(FOR_EVER, 0, 0)];
+const LIVE: &[Leg] = &[
+    copy(60, 0.0, 100.0, ZERO),
+    follow(120, 24_576, 0),
+    follow(FOR_EVER, 0, 0),
+];
 
 impl Scenario {
     pub(super) fn legs(self) -> &'static [Leg] {
@@ -297,7 +369,10 @@ pub(crate) struct Course {
 
 impl Course {
     pub(crate) fn of(scenario: Scenario) -> Self {
-        Self { scenario, legs: scenario.legs().to_vec() }
+        Self {
+            scenario,
+            legs: scenario.legs().to_vec(),
+        }
     }
 
     /// What the API shows so long after the start of the task.
@@ -310,14 +385,24 @@ impl Course {
         let moment = self.moment(elapsed);
         let is_allowed = match action {
             Action::Stop | Action::SyncStop => {
-                moment.is_migrating && moment.switch == Switch::None && moment.status != "TERMINATING"
+                moment.is_migrating
+                    && moment.switch == Switch::None
+                    && moment.status != "TERMINATING"
             }
-            Action::ExchangeIp => moment.switch == Switch::None && moment.status == INCREMENTAL_PHASE,
+            Action::ExchangeIp => {
+                moment.switch == Switch::None && moment.status == INCREMENTAL_PHASE
+            }
             Action::RollbackIp => moment.switch == Switch::Switched,
         };
         if !is_allowed {
-            let task_status = moment.switch.task_status().map_or(String::new(), |word| format!(", {word}"));
-            return Err(NotAllowed(format!("The migration task is in status {}{task_status}.", moment.status)));
+            let task_status = moment
+                .switch
+                .task_status()
+                .map_or(String::new(), |word| format!(", {word}"));
+            return Err(NotAllowed(format!(
+                "The migration task is in status {}{task_status}.",
+                moment.status
+            )));
         }
         let now = elapsed.as_secs();
         let is_past = |leg: &&Leg| leg.until <= now;
@@ -343,7 +428,12 @@ impl Course {
             let line = logged(leg);
             if last != Some(line) {
                 let (level, code, message) = line;
-                lines.push(LogLine { at, level, code, message });
+                lines.push(LogLine {
+                    at,
+                    level,
+                    code,
+                    message,
+                });
             }
             last = Some(line);
             start = leg.until;
@@ -373,9 +463,20 @@ fn following(action: Action, now: u64, moment: &Moment) -> Vec<Leg> {
     let percent = moment.percent.map(|percent| (percent, percent));
     let offset = moment.offset.map(|offset| (offset, offset));
     let after = |seconds| now.saturating_add(seconds);
-    let stopped = Leg { percent, offset, ..leg(FOR_EVER, "TERMINATED", false) };
+    let stopped = Leg {
+        percent,
+        offset,
+        ..leg(FOR_EVER, "TERMINATED", false)
+    };
     match action {
-        Action::Stop => vec![Leg { percent, offset, ..leg(after(STOPPING), "TERMINATING", true) }, stopped],
+        Action::Stop => vec![
+            Leg {
+                percent,
+                offset,
+                ..leg(after(STOPPING), "TERMINATING", true)
+            },
+            stopped,
+        ],
         Action::SyncStop => vec![stopped],
         Action::ExchangeIp => vec![
             switching(after(SWITCH_BEGINS), offset),
@@ -383,7 +484,12 @@ fn following(action: Action, now: u64, moment: &Moment) -> Vec<Leg> {
             stopped_by_switch(FOR_EVER, Switch::Switched, Writes::Target, offset),
         ],
         Action::RollbackIp => vec![
-            stopped_by_switch(after(ROLLING_BACK), Switch::RollingBack, Writes::Nobody, offset),
+            stopped_by_switch(
+                after(ROLLING_BACK),
+                Switch::RollingBack,
+                Writes::Nobody,
+                offset,
+            ),
             stopped_by_switch(FOR_EVER, Switch::RolledBack, Writes::Source, offset),
         ],
     }
@@ -395,15 +501,25 @@ fn logged(leg: &Leg) -> (&'static str, &'static str, &'static str) {
     match (leg.switch, leg.status) {
         (Switch::Switching, _) => ("INFO", "20001", "IP addresses are being switched."),
         (Switch::Switched, _) => ("INFO", "20002", "IP addresses switched."),
-        (Switch::RollingBack, _) => ("WARN", "20003", "The switch of IP addresses is being rolled back."),
-        (Switch::RolledBack, _) => ("WARN", "20004", "The switch of IP addresses was rolled back."),
+        (Switch::RollingBack, _) => (
+            "WARN",
+            "20003",
+            "The switch of IP addresses is being rolled back.",
+        ),
+        (Switch::RolledBack, _) => (
+            "WARN",
+            "20004",
+            "The switch of IP addresses was rolled back.",
+        ),
         (Switch::None, "FULLMIGRATING") if leg.traffic == Traffic::None => {
             ("WARN", "10006", "No data from the source Redis.")
         }
         (Switch::None, "FULLMIGRATING") => ("INFO", "10002", "Full migration started."),
-        (Switch::None, INCREMENTAL_PHASE) if leg.traffic == Traffic::None => {
-            ("WARN", "10005", "The connection to the source Redis was lost.")
-        }
+        (Switch::None, INCREMENTAL_PHASE) if leg.traffic == Traffic::None => (
+            "WARN",
+            "10005",
+            "The connection to the source Redis was lost.",
+        ),
         (Switch::None, INCREMENTAL_PHASE) => ("INFO", "10003", "Incremental migration started."),
         (Switch::None, "TERMINATING") => ("INFO", "10007", "The migration task is being stopped."),
         (Switch::None, "TERMINATED") => ("INFO", "10008", "The migration task was stopped."),
@@ -424,14 +540,21 @@ mod tests {
     fn state(course: &Course, second: u64) -> (String, Option<String>, bool) {
         let frame = course.at(seconds(second));
         let word = |name: &str| frame.detail[name].as_str().map(str::to_owned);
-        (word("status").unwrap(), word("task_status"), frame.stats["is_migrating"] == true)
+        (
+            word("status").unwrap(),
+            word("task_status"),
+            frame.stats["is_migrating"] == true,
+        )
     }
 
     #[test]
     fn legs_follow_each_other() {
         for scenario in Scenario::ALL {
             let legs = scenario.legs();
-            assert!(legs.windows(2).all(|pair| pair[0].until < pair[1].until), "{scenario:?}");
+            assert!(
+                legs.windows(2).all(|pair| pair[0].until < pair[1].until),
+                "{scenario:?}"
+            );
             assert_eq!(legs.last().unwrap().until, FOR_EVER, "{scenario:?}");
         }
     }
@@ -440,10 +563,17 @@ mod tests {
     fn a_task_runs_until_a_user_acts() {
         let course = Course::of(Scenario::Live);
         for second in [120, 3600, 1_000_000] {
-            assert_eq!(state(&course, second), ("INCRMIGEATING".to_owned(), None, true));
+            assert_eq!(
+                state(&course, second),
+                ("INCRMIGEATING".to_owned(), None, true)
+            );
             assert_eq!(course.at(seconds(second)).stats["offset"], 0);
         }
-        let keys = |second| course.at(seconds(second)).stats["source_dbsize"].as_i64().unwrap();
+        let keys = |second| {
+            course.at(seconds(second)).stats["source_dbsize"]
+                .as_i64()
+                .unwrap()
+        };
         assert_eq!(keys(10_200) - keys(200), 3500);
     }
 
@@ -454,8 +584,14 @@ mod tests {
         course.act(Action::SyncStop, seconds(200)).unwrap();
         for second in [200, 600, 5000] {
             let after = course.at(seconds(second));
-            assert_eq!(state(&course, second), ("TERMINATED".to_owned(), None, false));
-            assert_eq!(after.stats["full_migration_progress"], before.stats["full_migration_progress"]);
+            assert_eq!(
+                state(&course, second),
+                ("TERMINATED".to_owned(), None, false)
+            );
+            assert_eq!(
+                after.stats["full_migration_progress"],
+                before.stats["full_migration_progress"]
+            );
             assert_eq!(after.stats["source_dbsize"], before.stats["source_dbsize"]);
         }
         // Out of sync it stays so, too.
@@ -469,15 +605,26 @@ mod tests {
     #[test]
     fn actions_are_safe_at_any_time() {
         let times = [0, 1, 60, 119, 120, 121, 499, 1_000_000_000];
-        let actions = [Action::Stop, Action::SyncStop, Action::ExchangeIp, Action::RollbackIp];
+        let actions = [
+            Action::Stop,
+            Action::SyncStop,
+            Action::ExchangeIp,
+            Action::RollbackIp,
+        ];
         for scenario in Scenario::ALL {
-            for (first, second) in actions.iter().flat_map(|first| actions.map(|second| (*first, second))) {
+            for (first, second) in actions
+                .iter()
+                .flat_map(|first| actions.map(|second| (*first, second)))
+            {
                 for (index, &time) in times.iter().enumerate() {
                     let mut course = Course::of(scenario);
                     let acted = course.act(first, seconds(time)).is_ok();
                     let again = course.act(second, seconds(time)).is_ok();
                     // Both only fit together where the first did nothing.
-                    assert!(!(acted && again), "{scenario:?} {first:?} {second:?} at {time}");
+                    assert!(
+                        !(acted && again),
+                        "{scenario:?} {first:?} {second:?} at {time}"
+                    );
                     for &later in &times[index..] {
                         assert!(!course.at(seconds(later)).detail["status"].is_null());
                         assert!(!course.log(seconds(later)).is_empty());
@@ -493,13 +640,23 @@ mod tests {
     #[test]
     fn the_log_tells_each_change_once() {
         let log = |scenario, second| -> Vec<&str> {
-            Course::of(scenario).log(seconds(second)).into_iter().map(|line| line.message).collect()
+            Course::of(scenario)
+                .log(seconds(second))
+                .into_iter()
+                .map(|line| line.message)
+                .collect()
         };
         let incremental = ["Full migration started.", "Incremental migration started."];
         assert_eq!(log(Scenario::Incremental, 419), incremental[..1]);
         assert_eq!(log(Scenario::Incremental, 849), incremental);
         assert_eq!(log(Scenario::Incremental, 5000).len(), 4);
-        assert_eq!(log(Scenario::Resync, 500)[2..], ["The connection to the source Redis was lost.", incremental[0]]);
+        assert_eq!(
+            log(Scenario::Resync, 500)[2..],
+            [
+                "The connection to the source Redis was lost.",
+                incremental[0]
+            ]
+        );
         assert_eq!(log(Scenario::Failed, 345).last(), Some(&FAILURE));
         assert!(!log(Scenario::Failed, 344).contains(&FAILURE));
     }

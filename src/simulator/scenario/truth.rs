@@ -22,17 +22,27 @@ impl Moment {
     pub(super) fn of(leg: &Leg, start: u64, now: f64, keys: &mut Keys) -> Self {
         let (start, until) = (start as f64, leg.until as f64);
         let share = ((now - start) / (until - start)).clamp(0.0, 1.0);
-        let percent = leg.percent.map(|(from, to)| from + (to - from) * uneven(share));
+        let percent = leg
+            .percent
+            .map(|(from, to)| from + (to - from) * uneven(share));
         let offset = leg.offset.map(|(from, to)| between(from, to, share));
-        let mut moment =
-            Self { status: leg.status, switch: leg.switch, is_migrating: leg.is_migrating, ..Self::default() };
+        let mut moment = Self {
+            status: leg.status,
+            switch: leg.switch,
+            is_migrating: leg.is_migrating,
+            ..Self::default()
+        };
         (moment.percent, moment.offset) = (percent, offset);
         let at = now.max(start).min(until);
         keys.pass(leg, start, at);
-        let Some(percent) = percent else { return moment };
+        let Some(percent) = percent else {
+            return moment;
+        };
 
         let target = match offset {
-            Some(offset) if leg.traffic != Traffic::Copy && percent >= 100.0 => keys.replicated(offset),
+            Some(offset) if leg.traffic != Traffic::Copy && percent >= 100.0 => {
+                keys.replicated(offset)
+            }
             Some(_) | None => keys.copied(percent),
         };
         let (kbps, ops) = match leg.traffic {
@@ -71,7 +81,10 @@ const NEW_KEYS: f64 = 0.35;
 
 impl Keys {
     pub(super) fn new(source: f64) -> Self {
-        Self { before: source, ..Self::default() }
+        Self {
+            before: source,
+            ..Self::default()
+        }
     }
 
     /// A leg begins with a loss; `target` is what the target held.
@@ -79,7 +92,12 @@ impl Keys {
         match loss {
             Loss::None => {}
             Loss::Target => self.lost += target.unwrap_or_default() as f64,
-            Loss::Source => *self = Self { migrated_at: self.migrated_at, ..Self::default() },
+            Loss::Source => {
+                *self = Self {
+                    migrated_at: self.migrated_at,
+                    ..Self::default()
+                }
+            }
         }
     }
 
@@ -107,7 +125,10 @@ impl Keys {
     /// Afterwards: some keys expire on the way; the rest of what is missing has not arrived yet.
     fn replicated(&self, offset: i64) -> f64 {
         let expired = 3.0 + noise(self.migrated_at, 0, 9) as f64;
-        let sent = self.before + (self.sent * NEW_KEYS).floor() - expired - (offset / 150) as f64 - self.lost;
+        let sent = self.before + (self.sent * NEW_KEYS).floor()
+            - expired
+            - (offset / 150) as f64
+            - self.lost;
         sent.max(0.0) + (self.own * NEW_KEYS).floor()
     }
 }
@@ -132,6 +153,9 @@ fn between(from: i64, to: i64, share: f64) -> i64 {
 /// A number under `below` that looks random, the same for the same five seconds.
 fn noise(at: f64, series: u64, below: i64) -> i64 {
     let seed = (at / 5.0) as u64 * 4 + series;
-    let mixed = (seed ^ (seed >> 7)).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+    let mixed = (seed ^ (seed >> 7))
+        .wrapping_add(1)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        >> 33;
     (mixed % below.unsigned_abs().max(1)) as i64
 }

@@ -103,17 +103,31 @@ impl Cloud {
 
     /// The task with this id, whose clock starts now unless it runs already.
     fn find(&self, memory: &mut Memory, now: Now, task: &str) -> Result<(Scenario, Found), Reply> {
-        let id = plain_id(task).ok_or_else(|| Reply::dcs(400, "DCS.4070", "Invalid task ID format."))?;
+        let id =
+            plain_id(task).ok_or_else(|| Reply::dcs(400, "DCS.4070", "Invalid task ID format."))?;
         let scenario = scenario_of(&id)
             .or(self.options.scenario)
             .ok_or_else(|| Reply::dcs(400, "DCS.4133", "Instance job is not found."))?;
         if !memory.started.contains_key(&id) && memory.started.len() >= MOST_TASKS {
-            return Err(Reply::dcs(503, "DCS.5000", "The simulator remembers no more tasks: start it again."));
+            return Err(Reply::dcs(
+                503,
+                "DCS.5000",
+                "The simulator remembers no more tasks: start it again.",
+            ));
         }
         let started = *memory.started.entry(id.clone()).or_insert(now.instant);
-        let elapsed = self.options.simulated(now.instant.saturating_duration_since(started));
+        let elapsed = self
+            .options
+            .simulated(now.instant.saturating_duration_since(started));
         let course = memory.course(&id, scenario);
-        Ok((scenario, Found { id, course, elapsed }))
+        Ok((
+            scenario,
+            Found {
+                id,
+                course,
+                elapsed,
+            },
+        ))
     }
 
     fn deliver(&self, body: &Value, fault: Option<Fault>, now: Now, request_id: &str) -> Reply {
@@ -123,7 +137,12 @@ impl Cloud {
             Some(Fault::CutBody) => Reply::json(200, body).cut(),
             Some(Fault::Malformed) => Reply::text(body.to_string().replace(':', "=")),
             Some(Fault::Reset) => Reply::reset(),
-            Some(Fault::Status { status, code, message, retry_after }) => {
+            Some(Fault::Status {
+                status,
+                code,
+                message,
+                retry_after,
+            }) => {
                 let reply = match code {
                     None => Reply::page(status, message),
                     Some(code) if code.starts_with("DCS.") => Reply::dcs(status, code, message),
@@ -152,7 +171,10 @@ impl Cloud {
         const LEVELS: [&str; 4] = ["INFO", "ERROR", "WARN", "DEBUG"];
         let (offset, limit) = page(asked)?;
         let wanted = asked.query("log_level");
-        if wanted.as_deref().is_some_and(|level| !LEVELS.contains(&level)) {
+        if wanted
+            .as_deref()
+            .is_some_and(|level| !LEVELS.contains(&level))
+        {
             return Err(Reply::dcs(400, "DCS.4001", "Invalid log_level."));
         }
         let mut lines = found.course.log(found.elapsed);
@@ -180,7 +202,11 @@ impl Cloud {
         let body = serde_json::from_slice::<Value>(asked.body).unwrap_or_default();
         let tasks = body.get("migration_tasks").and_then(strings);
         let Some(tasks) = tasks.filter(|tasks| (1..=LARGEST_BATCH).contains(&tasks.len())) else {
-            return Reply::dcs(400, "DCS.4005", "migration_tasks has to be a list of 1 to 50 task IDs.");
+            return Reply::dcs(
+                400,
+                "DCS.4005",
+                "migration_tasks has to be a list of 1 to 50 task IDs.",
+            );
         };
         let results: Vec<Value> = tasks
             .into_iter()
@@ -198,12 +224,23 @@ impl Cloud {
             Ok(page) => page,
             Err(refusal) => return refusal,
         };
-        let mut others: Vec<_> = memory.started.iter().filter(|(id, _)| scenario_of(id).is_none()).collect();
+        let mut others: Vec<_> = memory
+            .started
+            .iter()
+            .filter(|(id, _)| scenario_of(id).is_none())
+            .collect();
         others.sort_by(|left, right| (left.1, left.0).cmp(&(right.1, right.0)));
-        let own = Scenario::ALL.into_iter().map(|scenario| (scenario, scenario.task_id().to_owned()));
-        let others = others.into_iter().filter_map(|(id, _)| Some((self.options.scenario?, dashed(id))));
+        let own = Scenario::ALL
+            .into_iter()
+            .map(|scenario| (scenario, scenario.task_id().to_owned()));
+        let others = others
+            .into_iter()
+            .filter_map(|(id, _)| Some((self.options.scenario?, dashed(id))));
         let named = asked.query("name").unwrap_or_default();
-        let all: Vec<_> = own.chain(others).filter(|(scenario, _)| scenario.task_name().contains(&named)).collect();
+        let all: Vec<_> = own
+            .chain(others)
+            .filter(|(scenario, _)| scenario.task_name().contains(&named))
+            .collect();
         let page: Vec<Value> = all
             .iter()
             .skip(offset)
@@ -211,7 +248,9 @@ impl Cloud {
             .map(|(scenario, id)| {
                 let plain = plain_id(id).unwrap_or_default();
                 let started = memory.started.get(&plain).copied().unwrap_or(now.instant);
-                let elapsed = self.options.simulated(now.instant.saturating_duration_since(started));
+                let elapsed = self
+                    .options
+                    .simulated(now.instant.saturating_duration_since(started));
                 list_entry(*scenario, id, &memory.course(&plain, *scenario).at(elapsed))
             })
             .collect();
@@ -221,18 +260,32 @@ impl Cloud {
 
 impl Memory {
     fn course(&self, plain_id: &str, scenario: Scenario) -> Course {
-        self.courses.get(plain_id).cloned().unwrap_or_else(|| Course::of(scenario))
+        self.courses
+            .get(plain_id)
+            .cloned()
+            .unwrap_or_else(|| Course::of(scenario))
     }
 }
 
 /// Does what a user wants; the frame where the answer has a body.
-fn act(memory: &mut Memory, found: Found, action: Action, body: &[u8]) -> Result<Option<Frame>, Reply> {
-    let Found { id, mut course, elapsed } = found;
+fn act(
+    memory: &mut Memory,
+    found: Found,
+    action: Action,
+    body: &[u8],
+) -> Result<Option<Frame>, Reply> {
+    let Found {
+        id,
+        mut course,
+        elapsed,
+    } = found;
     if action == Action::ExchangeIp {
         check_exchange(body)?;
     }
     // No document names the code.
-    course.act(action, elapsed).map_err(|state| Reply::dcs(400, "DCS.4017", &state.0))?;
+    course
+        .act(action, elapsed)
+        .map_err(|state| Reply::dcs(400, "DCS.4017", &state.0))?;
     let frame = course.at(elapsed);
     memory.courses.insert(id, course);
     Ok(match action {
@@ -247,14 +300,29 @@ fn check_exchange(body: &[u8]) -> Result<(), Reply> {
         return Err(Reply::dcs(400, "DCS.4004", "Empty request body."));
     }
     let Ok(body) = serde_json::from_slice::<Value>(body) else {
-        return Err(Reply::dcs(400, "DCS.4005", "The message body is not in JSON format."));
+        return Err(Reply::dcs(
+            400,
+            "DCS.4005",
+            "The message body is not in JSON format.",
+        ));
     };
-    let addresses = body.get("exchanged_ip").and_then(strings).filter(|addresses| !addresses.is_empty());
+    let addresses = body
+        .get("exchanged_ip")
+        .and_then(strings)
+        .filter(|addresses| !addresses.is_empty());
     let is_exchange_domain = body.get("is_exchange_domain").and_then(Value::as_bool);
     match (addresses, is_exchange_domain) {
         (Some(_), Some(_)) => Ok(()),
-        (None, _) => Err(Reply::dcs(400, "DCS.4005", "exchanged_ip has to be a list of IP addresses.")),
-        (Some(_), None) => Err(Reply::dcs(400, "DCS.4005", "is_exchange_domain has to be true or false.")),
+        (None, _) => Err(Reply::dcs(
+            400,
+            "DCS.4005",
+            "exchanged_ip has to be a list of IP addresses.",
+        )),
+        (Some(_), None) => Err(Reply::dcs(
+            400,
+            "DCS.4005",
+            "is_exchange_domain has to be true or false.",
+        )),
     }
 }
 
@@ -312,7 +380,8 @@ pub(super) fn plain_id(id: &str) -> Option<String> {
     let dashes: Vec<usize> = id.match_indices('-').map(|(at, _)| at).collect();
     let plain = id.replace('-', "").to_ascii_lowercase();
     let shaped = dashes.is_empty() || dashes == [8, 13, 18, 23];
-    (shaped && plain.len() == 32 && plain.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(plain)
+    (shaped && plain.len() == 32 && plain.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .then_some(plain)
 }
 
 /// A plain id as a UUID.
@@ -329,5 +398,7 @@ pub(super) fn dashed(id: &str) -> String {
 
 /// The scenario whose own task this is.
 fn scenario_of(plain: &str) -> Option<Scenario> {
-    Scenario::ALL.into_iter().find(|scenario| plain_id(scenario.task_id()).as_deref() == Some(plain))
+    Scenario::ALL
+        .into_iter()
+        .find(|scenario| plain_id(scenario.task_id()).as_deref() == Some(plain))
 }

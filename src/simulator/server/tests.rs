@@ -30,24 +30,52 @@ impl Fixture {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, log) = mpsc::channel();
-        let cloud = Arc::new(Cloud::new(options, move |served: &Served| sender.send(served.clone()).unwrap_or(())));
+        let cloud = Arc::new(Cloud::new(options, move |served: &Served| {
+            sender.send(served.clone()).unwrap_or(())
+        }));
         let server = tokio::spawn(accept(listener, Arc::clone(&cloud)));
-        Self { address, cloud, log, server }
+        Self {
+            address,
+            cloud,
+            log,
+            server,
+        }
     }
 
     async fn of(auth: Auth) -> Self {
-        Self::start(Options { auth, ..Options::default() }).await
+        Self::start(Options {
+            auth,
+            ..Options::default()
+        })
+        .await
     }
 
     /// Lets a scenario's own task have started so long ago.
     fn advance(&self, scenario: Scenario, elapsed: Duration) {
-        let started = now().instant.checked_sub(self.cloud.options.real(elapsed)).unwrap();
-        self.cloud.memory.lock().unwrap().started.insert(plain_id(scenario.task_id()).unwrap(), started);
+        let started = now()
+            .instant
+            .checked_sub(self.cloud.options.real(elapsed))
+            .unwrap();
+        self.cloud
+            .memory
+            .lock()
+            .unwrap()
+            .started
+            .insert(plain_id(scenario.task_id()).unwrap(), started);
     }
 
-    async fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Answer> {
+    async fn ask(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<Answer> {
         let mut stream = TcpStream::connect(self.address).await?;
-        let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        let mut request = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+            self.address
+        );
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -73,9 +101,17 @@ impl Fixture {
     async fn ask_signed(&self, method: &str, target: &str, keys: &Keys<'_>, body: &str) -> Answer {
         let url = url::Url::parse(&format!("http://{}{target}", self.address)).unwrap();
         let date = sign::sdk_date(keys.at);
-        let mut headers = vec![(sign::DATE_HEADER, date.as_str()), ("X-Project-Id", PROJECT_ID)];
+        let mut headers = vec![
+            (sign::DATE_HEADER, date.as_str()),
+            ("X-Project-Id", PROJECT_ID),
+        ];
         headers.extend(keys.security_token.map(|token| ("X-Security-Token", token)));
-        let request = sign::Request { method, url: &url, headers: &headers, body: body.as_bytes() };
+        let request = sign::Request {
+            method,
+            url: &url,
+            headers: &headers,
+            body: body.as_bytes(),
+        };
         let secret_key = SecretString::from(keys.secret_key);
         let authorization = sign::authorization(keys.access_key, &secret_key, &date, &request);
         headers.push(("Authorization", &authorization));
@@ -116,14 +152,23 @@ impl Answer {
     }
 
     fn code(&self) -> (u16, String) {
-        (self.status(), self.json()["error_code"].as_str().unwrap_or_default().to_owned())
+        (
+            self.status(),
+            self.json()["error_code"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        )
     }
 }
 
 const TOKEN: (&str, &str) = ("X-Auth-Token", "some");
 
 fn stats(scenario: Scenario) -> String {
-    format!("/v2/{PROJECT_ID}/migration-task/{}/stats", scenario.task_id())
+    format!(
+        "/v2/{PROJECT_ID}/migration-task/{}/stats",
+        scenario.task_id()
+    )
 }
 
 fn detail(scenario: Scenario) -> String {
@@ -132,7 +177,11 @@ fn detail(scenario: Scenario) -> String {
 
 #[tokio::test]
 async fn a_task_begins_when_it_is_asked_for_and_goes_on_by_itself() {
-    let simulator = Fixture::start(Options { speed: 5000.0, ..Options::default() }).await;
+    let simulator = Fixture::start(Options {
+        speed: 5000.0,
+        ..Options::default()
+    })
+    .await;
     let first = simulator.get(&stats(Scenario::Incremental), &[TOKEN]).await;
     assert_eq!(first.status(), 200);
     assert_eq!(first.json()["is_migrating"], true);
@@ -140,17 +189,29 @@ async fn a_task_begins_when_it_is_asked_for_and_goes_on_by_itself() {
     assert!(first.header("date").is_some());
     let mut last = first.json();
     for _ in 0..20_000 {
-        last = simulator.get(&stats(Scenario::Incremental), &[TOKEN]).await.json();
+        last = simulator
+            .get(&stats(Scenario::Incremental), &[TOKEN])
+            .await
+            .json();
         if last["is_migrating"] == false {
             break;
         }
     }
     assert_eq!(last["is_migrating"], false);
-    let detail = simulator.get(&detail(Scenario::Incremental), &[TOKEN]).await.json();
+    let detail = simulator
+        .get(&detail(Scenario::Incremental), &[TOKEN])
+        .await
+        .json();
     assert_eq!(detail["status"], "TERMINATED");
     assert_eq!(detail["source_instance"]["password"], REDIS_PASSWORD);
     // Another task has a clock of its own.
-    assert_eq!(simulator.get(&stats(Scenario::Resync), &[TOKEN]).await.json()["is_migrating"], true);
+    assert_eq!(
+        simulator
+            .get(&stats(Scenario::Resync), &[TOKEN])
+            .await
+            .json()["is_migrating"],
+        true
+    );
 }
 
 #[tokio::test]
@@ -159,7 +220,8 @@ async fn every_refusal_has_the_vendors_shape() {
     let right = [("X-Auth-Token", "right")];
     let good = stats(Scenario::Full);
     let other_project = good.replace(PROJECT_ID, "00000000000000000000000000000000");
-    let unknown = format!("/v2/{PROJECT_ID}/migration-task/00000000-0000-4000-8000-000000000000/stats");
+    let unknown =
+        format!("/v2/{PROJECT_ID}/migration-task/00000000-0000-4000-8000-000000000000/stats");
     let wrong = [("X-Auth-Token", "wrong")];
     let cases = [
         (good.as_str(), right.as_slice(), 200, ""),
@@ -175,30 +237,58 @@ async fn every_refusal_has_the_vendors_shape() {
     ];
     for (target, headers, status, code) in cases {
         let answer = simulator.get(target, headers).await;
-        assert_eq!(answer.code(), (status, code.to_owned()), "{target} {headers:?}");
+        assert_eq!(
+            answer.code(),
+            (status, code.to_owned()),
+            "{target} {headers:?}"
+        );
         assert!(answer.header("x-request-id").is_some() && answer.header("date").is_some());
     }
     let answer = simulator.ask("DELETE", &good, &right, "").await.unwrap();
-    assert_eq!((answer.code(), answer.header("allow")), ((405, "DCS.5001".to_owned()), Some("GET")));
+    assert_eq!(
+        (answer.code(), answer.header("allow")),
+        ((405, "DCS.5001".to_owned()), Some("GET"))
+    );
 }
 
 #[tokio::test]
 async fn another_id_plays_what_it_is_told_to() {
-    let options = Options { scenario: Some(Scenario::NeverConfigured), project_id: None, ..Options::default() };
+    let options = Options {
+        scenario: Some(Scenario::NeverConfigured),
+        project_id: None,
+        ..Options::default()
+    };
     let simulator = Fixture::start(options).await;
     let path = "/v2/0123456789abcdef0123456789ABCDEF/migration-task";
     let upper = format!("{path}/31C6FD2B-2893-430B-90FF-D1ADB8060585");
     let detail = simulator.get(&upper, &[TOKEN]).await.json();
     assert_eq!(
         (&detail["status"], &detail["task_id"]),
-        (&json!("RUNNING"), &json!("31C6FD2B-2893-430B-90FF-D1ADB8060585"))
+        (
+            &json!("RUNNING"),
+            &json!("31C6FD2B-2893-430B-90FF-D1ADB8060585")
+        )
     );
     // The same task, spelled otherwise.
-    simulator.get(&format!("{path}/31c6fd2b2893430b90ffd1adb8060585/stats"), &[TOKEN]).await;
-    let list = simulator.get("/v2/0123456789abcdef0123456789abcdef/migration-tasks?limit=1000", &[TOKEN]).await.json();
+    simulator
+        .get(
+            &format!("{path}/31c6fd2b2893430b90ffd1adb8060585/stats"),
+            &[TOKEN],
+        )
+        .await;
+    let list = simulator
+        .get(
+            "/v2/0123456789abcdef0123456789abcdef/migration-tasks?limit=1000",
+            &[TOKEN],
+        )
+        .await
+        .json();
     let n_scenarios = Scenario::ALL.len();
     assert_eq!(list["count"], n_scenarios + 1);
-    assert_eq!(list["migration_tasks"][n_scenarios]["task_id"], "31c6fd2b-2893-430b-90ff-d1adb8060585");
+    assert_eq!(
+        list["migration_tasks"][n_scenarios]["task_id"],
+        "31c6fd2b-2893-430b-90ff-d1adb8060585"
+    );
 }
 
 fn password_body(password: &str, scope: &Value) -> String {
@@ -207,87 +297,173 @@ fn password_body(password: &str, scope: &Value) -> String {
 }
 
 fn password_auth() -> Auth {
-    Auth::Password { username: "u".to_owned(), password: SecretString::from("right"), domain_name: "d".to_owned() }
+    Auth::Password {
+        username: "u".to_owned(),
+        password: SecretString::from("right"),
+        domain_name: "d".to_owned(),
+    }
 }
 
 #[tokio::test]
 async fn a_password_gives_a_token_for_its_project() {
     let simulator = Fixture::of(password_auth()).await;
-    let sign_in = async |body: &str| simulator.ask("POST", "/v3/auth/tokens", &[], body).await.unwrap();
+    let sign_in = async |body: &str| {
+        simulator
+            .ask("POST", "/v3/auth/tokens", &[], body)
+            .await
+            .unwrap()
+    };
     let project = json!({"project": {"id": PROJECT_ID}});
 
     let wrong = sign_in(&password_body("wrong", &project)).await;
-    assert_eq!((wrong.status(), &wrong.json()["error"]["code"]), (401, &json!(401)));
-    for bad in ["", "{}", "[]", r#"{"auth":{"identity":{"methods":["totp"]}}}"#] {
+    assert_eq!(
+        (wrong.status(), &wrong.json()["error"]["code"]),
+        (401, &json!(401))
+    );
+    for bad in [
+        "",
+        "{}",
+        "[]",
+        r#"{"auth":{"identity":{"methods":["totp"]}}}"#,
+    ] {
         assert_eq!(sign_in(bad).await.status(), 400, "{bad}");
     }
     let elsewhere = json!({"project": {"id": "00000000000000000000000000000000"}});
-    assert_eq!(sign_in(&password_body("right", &elsewhere)).await.status(), 401);
+    assert_eq!(
+        sign_in(&password_body("right", &elsewhere)).await.status(),
+        401
+    );
 
     let before = now().wall;
-    for scope in [project, json!({"project": {"name": super::super::PROJECT_NAME}})] {
+    for scope in [
+        project,
+        json!({"project": {"name": super::super::PROJECT_NAME}}),
+    ] {
         let answer = sign_in(&password_body("right", &scope)).await;
         assert_eq!(answer.status(), 201);
         let body = answer.json();
         assert_eq!(body["token"]["project"]["id"], PROJECT_ID);
-        let expires = humantime::parse_rfc3339(body["token"]["expires_at"].as_str().unwrap()).unwrap();
-        assert!(expires >= before + Duration::from_secs(86_399) && expires <= now().wall + Duration::from_secs(86_401));
+        let expires =
+            humantime::parse_rfc3339(body["token"]["expires_at"].as_str().unwrap()).unwrap();
+        assert!(
+            expires >= before + Duration::from_secs(86_399)
+                && expires <= now().wall + Duration::from_secs(86_401)
+        );
         let token = answer.header("x-subject-token").unwrap();
-        assert_eq!(simulator.get(&stats(Scenario::Full), &[("X-Auth-Token", token)]).await.status(), 200);
-        let projects = simulator.get("/v3/projects?name=eu-de_rehearsal", &[("X-Auth-Token", token)]).await;
+        assert_eq!(
+            simulator
+                .get(&stats(Scenario::Full), &[("X-Auth-Token", token)])
+                .await
+                .status(),
+            200
+        );
+        let projects = simulator
+            .get(
+                "/v3/projects?name=eu-de_rehearsal",
+                &[("X-Auth-Token", token)],
+            )
+            .await;
         assert_eq!(projects.json()["projects"][0]["id"], PROJECT_ID);
     }
 
     // Without a scope the token is one for no project.
     let unscoped = sign_in(&password_body("right", &Value::Null)).await;
     let token = unscoped.header("x-subject-token").unwrap();
-    let refused = simulator.get(&stats(Scenario::Full), &[("X-Auth-Token", token)]).await;
+    let refused = simulator
+        .get(&stats(Scenario::Full), &[("X-Auth-Token", token)])
+        .await;
     assert_eq!(refused.code(), (401, "DCS.1004".to_owned()));
-    assert_eq!(simulator.get(&stats(Scenario::Full), &[TOKEN]).await.code(), (401, "APIGW.0301".to_owned()));
+    assert_eq!(
+        simulator.get(&stats(Scenario::Full), &[TOKEN]).await.code(),
+        (401, "APIGW.0301".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn tokens_expire() {
     for auth in [password_auth(), Auth::Any] {
-        let options = Options { auth, speed: 3600.0, token_lifetime: Duration::from_secs(30), ..Options::default() };
+        let options = Options {
+            auth,
+            speed: 3600.0,
+            token_lifetime: Duration::from_secs(30),
+            ..Options::default()
+        };
         let simulator = Fixture::start(options).await;
         let body = password_body("right", &json!({"project": {"id": PROJECT_ID}}));
-        let answer = simulator.ask("POST", "/v3/auth/tokens", &[], &body).await.unwrap();
+        let answer = simulator
+            .ask("POST", "/v3/auth/tokens", &[], &body)
+            .await
+            .unwrap();
         let token = answer.header("x-subject-token").unwrap().to_owned();
         let mut code = (0, String::new());
         for _ in 0..20_000 {
-            code = simulator.get(&stats(Scenario::Full), &[("X-Auth-Token", &token)]).await.code();
+            code = simulator
+                .get(&stats(Scenario::Full), &[("X-Auth-Token", &token)])
+                .await
+                .code();
             if code.0 != 200 {
                 break;
             }
         }
         assert_eq!(code, (401, "APIGW.0307".to_owned()));
-        let next = simulator.ask("POST", "/v3/auth/tokens", &[], &body).await.unwrap();
+        let next = simulator
+            .ask("POST", "/v3/auth/tokens", &[], &body)
+            .await
+            .unwrap();
         assert_ne!(next.header("x-subject-token"), Some(token.as_str()));
     }
 }
 
 #[tokio::test]
 async fn a_job_signs_in_without_any_secret() {
-    let simulator = Fixture::of(Auth::Oidc { idp_id: "ci".to_owned() }).await;
+    let simulator = Fixture::of(Auth::Oidc {
+        idp_id: "ci".to_owned(),
+    })
+    .await;
     let target = "/github/oidc?api-version=2.0&audience=https%3A%2F%2Fotc";
     assert_eq!(simulator.get(target, &[]).await.status(), 401);
-    let job = simulator.get(target, &[("Authorization", "Bearer x")]).await.json();
+    let job = simulator
+        .get(target, &[("Authorization", "Bearer x")])
+        .await
+        .json();
     let id_token = job["value"].as_str().unwrap();
 
     let exchange = async |idp: &str, id_token: &str| {
         let body = json!({"auth": {"id_token": {"id": id_token}, "scope": {"project": {"id": PROJECT_ID}}}});
         let headers = [("X-Idp-Id", idp)];
-        simulator.ask("POST", "/v3.0/OS-AUTH/id-token/tokens", &headers, &body.to_string()).await.unwrap()
+        simulator
+            .ask(
+                "POST",
+                "/v3.0/OS-AUTH/id-token/tokens",
+                &headers,
+                &body.to_string(),
+            )
+            .await
+            .unwrap()
     };
-    assert_eq!(exchange("other", id_token).await.code(), (404, "IAM.0004".to_owned()));
-    assert_eq!(exchange("", id_token).await.code(), (400, "IAM.0011".to_owned()));
-    assert_eq!(exchange("ci", "eyJhbGciOiJub25lIn0.e30.").await.code(), (401, "IAM.0001".to_owned()));
+    assert_eq!(
+        exchange("other", id_token).await.code(),
+        (404, "IAM.0004".to_owned())
+    );
+    assert_eq!(
+        exchange("", id_token).await.code(),
+        (400, "IAM.0011".to_owned())
+    );
+    assert_eq!(
+        exchange("ci", "eyJhbGciOiJub25lIn0.e30.").await.code(),
+        (401, "IAM.0001".to_owned())
+    );
     let answer = exchange("ci", id_token).await;
     assert_eq!(answer.status(), 201);
     assert!(answer.json()["token"]["expires_at"].is_string());
     let token = answer.header("x-subject-token").unwrap();
-    assert_eq!(simulator.get(&stats(Scenario::Full), &[("X-Auth-Token", token)]).await.status(), 200);
+    assert_eq!(
+        simulator
+            .get(&stats(Scenario::Full), &[("X-Auth-Token", token)])
+            .await
+            .status(),
+        200
+    );
 }
 
 #[tokio::test]
@@ -299,10 +475,19 @@ async fn signatures_are_computed_again() {
     };
     let simulator = Fixture::of(auth).await;
     let at = now().wall;
-    let good = || Keys { access_key: "AK", secret_key: "right", security_token: Some("temporary"), at };
+    let good = || Keys {
+        access_key: "AK",
+        secret_key: "right",
+        security_token: Some("temporary"),
+        at,
+    };
     let list = format!("/v2/{PROJECT_ID}/migration-tasks?offset=0&limit=3");
     for target in [stats(Scenario::Full), detail(Scenario::Full), list] {
-        assert_eq!(simulator.get_signed(&target, &good()).await.status(), 200, "{target}");
+        assert_eq!(
+            simulator.get_signed(&target, &good()).await.status(),
+            200,
+            "{target}"
+        );
     }
     let target = stats(Scenario::Full);
     let refused = async |keys: Keys<'_>, word: &str| {
@@ -311,12 +496,54 @@ async fn signatures_are_computed_again() {
         assert!(answer.body().contains(word), "{word} in {}", answer.body());
         assert_eq!(simulator.get_signed(&target, &good()).await.status(), 200);
     };
-    refused(Keys { access_key: "KA", ..good() }, "ak not exist").await;
-    refused(Keys { secret_key: "wrong", ..good() }, "verify aksk signature fail").await;
-    refused(Keys { security_token: None, ..good() }, "security token").await;
-    refused(Keys { security_token: Some("other"), ..good() }, "security token").await;
-    refused(Keys { at: at - Duration::from_secs(16 * 60), ..good() }, "signature expired").await;
-    refused(Keys { at: at + Duration::from_secs(16 * 60), ..good() }, "signature expired").await;
+    refused(
+        Keys {
+            access_key: "KA",
+            ..good()
+        },
+        "ak not exist",
+    )
+    .await;
+    refused(
+        Keys {
+            secret_key: "wrong",
+            ..good()
+        },
+        "verify aksk signature fail",
+    )
+    .await;
+    refused(
+        Keys {
+            security_token: None,
+            ..good()
+        },
+        "security token",
+    )
+    .await;
+    refused(
+        Keys {
+            security_token: Some("other"),
+            ..good()
+        },
+        "security token",
+    )
+    .await;
+    refused(
+        Keys {
+            at: at - Duration::from_secs(16 * 60),
+            ..good()
+        },
+        "signature expired",
+    )
+    .await;
+    refused(
+        Keys {
+            at: at + Duration::from_secs(16 * 60),
+            ..good()
+        },
+        "signature expired",
+    )
+    .await;
     let answer = simulator.get(&target, &[TOKEN]).await;
     assert_eq!(answer.code(), (401, "APIGW.0301".to_owned()));
     for header in [
@@ -326,13 +553,25 @@ async fn signatures_are_computed_again() {
         "Basic x",
         "SDK-HMAC-SHA256 Access=AK, SignedHeaders=host;x-sdk-date, Signature=0",
     ] {
-        assert_eq!(simulator.get(&target, &[("Authorization", header)]).await.status(), 401, "{header}");
+        assert_eq!(
+            simulator
+                .get(&target, &[("Authorization", header)])
+                .await
+                .status(),
+            401,
+            "{header}"
+        );
     }
 }
 
 #[tokio::test]
 async fn five_refusals_lock_the_key_for_a_while() {
-    let keys = |secret_key| Keys { access_key: "AK", secret_key, security_token: None, at: now().wall };
+    let keys = |secret_key| Keys {
+        access_key: "AK",
+        secret_key,
+        security_token: None,
+        at: now().wall,
+    };
     let target = stats(Scenario::Full);
     for (speed, is_locked) in [(1.0, true), (3000.0, false)] {
         let auth = Auth::AccessKey {
@@ -340,9 +579,20 @@ async fn five_refusals_lock_the_key_for_a_while() {
             secret_key: SecretString::from("right"),
             security_token: None,
         };
-        let simulator = Fixture::start(Options { auth, speed, ..Options::default() }).await;
+        let simulator = Fixture::start(Options {
+            auth,
+            speed,
+            ..Options::default()
+        })
+        .await;
         for _ in 0..5 {
-            assert!(!simulator.get_signed(&target, &keys("wrong")).await.body().contains("locked"));
+            assert!(
+                !simulator
+                    .get_signed(&target, &keys("wrong"))
+                    .await
+                    .body()
+                    .contains("locked")
+            );
         }
         if is_locked {
             let locked = simulator.get_signed(&target, &keys("right")).await;
@@ -364,21 +614,33 @@ async fn five_refusals_lock_the_key_for_a_while() {
 
 #[tokio::test]
 async fn faults_break_answers_as_they_say() {
-    let simulator = Fixture::start(Options { speed: 100.0, ..Options::default() }).await;
+    let simulator = Fixture::start(Options {
+        speed: 100.0,
+        ..Options::default()
+    })
+    .await;
     let at = async |second: u64| {
         simulator.advance(Scenario::Flaky, Duration::from_secs(second));
-        simulator.ask("GET", &stats(Scenario::Flaky), &[TOKEN], "").await
+        simulator
+            .ask("GET", &stats(Scenario::Flaky), &[TOKEN], "")
+            .await
     };
     let before = now().instant;
     assert_eq!(at(36).await.unwrap().status(), 200);
     assert!(now().instant - before >= Duration::from_millis(40));
     assert_eq!(at(101).await.unwrap().code(), (500, "DCS.5000".to_owned()));
     let throttled = at(161).await.unwrap();
-    assert_eq!((throttled.code(), throttled.header("retry-after")), ((429, "APIGW.0308".to_owned()), Some("1")));
+    assert_eq!(
+        (throttled.code(), throttled.header("retry-after")),
+        ((429, "APIGW.0308".to_owned()), Some("1"))
+    );
     let cut = at(231).await.unwrap();
     let claimed: usize = cut.header("content-length").unwrap().parse().unwrap();
     assert_eq!(cut.body().len(), claimed / 2);
-    assert_eq!(at(311).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(
+        at(311).await.unwrap_err().kind(),
+        io::ErrorKind::ConnectionReset
+    );
     let malformed = at(381).await.unwrap();
     assert_eq!(malformed.status(), 200);
     assert!(serde_json::from_str::<Value>(malformed.body()).is_err());
@@ -387,10 +649,17 @@ async fn faults_break_answers_as_they_say() {
     let date = httpdate::parse_http_date(unavailable.header("retry-after").unwrap()).unwrap();
     assert!(date > now().wall && date < now().wall + Duration::from_secs(5));
     let page = at(881).await.unwrap();
-    assert_eq!((page.status(), page.header("content-type")), (502, Some("text/html")));
+    assert_eq!(
+        (page.status(), page.header("content-type")),
+        (502, Some("text/html"))
+    );
     assert_eq!(at(1000).await.unwrap().json()["is_migrating"], false);
 
-    let lines: Vec<String> = simulator.log.try_iter().map(|served| served.to_string()).collect();
+    let lines: Vec<String> = simulator
+        .log
+        .try_iter()
+        .map(|served| served.to_string())
+        .collect();
     // On a busy machine a simulated second or two pass until the request arrives.
     for (line, start, end) in [
         (&lines[0], "/stats 200 flaky at ", "s (slow answer)"),
@@ -413,7 +682,8 @@ async fn large_bodies_are_refused_unread() {
     assert_eq!(Answer(answer).status(), 413);
 
     let mut stream = TcpStream::connect(simulator.address).await.unwrap();
-    let request = "POST /v3/auth/tokens HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n";
+    let request =
+        "POST /v3/auth/tokens HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     stream.write_all(&vec![b'x'; 0x10_0001]).await.unwrap();
     let mut answer = String::new();
@@ -426,7 +696,13 @@ async fn a_silent_connection_keeps_nobody_waiting_and_ends_with_the_server() {
     let simulator = Fixture::of(Auth::Any).await;
     let mut silent = TcpStream::connect(simulator.address).await.unwrap();
     silent.write_all(b"GET /v2/").await.unwrap();
-    assert_eq!(simulator.get(&stats(Scenario::Full), &[TOKEN]).await.status(), 200);
+    assert_eq!(
+        simulator
+            .get(&stats(Scenario::Full), &[TOKEN])
+            .await
+            .status(),
+        200
+    );
     simulator.server.abort();
     let mut rest = Vec::new();
     let end = silent.read_to_end(&mut rest).await;
@@ -438,7 +714,10 @@ async fn one_connection_serves_many_requests() {
     let simulator = Fixture::of(Auth::Any).await;
     let mut stream = TcpStream::connect(simulator.address).await.unwrap();
     for _ in 0..3 {
-        let request = format!("GET {} HTTP/1.1\r\nHost: a\r\nX-Auth-Token: t\r\n\r\n", stats(Scenario::Full));
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: a\r\nX-Auth-Token: t\r\n\r\n",
+            stats(Scenario::Full)
+        );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut seen = Vec::new();
         while !seen.ends_with(b"}") {
@@ -450,26 +729,51 @@ async fn one_connection_serves_many_requests() {
 
 #[tokio::test]
 async fn tasks_are_remembered_up_to_a_limit() {
-    let simulator = Fixture::start(Options { scenario: Some(Scenario::Full), ..Options::default() }).await;
+    let simulator = Fixture::start(Options {
+        scenario: Some(Scenario::Full),
+        ..Options::default()
+    })
+    .await;
     let path = |n: usize| format!("/v2/{PROJECT_ID}/migration-task/{n:032x}/stats");
     {
         let mut memory = simulator.cloud.memory.lock().unwrap();
         let started = now().instant;
-        memory.started.extend((0..MOST_TASKS).map(|n| (format!("{n:032x}"), started)));
+        memory
+            .started
+            .extend((0..MOST_TASKS).map(|n| (format!("{n:032x}"), started)));
     }
-    assert_eq!(simulator.get(&path(MOST_TASKS), &[TOKEN]).await.status(), 503);
+    assert_eq!(
+        simulator.get(&path(MOST_TASKS), &[TOKEN]).await.status(),
+        503
+    );
     assert_eq!(simulator.get(&path(7), &[TOKEN]).await.status(), 200);
 }
 
 #[test]
 fn speeds_that_make_no_sense_count_as_one() {
     for speed in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let options = Options { speed, ..Options::default() };
-        assert_eq!(options.real(Duration::from_secs(7)), Duration::from_secs(7), "{speed}");
+        let options = Options {
+            speed,
+            ..Options::default()
+        };
+        assert_eq!(
+            options.real(Duration::from_secs(7)),
+            Duration::from_secs(7),
+            "{speed}"
+        );
     }
-    let options = Options { speed: 120.0, ..Options::default() };
-    assert_eq!(options.real(Duration::from_secs(60)), Duration::from_millis(500));
-    assert_eq!(options.simulated(Duration::from_secs(2)), Duration::from_secs(240));
+    let options = Options {
+        speed: 120.0,
+        ..Options::default()
+    };
+    assert_eq!(
+        options.real(Duration::from_secs(60)),
+        Duration::from_millis(500)
+    );
+    assert_eq!(
+        options.simulated(Duration::from_secs(2)),
+        Duration::from_secs(240)
+    );
     assert!(options.real(Duration::MAX) < Duration::from_secs(400_000_000));
     assert_eq!(options.simulated(Duration::MAX), Duration::MAX);
 }
@@ -477,10 +781,18 @@ fn speeds_that_make_no_sense_count_as_one() {
 #[test]
 fn ids_in_both_spellings_are_one() {
     let plain = "31c6fd2b2893430b90ffd1adb8060585";
-    assert_eq!(plain_id("31C6FD2B-2893-430B-90FF-D1ADB8060585").as_deref(), Some(plain));
+    assert_eq!(
+        plain_id("31C6FD2B-2893-430B-90FF-D1ADB8060585").as_deref(),
+        Some(plain)
+    );
     assert_eq!(plain_id(plain).as_deref(), Some(plain));
     assert_eq!(dashed(plain), "31c6fd2b-2893-430b-90ff-d1adb8060585");
-    for bad in ["", "31c6fd2b", "31c6fd2b2893-430b90ff-d1adb8060585-", "31c6fd2b2893430b90ffd1adb806058g"] {
+    for bad in [
+        "",
+        "31c6fd2b",
+        "31c6fd2b2893-430b90ff-d1adb8060585-",
+        "31c6fd2b2893430b90ffd1adb806058g",
+    ] {
         assert_eq!(plain_id(bad), None, "{bad}");
     }
 }

@@ -7,10 +7,18 @@ fn secs(seconds: u64) -> Duration {
 
 fn rules(goal: Goal) -> Rules {
     Rules {
-        condition: Condition { goal, max_offset: 0, max_missing_keys: Default::default() },
+        condition: Condition {
+            goal,
+            max_offset: 0,
+            max_missing_keys: Default::default(),
+        },
         stable_polls: 1,
         status_check: StatusCheck::Off,
-        pace: Pace { initial: secs(5), max: secs(30), multiplier: 1.5 },
+        pace: Pace {
+            initial: secs(5),
+            max: secs(30),
+            multiplier: 1.5,
+        },
         max_gap: secs(90),
         max_outage: secs(600),
         stall_timeout: None,
@@ -26,15 +34,26 @@ fn stats(is_migrating: bool, offset: i64, progress: f64) -> Result<Stats, ApiErr
         full_migration_progress: Some(progress),
         ..Reading::default()
     };
-    Ok(Stats { reading, raw: "{}".to_owned() })
+    Ok(Stats {
+        reading,
+        raw: "{}".to_owned(),
+    })
 }
 
 fn status(word: &str) -> Result<Detail, ApiError> {
-    Ok(Detail { status: Status::parse(word), task_status: None, migration_method: None })
+    Ok(Detail {
+        status: Status::parse(word),
+        task_status: None,
+        migration_method: None,
+    })
 }
 
 fn error(class: Class) -> ApiError {
-    ApiError { class, message: "HTTP 503".to_owned(), advice: None }
+    ApiError {
+        class,
+        message: "HTTP 503".to_owned(),
+        advice: None,
+    }
 }
 
 const BUSY: Class = Class::Transient { retry_after: None };
@@ -63,7 +82,13 @@ fn outcome(step: Step) -> Outcome {
 
 #[test]
 fn so_many_readings_in_a_row_have_to_show_the_goal() {
-    let mut waiter = Waiter::new(Rules { stable_polls: 3, ..rules(Goal::InSync) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            stable_polls: 3,
+            ..rules(Goal::InSync)
+        },
+        secs(0),
+    );
     let mut now = 0;
     let mut look = |answer| {
         now += 10;
@@ -84,26 +109,44 @@ fn so_many_readings_in_a_row_have_to_show_the_goal() {
 #[test]
 fn a_gap_starts_the_count_again() {
     let ready_after = |gap: u64, failed: bool, suspended: u64| {
-        let mut waiter = Waiter::new(Rules { stable_polls: 2, ..rules(Goal::InSync) }, secs(0));
+        let mut waiter = Waiter::new(
+            Rules {
+                stable_polls: 2,
+                ..rules(Goal::InSync)
+            },
+            secs(0),
+        );
         // What a reading says is as old as its request.
         waiter.handle_stats(secs(0), secs(8), stats(true, 0, 100.0));
         if failed {
             waiter.handle_stats(secs(15), secs(15), Err(outage()));
         }
         waiter.note_suspension(secs(suspended));
-        matches!(waiter.handle_stats(secs(gap), secs(gap), stats(true, 0, 100.0)), Step::Done(Outcome::Ready))
+        matches!(
+            waiter.handle_stats(secs(gap), secs(gap), stats(true, 0, 100.0)),
+            Step::Done(Outcome::Ready)
+        )
     };
     for failed in [true, false] {
         assert!(ready_after(90, failed, 0));
         assert!(!ready_after(91, failed, 0));
         assert!(ready_after(60, failed, 30));
-        assert!(!ready_after(60, failed, 31), "the clock stood still while the machine was suspended");
+        assert!(
+            !ready_after(60, failed, 31),
+            "the clock stood still while the machine was suspended"
+        );
     }
 }
 
 #[test]
 fn the_reading_after_a_gap_counts() {
-    let mut waiter = Waiter::new(Rules { stable_polls: 2, ..rules(Goal::InSync) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            stable_polls: 2,
+            ..rules(Goal::InSync)
+        },
+        secs(0),
+    );
     waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
     waiter.handle_stats(secs(100), secs(100), stats(true, 0, 100.0));
     assert_eq!(waiter.stable(), 1);
@@ -112,7 +155,13 @@ fn the_reading_after_a_gap_counts() {
 
 #[test]
 fn a_reading_again_bridges_one_gap() {
-    let mut waiter = Waiter::new(Rules { stable_polls: 2, ..rules(Goal::InSync) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            stable_polls: 2,
+            ..rules(Goal::InSync)
+        },
+        secs(0),
+    );
     waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
     assert!(outcome(waiter.handle_stats(secs(5), secs(5), stats(true, 0, 100.0))).is_ready());
     waiter.read_again();
@@ -131,35 +180,64 @@ fn a_reading_again_bridges_one_gap() {
 fn an_answer_too_old_is_taken_again() {
     let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
     // The process stood still for a minute, or the answer could not come so late.
-    assert_eq!(next_look(&waiter.handle_stats(secs(0), secs(60), stats(false, 0, 100.0)), 60), secs(0));
+    assert_eq!(
+        next_look(
+            &waiter.handle_stats(secs(0), secs(60), stats(false, 0, 100.0)),
+            60
+        ),
+        secs(0)
+    );
     assert!(waiter.seen().is_none());
     assert!(outcome(waiter.handle_stats(secs(60), secs(71), stats(false, 0, 100.0))).is_ready());
 }
 
 #[test]
 fn a_status_too_late_confirms_nothing() {
-    let auto = Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) };
+    let auto = Rules {
+        status_check: StatusCheck::Auto,
+        ..rules(Goal::Completed)
+    };
     for late in [false, true] {
         let mut waiter = Waiter::new(auto.clone(), secs(0));
-        assert!(matches!(waiter.handle_stats(secs(0), secs(2), stats(false, 0, 100.0)), Step::StatusNow));
+        assert!(matches!(
+            waiter.handle_stats(secs(0), secs(2), stats(false, 0, 100.0)),
+            Step::StatusNow
+        ));
         let came = secs(12) + Duration::from_millis(u64::from(late));
         let step = waiter.handle_status(came, status("SUCCESS"));
-        assert_eq!(matches!(step, Step::Done(Outcome::Ready)), !late, "{step:?}");
+        assert_eq!(
+            matches!(step, Step::Done(Outcome::Ready)),
+            !late,
+            "{step:?}"
+        );
         if late {
             assert!(matches!(step, Step::StatsAt(at) if at == came));
             assert!(waiter.expects_status());
-            assert!(matches!(waiter.handle_stats(came, came, stats(true, 7, 100.0)), Step::StatusNow));
+            assert!(matches!(
+                waiter.handle_stats(came, came, stats(true, 7, 100.0)),
+                Step::StatusNow
+            ));
         }
     }
 }
 
 #[test]
 fn the_status_is_read_at_first_on_change_before_ready_and_every_five_minutes() {
-    let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::InSync) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            status_check: StatusCheck::Auto,
+            ..rules(Goal::InSync)
+        },
+        secs(0),
+    );
     let mut asks = |now: u64, answer, word: &str| {
         let step = waiter.handle_stats(secs(now), secs(now), answer);
         let asked = matches!(step, Step::StatusNow);
-        if asked { (true, waiter.handle_status(secs(now), status(word))) } else { (false, step) }
+        if asked {
+            (true, waiter.handle_status(secs(now), status(word)))
+        } else {
+            (false, step)
+        }
     };
     assert!(asks(0, stats(true, 9, 50.0), "FULLMIGRATING").0);
     assert!(!asks(10, stats(true, 9, 60.0), "").0);
@@ -175,20 +253,45 @@ fn the_status_is_read_at_first_on_change_before_ready_and_every_five_minutes() {
 
 /// A poll whose status cannot be read.
 fn poll_without_status(waiter: &mut Waiter, now: u64, is_migrating: bool, class: Class) -> Step {
-    assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 0, 100.0)), Step::StatusNow));
+    assert!(matches!(
+        waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 0, 100.0)),
+        Step::StatusNow
+    ));
     waiter.handle_status(secs(now), Err(error(class)))
 }
 
 #[test]
 fn auto_needs_three_failures_without_status() {
-    for class in [BUSY, THROTTLED, Class::Forbidden, Class::Rejected, Class::NotFound, Class::UnknownTask] {
-        let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
+    for class in [
+        BUSY,
+        THROTTLED,
+        Class::Forbidden,
+        Class::Rejected,
+        Class::NotFound,
+        Class::UnknownTask,
+    ] {
+        let mut waiter = Waiter::new(
+            Rules {
+                status_check: StatusCheck::Auto,
+                ..rules(Goal::Completed)
+            },
+            secs(0),
+        );
         let mut said = Vec::new();
         for now in [0, 10, 20] {
             assert!(!waiter.is_status_unavailable());
             let step = poll_without_status(&mut waiter, now, false, class);
-            assert_eq!(matches!(step, Step::Done(Outcome::Ready)), now == 20, "{class:?} {now} {step:?}");
-            said.extend(waiter.take_notes().into_iter().filter(|note| matches!(note, Note::StatusUnavailable(_))));
+            assert_eq!(
+                matches!(step, Step::Done(Outcome::Ready)),
+                now == 20,
+                "{class:?} {now} {step:?}"
+            );
+            said.extend(
+                waiter
+                    .take_notes()
+                    .into_iter()
+                    .filter(|note| matches!(note, Note::StatusUnavailable(_))),
+            );
         }
         assert!(waiter.is_status_unavailable());
         assert_eq!((said.len(), waiter.failed_polls()), (1, 2));
@@ -197,23 +300,51 @@ fn auto_needs_three_failures_without_status() {
 
 #[test]
 fn a_hanging_status_endpoint_is_given_up() {
-    let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            status_check: StatusCheck::Auto,
+            ..rules(Goal::Completed)
+        },
+        secs(0),
+    );
     for now in [0, 20, 40] {
-        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(false, 0, 100.0)), Step::StatusNow));
+        assert!(matches!(
+            waiter.handle_stats(secs(now), secs(now), stats(false, 0, 100.0)),
+            Step::StatusNow
+        ));
         // As long as the client takes to say so.
         let step = waiter.handle_status(secs(now + 10) + Duration::from_millis(250), Err(outage()));
-        assert_eq!(matches!(step, Step::Done(Outcome::Ready)), now == 40, "{step:?}");
+        assert_eq!(
+            matches!(step, Step::Done(Outcome::Ready)),
+            now == 40,
+            "{step:?}"
+        );
     }
 }
 
 #[test]
 fn require_never_goes_on_without_status() {
-    for (class, denied) in
-        [(BUSY, false), (THROTTLED, false), (Class::Rejected, false), (Class::Forbidden, true), (Class::Denied, true)]
-    {
-        let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Require, ..rules(Goal::Completed) }, secs(0));
+    for (class, denied) in [
+        (BUSY, false),
+        (THROTTLED, false),
+        (Class::Rejected, false),
+        (Class::Forbidden, true),
+        (Class::Denied, true),
+    ] {
+        let mut waiter = Waiter::new(
+            Rules {
+                status_check: StatusCheck::Require,
+                ..rules(Goal::Completed)
+            },
+            secs(0),
+        );
         let steps = [0, 10, 20, 30].map(|now| poll_without_status(&mut waiter, now, false, class));
-        assert!(steps.iter().all(|step| matches!(step, Step::Done(Outcome::Denied(_))) == denied), "{class:?}");
+        assert!(
+            steps
+                .iter()
+                .all(|step| matches!(step, Step::Done(Outcome::Denied(_))) == denied),
+            "{class:?}"
+        );
     }
 }
 
@@ -223,7 +354,10 @@ fn one_refused_status_is_not_forgotten() {
     poll_without_status(&mut waiter, 10, true, Class::Forbidden);
     assert!(waiter.detail().is_some() && waiter.stable() == 0);
     // It is asked for again, and counts again.
-    assert!(matches!(waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)), Step::StatusNow));
+    assert!(matches!(
+        waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)),
+        Step::StatusNow
+    ));
     assert!(outcome(waiter.handle_status(secs(20), status("INCRMIGEATING"))).is_ready());
 }
 
@@ -237,49 +371,108 @@ fn third_refusal_after_a_reading_ends() {
         let mut polls = 0;
         loop {
             polls += 1;
-            if let Step::Done(outcome) = waiter.handle_stats(secs(polls), secs(polls), Err(error(class))) {
+            if let Step::Done(outcome) =
+                waiter.handle_stats(secs(polls), secs(polls), Err(error(class)))
+            {
                 return (polls, outcome);
             }
         }
     };
-    assert!(matches!(of(Class::Forbidden, false), (1, Outcome::Denied(_))));
-    assert!(matches!(of(Class::Forbidden, true), (3, Outcome::Denied(_))));
-    assert!(matches!(of(Class::NotFound, false), (1, Outcome::Rejected(_))));
-    assert!(matches!(of(Class::NotFound, true), (3, Outcome::Unreachable(None, _))));
-    assert!(matches!(of(Class::UnknownTask, false), (3, Outcome::UnknownTask(_))));
-    assert!(matches!(of(Class::UnknownTask, true), (3, Outcome::Failed(Failure::TaskDeleted))));
-    assert!(matches!(of(Class::Rejected, true), (1, Outcome::Rejected(_))));
+    assert!(matches!(
+        of(Class::Forbidden, false),
+        (1, Outcome::Denied(_))
+    ));
+    assert!(matches!(
+        of(Class::Forbidden, true),
+        (3, Outcome::Denied(_))
+    ));
+    assert!(matches!(
+        of(Class::NotFound, false),
+        (1, Outcome::Rejected(_))
+    ));
+    assert!(matches!(
+        of(Class::NotFound, true),
+        (3, Outcome::Unreachable(None, _))
+    ));
+    assert!(matches!(
+        of(Class::UnknownTask, false),
+        (3, Outcome::UnknownTask(_))
+    ));
+    assert!(matches!(
+        of(Class::UnknownTask, true),
+        (3, Outcome::Failed(Failure::TaskDeleted))
+    ));
+    assert!(matches!(
+        of(Class::Rejected, true),
+        (1, Outcome::Rejected(_))
+    ));
 }
 
 #[test]
 fn refusals_in_a_row_are_alike() {
     let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
     waiter.handle_stats(secs(0), secs(0), stats(true, 9, 100.0));
-    let classes = [Class::Forbidden, Class::Forbidden, Class::NotFound, Class::NotFound, BUSY, Class::NotFound];
+    let classes = [
+        Class::Forbidden,
+        Class::Forbidden,
+        Class::NotFound,
+        Class::NotFound,
+        BUSY,
+        Class::NotFound,
+    ];
     for (now, class) in (1..).zip(classes) {
-        assert!(matches!(waiter.handle_stats(secs(now), secs(now), Err(error(class))), Step::StatsAt(_)), "{class:?}");
+        assert!(
+            matches!(
+                waiter.handle_stats(secs(now), secs(now), Err(error(class))),
+                Step::StatsAt(_)
+            ),
+            "{class:?}"
+        );
     }
 }
 
 #[test]
 fn long_retry_after_leaves_one_try() {
     let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-    let busy = || Err(error(Class::Transient { retry_after: Some(secs(3000)) }));
+    let busy = || {
+        Err(error(Class::Transient {
+            retry_after: Some(secs(3000)),
+        }))
+    };
     let at = next_look(&waiter.handle_stats(secs(0), secs(0), busy()), 0);
     assert!(secs(590) <= at && at < secs(600), "{at:?}");
-    assert!(matches!(waiter.handle_stats(at, at, stats(true, 9, 100.0)), Step::StatsAt(_)));
+    assert!(matches!(
+        waiter.handle_stats(at, at, stats(true, 9, 100.0)),
+        Step::StatsAt(_)
+    ));
     // Where the server asks for less than `max-outage`, it is left alone for that.
-    let busy = Err(error(Class::Transient { retry_after: Some(secs(300)) }));
-    assert_eq!(next_look(&waiter.handle_stats(secs(700), secs(700), busy), 700), secs(300));
+    let busy = Err(error(Class::Transient {
+        retry_after: Some(secs(300)),
+    }));
+    assert_eq!(
+        next_look(&waiter.handle_stats(secs(700), secs(700), busy), 700),
+        secs(300)
+    );
 }
 
 #[test]
 fn known_progress_counts_until_replaced() {
     let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
     waiter.handle_stats(secs(0), secs(0), stats(true, 0, 40.0));
-    let unknown = || Reading { is_migrating: Some(false), offset: Some(0), ..Reading::default() };
+    let unknown = || Reading {
+        is_migrating: Some(false),
+        offset: Some(0),
+        ..Reading::default()
+    };
     let poll = |waiter: &mut Waiter, now| {
-        waiter.handle_stats(secs(now), secs(now), Ok(Stats { reading: unknown(), raw: String::new() }))
+        waiter.handle_stats(
+            secs(now),
+            secs(now),
+            Ok(Stats {
+                reading: unknown(),
+                raw: String::new(),
+            }),
+        )
     };
     assert!(matches!(poll(&mut waiter, 10), Step::StatsAt(_)));
     waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0));
@@ -288,10 +481,16 @@ fn known_progress_counts_until_replaced() {
 
 #[test]
 fn switched_reads_the_status_each_time() {
-    let rules = Rules { status_check: StatusCheck::Require, ..rules(Goal::Switched) };
+    let rules = Rules {
+        status_check: StatusCheck::Require,
+        ..rules(Goal::Switched)
+    };
     let mut waiter = Waiter::new(rules, secs(0));
     let mut poll = |now, word: Option<&str>| {
-        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(true, 9, 100.0)), Step::StatusNow));
+        assert!(matches!(
+            waiter.handle_stats(secs(now), secs(now), stats(true, 9, 100.0)),
+            Step::StatusNow
+        ));
         let detail = Detail {
             status: Status::parse("INCRMIGEATING"),
             task_status: word.map(str::to_owned),
@@ -299,7 +498,12 @@ fn switched_reads_the_status_each_time() {
         };
         waiter.handle_status(secs(now), Ok(detail))
     };
-    for (now, word) in [(0, None), (10, Some("EXCHANGING")), (20, Some("SOMETHING")), (30, None)] {
+    for (now, word) in [
+        (0, None),
+        (10, Some("EXCHANGING")),
+        (20, Some("SOMETHING")),
+        (30, None),
+    ] {
         assert!(matches!(poll(now, word), Step::StatsAt(_)), "{word:?}");
     }
     assert!(outcome(poll(40, Some("EXCHANGE_SUCCESS"))).is_ready());
@@ -308,10 +512,25 @@ fn switched_reads_the_status_each_time() {
 #[test]
 fn falling_key_counts_restart_the_row() {
     let keys = |source, target| {
-        let Ok(Stats { reading, raw }) = stats(true, 0, 100.0) else { unreachable!() };
-        Ok(Stats { reading: Reading { source_dbsize: Some(source), target_dbsize: Some(target), ..reading }, raw })
+        let Ok(Stats { reading, raw }) = stats(true, 0, 100.0) else {
+            unreachable!()
+        };
+        Ok(Stats {
+            reading: Reading {
+                source_dbsize: Some(source),
+                target_dbsize: Some(target),
+                ..reading
+            },
+            raw,
+        })
     };
-    let mut waiter = Waiter::new(Rules { stable_polls: 9, ..rules(Goal::InSync) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            stable_polls: 9,
+            ..rules(Goal::InSync)
+        },
+        secs(0),
+    );
     let mut rows = Vec::new();
     let mut warnings = 0;
     for (now, (source, target)) in (0..).step_by(10).zip([
@@ -329,7 +548,11 @@ fn falling_key_counts_restart_the_row() {
     ]) {
         waiter.handle_stats(secs(now), secs(now), keys(source, target));
         rows.push(waiter.stable());
-        warnings += waiter.take_notes().iter().filter(|note| matches!(note, Note::Restarted(_))).count();
+        warnings += waiter
+            .take_notes()
+            .iter()
+            .filter(|note| matches!(note, Note::Restarted(_)))
+            .count();
     }
     assert_eq!(rows, [1, 2, 1, 2, 1, 1, 1, 2, 0, 0, 1]);
     assert_eq!(warnings, 2, "each kind is said once");
@@ -338,8 +561,17 @@ fn falling_key_counts_restart_the_row() {
 #[test]
 fn a_credential_that_the_status_endpoint_refuses_is_not_used_again() {
     for status_check in [StatusCheck::Auto, StatusCheck::Require] {
-        let mut waiter = Waiter::new(Rules { status_check, ..rules(Goal::Completed) }, secs(0));
-        assert!(matches!(waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)), Step::StatusNow));
+        let mut waiter = Waiter::new(
+            Rules {
+                status_check,
+                ..rules(Goal::Completed)
+            },
+            secs(0),
+        );
+        assert!(matches!(
+            waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)),
+            Step::StatusNow
+        ));
         let step = waiter.handle_status(secs(0), Err(error(Class::Denied)));
         assert!(matches!(outcome(step), Outcome::Denied(_)));
     }
@@ -349,7 +581,10 @@ fn a_credential_that_the_status_endpoint_refuses_is_not_used_again() {
 fn fatal_errors_end_the_wait_at_the_poll_that_saw_them() {
     for class in [Class::Denied, Class::Forbidden, Class::Rejected] {
         let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-        assert!(matches!(waiter.handle_stats(secs(0), secs(0), Err(error(class))), Step::Done(_)));
+        assert!(matches!(
+            waiter.handle_stats(secs(0), secs(0), Err(error(class))),
+            Step::Done(_)
+        ));
     }
 }
 
@@ -363,7 +598,10 @@ fn a_session_is_renewed_once_and_the_second_refusal_in_a_row_ends_the_wait() {
     waiter.handle_stats(secs(1), secs(1), stats(true, 1, 100.0));
     let step = waiter.handle_stats(secs(9), secs(9), refused());
     assert_eq!(next_look(&step, 9), secs(0));
-    assert!(matches!(outcome(waiter.handle_stats(secs(9), secs(9), refused())), Outcome::Denied(_)));
+    assert!(matches!(
+        outcome(waiter.handle_stats(secs(9), secs(9), refused())),
+        Outcome::Denied(_)
+    ));
 }
 
 #[test]
@@ -374,16 +612,25 @@ fn a_task_is_unknown_after_three_answers_from_the_start_and_deleted_after_three_
     // Three in a row have nothing between them, not even an outage.
     waiter.handle_stats(secs(10), secs(10), Err(outage()));
     for now in [20, 30] {
-        assert!(matches!(waiter.handle_stats(secs(now), secs(now), unknown()), Step::StatsAt(_)));
+        assert!(matches!(
+            waiter.handle_stats(secs(now), secs(now), unknown()),
+            Step::StatsAt(_)
+        ));
     }
-    assert!(matches!(outcome(waiter.handle_stats(secs(40), secs(40), unknown())), Outcome::UnknownTask(_)));
+    assert!(matches!(
+        outcome(waiter.handle_stats(secs(40), secs(40), unknown())),
+        Outcome::UnknownTask(_)
+    ));
 
     let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
     waiter.handle_stats(secs(0), secs(0), unknown());
     waiter.handle_stats(secs(10), secs(10), unknown());
     waiter.handle_stats(secs(20), secs(20), stats(true, 1, 100.0));
     for now in [30, 40] {
-        assert!(matches!(waiter.handle_stats(secs(now), secs(now), unknown()), Step::StatsAt(_)));
+        assert!(matches!(
+            waiter.handle_stats(secs(now), secs(now), unknown()),
+            Step::StatsAt(_)
+        ));
     }
     let ended = outcome(waiter.handle_stats(secs(50), secs(50), unknown()));
     assert!(matches!(ended, Outcome::Failed(Failure::TaskDeleted)));
@@ -402,7 +649,10 @@ fn an_outage_is_counted_from_the_first_failed_poll_and_ended_by_a_good_answer() 
     waiter.handle_stats(secs(300), secs(301), stats(true, 1, 100.0));
     assert_eq!(waiter.give_up_at(), None);
     waiter.handle_stats(secs(400), secs(401), Err(outage()));
-    assert!(matches!(outcome(waiter.handle_stats(secs(999), secs(1000), Err(outage()))), Outcome::Unreachable(..)));
+    assert!(matches!(
+        outcome(waiter.handle_stats(secs(999), secs(1000), Err(outage()))),
+        Outcome::Unreachable(..)
+    ));
 }
 
 #[test]
@@ -414,34 +664,68 @@ fn a_request_that_hangs_is_an_outage_from_its_beginning() {
     waiter.handle_stats(secs(10), secs(12), stats(true, 1, 100.0));
     assert_eq!(waiter.give_up_at(), None);
     // While only the status hangs, the API answers; unless nothing goes without the status.
-    for (status_check, give_up_at) in [(StatusCheck::Auto, None), (StatusCheck::Require, Some(secs(600)))] {
-        let mut waiter = Waiter::new(Rules { status_check, ..rules(Goal::Completed) }, secs(0));
+    for (status_check, give_up_at) in [
+        (StatusCheck::Auto, None),
+        (StatusCheck::Require, Some(secs(600))),
+    ] {
+        let mut waiter = Waiter::new(
+            Rules {
+                status_check,
+                ..rules(Goal::Completed)
+            },
+            secs(0),
+        );
         waiter.begin_poll(secs(0));
-        assert!(matches!(waiter.handle_stats(secs(0), secs(1), stats(true, 1, 100.0)), Step::StatusNow));
+        assert!(matches!(
+            waiter.handle_stats(secs(0), secs(1), stats(true, 1, 100.0)),
+            Step::StatusNow
+        ));
         assert_eq!(waiter.give_up_at(), give_up_at);
     }
 }
 
 #[test]
 fn an_offset_that_was_read_before_the_incremental_phase_began_proves_nothing() {
-    let auto = Rules { status_check: StatusCheck::Auto, ..rules(Goal::InSync) };
+    let auto = Rules {
+        status_check: StatusCheck::Auto,
+        ..rules(Goal::InSync)
+    };
     let mut waiter = Waiter::new(auto, secs(0));
     let mut look = |now: u64, word: &str| {
-        let reading = Reading { is_migrating: Some(true), offset: Some(0), ..Reading::default() };
-        waiter.handle_stats(secs(now), secs(now), Ok(Stats { reading, raw: String::new() }));
+        let reading = Reading {
+            is_migrating: Some(true),
+            offset: Some(0),
+            ..Reading::default()
+        };
+        waiter.handle_stats(
+            secs(now),
+            secs(now),
+            Ok(Stats {
+                reading,
+                raw: String::new(),
+            }),
+        );
         waiter.handle_status(secs(now), status(word))
     };
     assert!(matches!(look(0, "FULLMIGRATING"), Step::StatsAt(_)));
     assert!(matches!(look(10, "INCRMIGEATING"), Step::StatsAt(_)));
-    assert!(matches!(look(20, "INCRMIGEATING"), Step::Done(Outcome::Ready)));
+    assert!(matches!(
+        look(20, "INCRMIGEATING"),
+        Step::Done(Outcome::Ready)
+    ));
 }
 
 #[test]
 fn retry_after_lengthens_a_delay_but_never_past_the_last_look_before_the_deadline() {
     let ask = |retry_after, now: u64| {
         let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-        let class = Class::Transient { retry_after: Some(secs(retry_after)) };
-        next_look(&waiter.handle_stats(secs(now), secs(now), Err(error(class))), now)
+        let class = Class::Transient {
+            retry_after: Some(secs(retry_after)),
+        };
+        next_look(
+            &waiter.handle_stats(secs(now), secs(now), Err(error(class))),
+            now,
+        )
     };
     assert_eq!(ask(120, 0), secs(120));
     assert!(ask(0, 0) >= secs(5));
@@ -459,23 +743,40 @@ fn a_look_that_would_come_too_late_is_made_before_the_deadline_and_then_none() {
     let step = waiter.handle_stats(secs(3593), secs(3593), stats(true, 1, 100.0));
     assert_eq!(next_look(&step, 3593), Duration::from_millis(2_700));
     let step = waiter.handle_stats(secs(3596), secs(3597), stats(true, 1, 100.0));
-    assert_eq!(next_look(&step, 3597), secs(3), "at the deadline, where the loop ends");
+    assert_eq!(
+        next_look(&step, 3597),
+        secs(3),
+        "at the deadline, where the loop ends"
+    );
 }
 
 #[test]
 fn a_stall_is_when_nothing_improves_and_a_look_is_made_at_its_end() {
-    let stalling = Rules { stall_timeout: Some(secs(60)), ..rules(Goal::InSync) };
+    let stalling = Rules {
+        stall_timeout: Some(secs(60)),
+        ..rules(Goal::InSync)
+    };
     let mut waiter = Waiter::new(stalling, secs(0));
     waiter.handle_stats(secs(0), secs(0), stats(true, 50, 100.0));
     waiter.handle_stats(secs(50), secs(50), stats(true, 49, 100.0));
     let step = waiter.handle_stats(secs(100), secs(100), stats(true, 60, 100.0));
     assert!(next_look(&step, 100) <= secs(10));
-    assert!(matches!(outcome(waiter.handle_stats(secs(110), secs(110), stats(true, 49, 100.0))), Outcome::Stalled(_)));
+    assert!(matches!(
+        outcome(waiter.handle_stats(secs(110), secs(110), stats(true, 49, 100.0))),
+        Outcome::Stalled(_)
+    ));
 }
 
 #[test]
 fn the_next_look_comes_no_later_than_half_of_the_time_to_the_goal() {
-    let slow = Rules { pace: Pace { initial: secs(1), max: secs(300), multiplier: 10.0 }, ..rules(Goal::InSync) };
+    let slow = Rules {
+        pace: Pace {
+            initial: secs(1),
+            max: secs(300),
+            multiplier: 10.0,
+        },
+        ..rules(Goal::InSync)
+    };
     let mut waiter = Waiter::new(slow, secs(0));
     for (now, offset) in [(0, 1000), (100, 900), (200, 800)] {
         waiter.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
@@ -489,19 +790,32 @@ fn the_next_look_comes_no_later_than_half_of_the_time_to_the_goal() {
 #[test]
 fn an_end_that_waits_for_somebody_s_hand_is_not_foreseen() {
     let looks = |method: Option<&str>| {
-        let rules = Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) };
+        let rules = Rules {
+            status_check: StatusCheck::Auto,
+            ..rules(Goal::Completed)
+        };
         let mut waiter = Waiter::seeded(rules, secs(0), 1);
         for now in 0..20 {
-            if let Step::StatusNow =
-                waiter.handle_stats(secs(now * 30), secs(now * 30), stats(true, 0, 80.0 + now as f64))
-            {
+            if let Step::StatusNow = waiter.handle_stats(
+                secs(now * 30),
+                secs(now * 30),
+                stats(true, 0, 80.0 + now as f64),
+            ) {
                 let migration_method = method.map(str::to_owned);
-                waiter
-                    .handle_status(secs(now * 30), Ok(Detail { migration_method, ..status("FULLMIGRATING").unwrap() }));
+                waiter.handle_status(
+                    secs(now * 30),
+                    Ok(Detail {
+                        migration_method,
+                        ..status("FULLMIGRATING").unwrap()
+                    }),
+                );
             }
         }
         // 99.4 %, a minute after 98: 20 s to go.
-        next_look(&waiter.handle_stats(secs(599), secs(599), stats(true, 0, 99.6)), 599)
+        next_look(
+            &waiter.handle_stats(secs(599), secs(599), stats(true, 0, 99.6)),
+            599,
+        )
     };
     assert!(looks(Some("full_amount_migration")) <= secs(10));
     assert!(secs(20) < looks(Some("incremental_migration")));
@@ -517,15 +831,26 @@ fn a_full_migration_that_has_copied_everything_is_looked_at_closely_for_a_while(
             let mut step = waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
             if let Step::StatusNow = step {
                 let method = Some("full_amount_migration".to_owned());
-                step = waiter
-                    .handle_status(secs(now), Ok(Detail { migration_method: method, ..status("MIGRATING").unwrap() }));
+                step = waiter.handle_status(
+                    secs(now),
+                    Ok(Detail {
+                        migration_method: method,
+                        ..status("MIGRATING").unwrap()
+                    }),
+                );
             }
             next_look(&step, now)
         };
         let closely: Vec<Duration> = (0..24).map(|n| look(5 * n)).collect();
-        (closely, (0..8).map(|n| look(120 + 30 * n)).collect::<Vec<_>>())
+        (
+            closely,
+            (0..8).map(|n| look(120 + 30 * n)).collect::<Vec<_>>(),
+        )
     };
-    let (closely, later) = looks(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) });
+    let (closely, later) = looks(Rules {
+        status_check: StatusCheck::Auto,
+        ..rules(Goal::Completed)
+    });
     assert_eq!(closely, [secs(5); 24]);
     // Two minutes after the copy it is backoff's turn, whose first delay has jitter.
     assert!(secs(5) < later[0], "{later:?}");
@@ -537,27 +862,59 @@ fn a_full_migration_that_has_copied_everything_is_looked_at_closely_for_a_while(
 
 #[test]
 fn notes_tell_what_changed_and_nothing_else() {
-    let mut waiter = Waiter::new(Rules { stable_polls: 9, ..rules(Goal::InSync) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            stable_polls: 9,
+            ..rules(Goal::InSync)
+        },
+        secs(0),
+    );
     let mut notes = |now, answer| {
         waiter.handle_stats(secs(now), secs(now), answer);
-        waiter.take_notes().iter().map(|note| format!("{note:?}")).collect::<Vec<_>>().join(" ")
+        waiter
+            .take_notes()
+            .iter()
+            .map(|note| format!("{note:?}"))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     assert_eq!(notes(0, stats(true, 0, 10.0)), "Phase(FullSync)");
     assert_eq!(notes(10, stats(true, 0, 20.0)), "");
     assert_eq!(notes(20, stats(true, 5, 100.0)), "Phase(Incremental)");
     assert!(notes(30, Err(outage())).starts_with("Failing"));
     assert_eq!(notes(35, Err(outage())), "");
-    assert_eq!(notes(40, stats(true, 0, 100.0)), "Recovered(2, 10s) GoalShows(1)");
-    assert_eq!(notes(50, stats(true, -3, 100.0)), "NegativeOffset(-3) GoalLost");
-    assert_eq!(notes(60, stats(true, 0, 3.0)), "Regressed(100.0, 3.0) Phase(FullSync)");
+    assert_eq!(
+        notes(40, stats(true, 0, 100.0)),
+        "Recovered(2, 10s) GoalShows(1)"
+    );
+    assert_eq!(
+        notes(50, stats(true, -3, 100.0)),
+        "NegativeOffset(-3) GoalLost"
+    );
+    assert_eq!(
+        notes(60, stats(true, 0, 3.0)),
+        "Regressed(100.0, 3.0) Phase(FullSync)"
+    );
 }
 
 #[test]
 fn a_reading_that_cannot_be_judged_is_not_ready_and_says_why() {
     let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-    let unknown = Stats { reading: Reading { offset: Some(0), ..Reading::default() }, raw: String::new() };
-    assert!(matches!(waiter.handle_stats(secs(0), secs(0), Ok(unknown)), Step::StatsAt(_)));
-    assert_eq!(waiter.seen().unwrap().check, Check::NotYet(Missing::MigratingUnknown));
+    let unknown = Stats {
+        reading: Reading {
+            offset: Some(0),
+            ..Reading::default()
+        },
+        raw: String::new(),
+    };
+    assert!(matches!(
+        waiter.handle_stats(secs(0), secs(0), Ok(unknown)),
+        Step::StatsAt(_)
+    ));
+    assert_eq!(
+        waiter.seen().unwrap().check,
+        Check::NotYet(Missing::MigratingUnknown)
+    );
 }
 
 /// One thing that can happen at a poll.
@@ -569,7 +926,12 @@ fn happening() -> impl Strategy<Value = Result<Stats, ApiError>> {
     )
         .prop_map(|(is_migrating, offset, full_migration_progress)| {
             Ok(Stats {
-                reading: Reading { is_migrating, offset, full_migration_progress, ..Reading::default() },
+                reading: Reading {
+                    is_migrating,
+                    offset,
+                    full_migration_progress,
+                    ..Reading::default()
+                },
                 raw: String::new(),
             })
         });
@@ -604,8 +966,17 @@ proptest! {
 
 /// A wait for `in-sync` that has read the status `FULLMIGRATING`.
 fn with_a_status(status_check: StatusCheck) -> Waiter {
-    let mut waiter = Waiter::new(Rules { status_check, ..rules(Goal::InSync) }, secs(0));
-    assert!(matches!(waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)), Step::StatusNow));
+    let mut waiter = Waiter::new(
+        Rules {
+            status_check,
+            ..rules(Goal::InSync)
+        },
+        secs(0),
+    );
+    assert!(matches!(
+        waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)),
+        Step::StatusNow
+    ));
     waiter.handle_status(secs(0), status("FULLMIGRATING"));
     waiter
 }
@@ -617,9 +988,16 @@ fn a_status_that_was_read_outlives_two_failures_of_its_endpoint() {
         for (n, failed) in [(1, 1), (2, 2), (3, 2)] {
             assert!(waiter.detail().is_some() && !waiter.is_status_unavailable());
             let now = secs(10 * n);
-            assert!(matches!(waiter.handle_stats(now, now, stats(is_migrating, 0, 100.0)), Step::StatusNow));
+            assert!(matches!(
+                waiter.handle_stats(now, now, stats(is_migrating, 0, 100.0)),
+                Step::StatusNow
+            ));
             waiter.handle_status(now, Err(error(class)));
-            assert_eq!(waiter.failed_polls(), failed, "failure {n}, is_migrating {is_migrating}");
+            assert_eq!(
+                waiter.failed_polls(),
+                failed,
+                "failure {n}, is_migrating {is_migrating}"
+            );
         }
         // From now on it confirms nothing.
         assert!(waiter.detail().is_none() && waiter.is_status_unavailable());
@@ -627,14 +1005,21 @@ fn a_status_that_was_read_outlives_two_failures_of_its_endpoint() {
 }
 
 #[test]
-fn what_the_status_endpoint_says_of_the_session_counts_and_what_it_says_of_the_task_where_it_is_required() {
+fn what_the_status_endpoint_says_of_the_session_counts_and_what_it_says_of_the_task_where_it_is_required()
+ {
     let ask = |waiter: &mut Waiter, now: u64, class| {
         waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
         waiter.handle_status(secs(now), Err(error(class)))
     };
     let mut waiter = with_a_status(StatusCheck::Auto);
-    assert_eq!(next_look(&ask(&mut waiter, 10, Class::Unauthenticated), 10), secs(0));
-    assert!(matches!(outcome(ask(&mut waiter, 10, Class::Unauthenticated)), Outcome::Denied(_)));
+    assert_eq!(
+        next_look(&ask(&mut waiter, 10, Class::Unauthenticated), 10),
+        secs(0)
+    );
+    assert!(matches!(
+        outcome(ask(&mut waiter, 10, Class::Unauthenticated)),
+        Outcome::Denied(_)
+    ));
     for (status_check, is_deleted) in [(StatusCheck::Require, true), (StatusCheck::Auto, false)] {
         let mut waiter = with_a_status(status_check);
         ask(&mut waiter, 10, Class::UnknownTask);
@@ -642,7 +1027,11 @@ fn what_the_status_endpoint_says_of_the_session_counts_and_what_it_says_of_the_t
         // The stats of the same task answer: `auto` takes their word for it.
         let step = ask(&mut waiter, 30, Class::UnknownTask);
         let ended_so = matches!(step, Step::Done(Outcome::Failed(Failure::TaskDeleted)));
-        assert_eq!((ended_so, waiter.is_status_unavailable()), (is_deleted, !is_deleted), "{status_check:?}: {step:?}");
+        assert_eq!(
+            (ended_so, waiter.is_status_unavailable()),
+            (is_deleted, !is_deleted),
+            "{status_check:?}: {step:?}"
+        );
     }
 }
 
@@ -653,7 +1042,13 @@ fn a_status_is_told_when_it_is_another_one_and_every_poll_is_counted() {
         waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
         waiter.handle_status(secs(now), status(word));
     }
-    let told = |note: Note| if let Note::Status(status) = note { Some(status.word().to_owned()) } else { None };
+    let told = |note: Note| {
+        if let Note::Status(status) = note {
+            Some(status.word().to_owned())
+        } else {
+            None
+        }
+    };
     let told: Vec<String> = waiter.take_notes().into_iter().filter_map(told).collect();
     assert_eq!(told, ["FULLMIGRATING", "MIGRATION"]);
     assert_eq!((waiter.polls(), waiter.failed_polls()), (4, 0));
@@ -661,9 +1056,21 @@ fn a_status_is_told_when_it_is_another_one_and_every_poll_is_counted() {
 
 #[test]
 fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
-    let mut waiter = Waiter::new(Rules { deadline: secs(10), ..rules(Goal::Completed) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            deadline: secs(10),
+            ..rules(Goal::Completed)
+        },
+        secs(0),
+    );
     // The slowest answer took 4 s, and twice that is more than half of the time.
-    assert_eq!(next_look(&waiter.handle_stats(secs(0), secs(4), stats(true, 1, 100.0)), 4), secs(1));
+    assert_eq!(
+        next_look(
+            &waiter.handle_stats(secs(0), secs(4), stats(true, 1, 100.0)),
+            4
+        ),
+        secs(1)
+    );
     let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
     let last = secs(3600) - Duration::from_millis(300);
     match waiter.handle_stats(last, last, stats(true, 1, 100.0)) {
@@ -676,32 +1083,67 @@ fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
 fn an_unread_status_at_the_deadline_decides_nothing() {
     for status_check in [StatusCheck::Auto, StatusCheck::Require] {
         let mut waiter = with_a_status(status_check);
-        assert!(waiter.handle_deadline(secs(3600)).is_none(), "nothing is being read");
-        assert!(matches!(waiter.handle_stats(secs(3550), secs(3550), stats(false, 0, 100.0)), Step::StatusNow));
+        assert!(
+            waiter.handle_deadline(secs(3600)).is_none(),
+            "nothing is being read"
+        );
+        assert!(matches!(
+            waiter.handle_stats(secs(3550), secs(3550), stats(false, 0, 100.0)),
+            Step::StatusNow
+        ));
         assert!(waiter.handle_deadline(secs(3600)).is_none());
-        assert_eq!(waiter.newest().unwrap().check, Check::NotYet(Missing::StatusUnread));
+        assert_eq!(
+            waiter.newest().unwrap().check,
+            Check::NotYet(Missing::StatusUnread)
+        );
     }
     // Where nothing is new, what was seen with its status is worth more.
     let mut waiter = with_a_status(StatusCheck::Auto);
     let before = waiter.newest().unwrap().clone();
-    assert!(matches!(waiter.handle_stats(secs(3600), secs(3600), stats(true, 0, 100.0)), Step::StatusNow));
+    assert!(matches!(
+        waiter.handle_stats(secs(3600), secs(3600), stats(true, 0, 100.0)),
+        Step::StatusNow
+    ));
     assert!(waiter.handle_deadline(secs(3600)).is_none());
     assert_eq!(waiter.newest().unwrap().at, before.at);
 }
 
 #[test]
 fn one_slow_answer_does_not_take_the_looks_that_are_due_before_the_deadline() {
-    let every_second = Pace { initial: secs(1), max: secs(1), multiplier: 1.0 };
-    let mut waiter = Waiter::new(Rules { pace: every_second, ..rules(Goal::Completed) }, secs(0));
+    let every_second = Pace {
+        initial: secs(1),
+        max: secs(1),
+        multiplier: 1.0,
+    };
+    let mut waiter = Waiter::new(
+        Rules {
+            pace: every_second,
+            ..rules(Goal::Completed)
+        },
+        secs(0),
+    );
     waiter.handle_stats(secs(0), secs(9), stats(true, 1, 100.0));
     for now in 3590..3599 {
-        assert_eq!(next_look(&waiter.handle_stats(secs(now), secs(now), stats(true, 1, 100.0)), now), secs(1), "{now}");
+        assert_eq!(
+            next_look(
+                &waiter.handle_stats(secs(now), secs(now), stats(true, 1, 100.0)),
+                now
+            ),
+            secs(1),
+            "{now}"
+        );
     }
 }
 
 #[test]
 fn each_reading_more_that_shows_the_goal_is_told_and_so_is_the_first_that_does_not() {
-    let mut waiter = Waiter::new(Rules { stable_polls: 3, ..rules(Goal::InSync) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            stable_polls: 3,
+            ..rules(Goal::InSync)
+        },
+        secs(0),
+    );
     let mut told = Vec::new();
     for (now, offset) in [(0, 0), (10, 0), (20, 1), (30, 1), (40, 0)] {
         waiter.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
@@ -718,10 +1160,20 @@ fn each_reading_more_that_shows_the_goal_is_told_and_so_is_the_first_that_does_n
 
 #[test]
 fn the_status_is_read_when_is_migrating_changes_and_at_each_look_at_a_task_that_does_not_migrate() {
-    let auto = Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) };
+    let auto = Rules {
+        status_check: StatusCheck::Auto,
+        ..rules(Goal::Completed)
+    };
     let mut waiter = Waiter::new(auto, secs(0));
     // An open offset: no status could make these readings ready.
-    let looks = [(0, true), (10, true), (20, false), (30, false), (40, true), (50, true)];
+    let looks = [
+        (0, true),
+        (10, true),
+        (20, false),
+        (30, false),
+        (40, true),
+        (50, true),
+    ];
     let asked = looks.map(|(now, is_migrating)| {
         let step = waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0));
         if let Step::StatusNow = step {
@@ -741,11 +1193,22 @@ fn delay_after(rules: Rules, method: Option<&str>, readings: &[(bool, i64, f64)]
     let mut delay = Duration::ZERO;
     for (n, &(is_migrating, offset, progress)) in (0..).zip(alike.chain(&readings[1..])) {
         let now = 30 * n;
-        let mut step = waiter.handle_stats(secs(now), secs(now), stats(is_migrating, offset, progress));
+        let mut step =
+            waiter.handle_stats(secs(now), secs(now), stats(is_migrating, offset, progress));
         if let Step::StatusNow = step {
-            let word = if is_migrating { "MIGRATING" } else { "TERMINATING" };
+            let word = if is_migrating {
+                "MIGRATING"
+            } else {
+                "TERMINATING"
+            };
             let migration_method = method.map(str::to_owned);
-            step = waiter.handle_status(secs(now), Ok(Detail { migration_method, ..status(word).unwrap() }));
+            step = waiter.handle_status(
+                secs(now),
+                Ok(Detail {
+                    migration_method,
+                    ..status(word).unwrap()
+                }),
+            );
         }
         delay = next_look(&step, now);
     }
@@ -754,32 +1217,88 @@ fn delay_after(rules: Rules, method: Option<&str>, readings: &[(bool, i64, f64)]
 
 #[test]
 fn where_something_happens_the_next_look_comes_soon() {
-    let of = |goal, status_check| Rules { status_check, stable_polls: 3, ..rules(goal) };
+    let of = |goal, status_check| Rules {
+        status_check,
+        stable_polls: 3,
+        ..rules(goal)
+    };
     let alike = [(true, 1000, 50.0); 2];
     let copied = [(true, 1000, 50.0), (true, 1000, 100.0)];
     let stopped = [(true, 1000, 50.0), (false, 1000, 50.0)];
     let lost = [(true, 9, 100.0), (true, 0, 100.0), (true, 9, 100.0)];
     let incremental = Some("incremental_migration");
     for (what, rules, method, readings, is_soon) in [
-        ("nothing new", of(Goal::Completed, StatusCheck::Off), None, &alike[..], false),
-        ("copied", of(Goal::Completed, StatusCheck::Off), None, &copied, true),
-        ("copied, towards in-sync", of(Goal::InSync, StatusCheck::Auto), incremental, &copied, true),
+        (
+            "nothing new",
+            of(Goal::Completed, StatusCheck::Off),
+            None,
+            &alike[..],
+            false,
+        ),
+        (
+            "copied",
+            of(Goal::Completed, StatusCheck::Off),
+            None,
+            &copied,
+            true,
+        ),
+        (
+            "copied, towards in-sync",
+            of(Goal::InSync, StatusCheck::Auto),
+            incremental,
+            &copied,
+            true,
+        ),
         // From here on somebody has to stop it, and nobody knows when.
-        ("copied, towards an end by hand", of(Goal::Completed, StatusCheck::Auto), incremental, &copied, false),
-        ("stopped by hand", of(Goal::Completed, StatusCheck::Auto), incremental, &stopped, true),
+        (
+            "copied, towards an end by hand",
+            of(Goal::Completed, StatusCheck::Auto),
+            incremental,
+            &copied,
+            false,
+        ),
+        (
+            "stopped by hand",
+            of(Goal::Completed, StatusCheck::Auto),
+            incremental,
+            &stopped,
+            true,
+        ),
         // The goal was there and is gone: it may be back at once.
-        ("lost", of(Goal::InSync, StatusCheck::Off), None, &lost, true),
+        (
+            "lost",
+            of(Goal::InSync, StatusCheck::Off),
+            None,
+            &lost,
+            true,
+        ),
     ] {
         let delay = delay_after(rules, method, readings);
-        let is_right = if is_soon { delay <= secs(8) } else { secs(20) < delay };
+        let is_right = if is_soon {
+            delay <= secs(8)
+        } else {
+            secs(20) < delay
+        };
         assert!(is_right, "{what}: {delay:?}");
     }
 }
 
 #[test]
 fn readings_that_confirm_the_goal_come_as_soon_as_they_may() {
-    let mut waiter = Waiter::seeded(Rules { stable_polls: 20, ..rules(Goal::InSync) }, secs(0), 1);
-    let looks = (0..10).map(|n| next_look(&waiter.handle_stats(secs(n), secs(n), stats(true, 0, 100.0)), n));
+    let mut waiter = Waiter::seeded(
+        Rules {
+            stable_polls: 20,
+            ..rules(Goal::InSync)
+        },
+        secs(0),
+        1,
+    );
+    let looks = (0..10).map(|n| {
+        next_look(
+            &waiter.handle_stats(secs(n), secs(n), stats(true, 0, 100.0)),
+            n,
+        )
+    });
     assert_eq!(looks.collect::<Vec<_>>(), [secs(5); 10]);
 }
 
@@ -787,8 +1306,16 @@ fn readings_that_confirm_the_goal_come_as_soon_as_they_may() {
 fn a_seed_makes_the_same_looks_again_and_retries_do_not_go_in_step_with_polls() {
     let looks = |seed, fails: bool| {
         let mut waiter = Waiter::seeded(rules(Goal::Completed), secs(0), seed);
-        let answer = || if fails { Err(outage()) } else { stats(true, 1000, 50.0) };
-        (0..5).map(|n| next_look(&waiter.handle_stats(secs(n), secs(n), answer()), n)).collect::<Vec<_>>()
+        let answer = || {
+            if fails {
+                Err(outage())
+            } else {
+                stats(true, 1000, 50.0)
+            }
+        };
+        (0..5)
+            .map(|n| next_look(&waiter.handle_stats(secs(n), secs(n), answer()), n))
+            .collect::<Vec<_>>()
     };
     assert_eq!(looks(7, false), looks(7, false));
     assert_eq!(looks(7, true), looks(7, true));
@@ -799,9 +1326,18 @@ fn a_seed_makes_the_same_looks_again_and_retries_do_not_go_in_step_with_polls() 
 #[test]
 fn the_more_is_done_the_more_advanced_a_task_is() {
     let after = |readings: &[Reading]| {
-        let mut waiter = Waiter::new(Rules { stable_polls: 9, ..rules(Goal::InSync) }, secs(0));
+        let mut waiter = Waiter::new(
+            Rules {
+                stable_polls: 9,
+                ..rules(Goal::InSync)
+            },
+            secs(0),
+        );
         for (n, reading) in (0..).zip(readings) {
-            let stats = Stats { reading: reading.clone(), raw: String::new() };
+            let stats = Stats {
+                reading: reading.clone(),
+                raw: String::new(),
+            };
             waiter.handle_stats(secs(n), secs(n), Ok(stats));
         }
         waiter.advance()
@@ -822,13 +1358,24 @@ fn the_more_is_done_the_more_advanced_a_task_is() {
         &[reading(Some(0), 100.0), reading(Some(0), 100.0)],
     ];
     for pair in steps.windows(2) {
-        assert!(after(pair[0]) < after(pair[1]), "{pair:?}: {:?} and {:?}", after(pair[0]), after(pair[1]));
+        assert!(
+            after(pair[0]) < after(pair[1]),
+            "{pair:?}: {:?} and {:?}",
+            after(pair[0]),
+            after(pair[1])
+        );
     }
 }
 
 #[test]
 fn whoever_is_near_the_goal_is_looked_at_first() {
-    let mut waiter = Waiter::new(Rules { stable_polls: 2, ..rules(Goal::InSync) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            stable_polls: 2,
+            ..rules(Goal::InSync)
+        },
+        secs(0),
+    );
     let mut rank_at = |now: u64, offset| {
         waiter.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
         waiter.rank()
@@ -846,13 +1393,26 @@ fn whoever_is_near_the_goal_is_looked_at_first() {
 
 #[test]
 fn a_status_that_comes_back_is_available() {
-    let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            status_check: StatusCheck::Auto,
+            ..rules(Goal::Completed)
+        },
+        secs(0),
+    );
     assert!(!waiter.is_status_unavailable(), "nobody has asked yet");
     let mut poll = |now: u64, is_migrating, answer| {
-        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0)), Step::StatusNow));
+        assert!(matches!(
+            waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0)),
+            Step::StatusNow
+        ));
         waiter.handle_status(secs(now), answer);
         let failing = waiter.failing().map(|error| error.message.clone());
-        (waiter.is_status_unavailable(), waiter.detail().is_some(), failing)
+        (
+            waiter.is_status_unavailable(),
+            waiter.detail().is_some(),
+            failing,
+        )
     };
     let failed = || Some("the task's status: HTTP 503".to_owned());
     assert_eq!(poll(0, true, Err(outage())), (false, false, failed()));
@@ -871,7 +1431,13 @@ fn what_is_told_is_told_once() {
         (0, stats(true, -3, 100.0)),
         (10, stats(true, -5, 100.0)),
         (20, Err(outage())),
-        (30, Err(ApiError { message: "HTTP 502".to_owned(), ..outage() })),
+        (
+            30,
+            Err(ApiError {
+                message: "HTTP 502".to_owned(),
+                ..outage()
+            }),
+        ),
         (40, Err(error(THROTTLED))),
         (50, Err(error(THROTTLED))),
         (60, stats(true, 4, 100.0)),
@@ -901,7 +1467,10 @@ fn an_outage_ends_the_wait_at_its_limit_and_not_before() {
     let ended = |after: u64| {
         let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
         waiter.handle_stats(secs(10), secs(11), Err(outage()));
-        matches!(waiter.handle_stats(secs(10 + after), secs(10 + after), Err(outage())), Step::Done(_))
+        matches!(
+            waiter.handle_stats(secs(10 + after), secs(10 + after), Err(outage())),
+            Step::Done(_)
+        )
     };
     assert!(!ended(599));
     assert!(ended(600));
@@ -910,37 +1479,75 @@ fn an_outage_ends_the_wait_at_its_limit_and_not_before() {
 #[test]
 fn a_reading_whose_status_cannot_be_read_is_shown_and_counts_for_nothing() {
     for (status_check, advice, expected) in [
-        (StatusCheck::Require, None, Some("where the status cannot be had, set `status-check: auto`")),
+        (
+            StatusCheck::Require,
+            None,
+            Some("where the status cannot be had, set `status-check: auto`"),
+        ),
         (
             StatusCheck::Require,
             Some("check `endpoint`"),
             Some("check `endpoint`; where the status cannot be had, set `status-check: auto`"),
         ),
-        (StatusCheck::Auto, Some("check `endpoint`"), Some("check `endpoint`")),
+        (
+            StatusCheck::Auto,
+            Some("check `endpoint`"),
+            Some("check `endpoint`"),
+        ),
     ] {
         let mut waiter = with_a_status(status_check);
-        assert!(matches!(waiter.handle_stats(secs(10), secs(10), stats(true, 0, 100.0)), Step::StatusNow));
+        assert!(matches!(
+            waiter.handle_stats(secs(10), secs(10), stats(true, 0, 100.0)),
+            Step::StatusNow
+        ));
         let unread = waiter.newest().unwrap();
-        assert_eq!((unread.at, unread.check), (secs(10), Check::NotYet(Missing::StatusUnread)));
-        waiter.handle_status(secs(11), Err(ApiError { advice: advice.map(str::to_owned), ..outage() }));
+        assert_eq!(
+            (unread.at, unread.check),
+            (secs(10), Check::NotYet(Missing::StatusUnread))
+        );
+        waiter.handle_status(
+            secs(11),
+            Err(ApiError {
+                advice: advice.map(str::to_owned),
+                ..outage()
+            }),
+        );
         assert_eq!(waiter.newest().unwrap().at, secs(10));
         assert_eq!((waiter.seen().unwrap().at, waiter.stable()), (secs(0), 0));
         let failing = waiter.failing().unwrap();
-        assert_eq!((failing.message.as_str(), failing.advice.as_deref()), ("the task's status: HTTP 503", expected));
+        assert_eq!(
+            (failing.message.as_str(), failing.advice.as_deref()),
+            ("the task's status: HTTP 503", expected)
+        );
         // The next reading with a status takes its place.
-        assert!(matches!(waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)), Step::StatusNow));
+        assert!(matches!(
+            waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)),
+            Step::StatusNow
+        ));
         waiter.handle_status(secs(20), status("FULLMIGRATING"));
-        assert_eq!((waiter.newest().unwrap().at, waiter.seen().unwrap().at), (secs(20), secs(20)));
+        assert_eq!(
+            (waiter.newest().unwrap().at, waiter.seen().unwrap().at),
+            (secs(20), secs(20))
+        );
     }
 }
 
 #[test]
 fn an_unreadable_status_does_not_delay_the_deadline() {
-    let mut waiter = Waiter::new(Rules { status_check: StatusCheck::Auto, ..rules(Goal::Completed) }, secs(0));
+    let mut waiter = Waiter::new(
+        Rules {
+            status_check: StatusCheck::Auto,
+            ..rules(Goal::Completed)
+        },
+        secs(0),
+    );
     for now in [0, 10, 20] {
         poll_without_status(&mut waiter, now, true, BUSY);
     }
-    assert!(matches!(waiter.handle_stats(secs(3599), secs(3599), stats(false, 0, 100.0)), Step::StatusNow));
+    assert!(matches!(
+        waiter.handle_stats(secs(3599), secs(3599), stats(false, 0, 100.0)),
+        Step::StatusNow
+    ));
     assert!(outcome(waiter.handle_deadline(secs(3600)).unwrap()).is_ready());
     assert!(waiter.handle_deadline(secs(3600)).is_none(), "it was said");
 }
@@ -959,8 +1566,18 @@ fn silence_is_measured_from_the_request_that_nobody_answers() {
 fn only_a_required_status_can_tell_that_a_task_is_gone_whose_stats_answer() {
     let mut waiter = with_a_status(StatusCheck::Auto);
     for (now, is_lost) in [(10, false), (20, false), (30, true)] {
-        assert!(matches!(waiter.handle_stats(secs(now), secs(now), stats(false, 9, 100.0)), Step::StatusNow));
-        assert!(matches!(waiter.handle_status(secs(now), Err(error(Class::UnknownTask))), Step::StatsAt(_)));
-        assert_eq!((waiter.is_status_unavailable(), waiter.failed_polls() == 2), (is_lost, now >= 20), "{now}");
+        assert!(matches!(
+            waiter.handle_stats(secs(now), secs(now), stats(false, 9, 100.0)),
+            Step::StatusNow
+        ));
+        assert!(matches!(
+            waiter.handle_status(secs(now), Err(error(Class::UnknownTask))),
+            Step::StatsAt(_)
+        ));
+        assert_eq!(
+            (waiter.is_status_unavailable(), waiter.failed_polls() == 2),
+            (is_lost, now >= 20),
+            "{now}"
+        );
     }
 }

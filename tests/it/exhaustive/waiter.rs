@@ -87,11 +87,20 @@ struct Trace<'a> {
 type Answer<'a> = Option<(Duration, Result<&'a Detail, Class>)>;
 
 /// The ends of refusals.tbl.
-const REFUSED: [&str; 4] = ["invalid-input", "denied", "unreachable", "failed task-deleted"];
+const REFUSED: [&str; 4] = [
+    "invalid-input",
+    "denied",
+    "unreachable",
+    "failed task-deleted",
+];
 
 impl<'a> Trace<'a> {
     fn new(model: &'a Model, tables: &'a Tables, rules: &'a Rules) -> Self {
-        let Condition { goal, max_offset, max_missing_keys } = rules.condition;
+        let Condition {
+            goal,
+            max_offset,
+            max_missing_keys,
+        } = rules.condition;
         Self {
             model,
             tables,
@@ -121,7 +130,11 @@ impl<'a> Trace<'a> {
         if self.status_check() == 0 || is_given_up {
             return false;
         }
-        let judged = self.readings.iter().rev().find(|seen| seen.judged.is_some());
+        let judged = self
+            .readings
+            .iter()
+            .rev()
+            .find(|seen| seen.judged.is_some());
         let before = judged.map(|seen| seen.sight.migrating);
         let changed = before != Some(self.sight(reading, None).migrating);
         let is_old = self.known_at.is_none_or(|at| at + FIVE_MINUTES <= now);
@@ -139,14 +152,26 @@ impl<'a> Trace<'a> {
             Class::NotFound => 1,
             Class::UnknownTask => 2,
             Class::Rejected => 3,
-            Class::Transient { .. } | Class::Throttled { .. } | Class::Unauthenticated | Class::Denied => 4,
+            Class::Transient { .. }
+            | Class::Throttled { .. }
+            | Class::Unauthenticated
+            | Class::Denied => 4,
         };
         self.polls.push(Past::Refused(answer));
-        let readings =
-            if self.polls.contains(&Past::Judged) { 2 } else { usize::from(self.polls.contains(&Past::Unjudged)) };
+        let readings = if self.polls.contains(&Past::Judged) {
+            2
+        } else {
+            usize::from(self.polls.contains(&Past::Unjudged))
+        };
         let same = |poll: &&Past| **poll == Past::Refused(answer);
         let in_a_row = self.polls.iter().rev().take_while(same).count();
-        let at_most = self.polls.iter().rev().take_while(|poll| **poll != Past::Judged).filter(same).count();
+        let at_most = self
+            .polls
+            .iter()
+            .rev()
+            .take_while(|poll| **poll != Past::Judged)
+            .filter(same)
+            .count();
         let row = match (in_a_row, at_most) {
             (3.., _) => 2,
             (_, 3..) => 1,
@@ -161,9 +186,17 @@ impl<'a> Trace<'a> {
     }
 
     /// A reading came, asked for and answered at these times, and maybe its status.
-    fn read(&mut self, asked: Duration, answered: Duration, reading: &Reading, answer: Answer) -> Expected {
+    fn read(
+        &mut self,
+        asked: Duration,
+        answered: Duration,
+        reading: &Reading,
+        answer: Answer,
+    ) -> Expected {
         let stale = longest_poll(self.rules) < answered - asked;
-        let late = answer.is_some_and(|(at, status)| longest_between(self.rules, status.is_ok()) < at - answered);
+        let late = answer.is_some_and(|(at, status)| {
+            longest_between(self.rules, status.is_ok()) < at - answered
+        });
         let before = self.known.clone();
         let status = match answer {
             None => 2,
@@ -182,18 +215,29 @@ impl<'a> Trace<'a> {
         if enough && self.status_check() == 1 {
             self.known = None;
         }
-        let row = [self.status_check(), usize::from(stale), status, usize::from(late), usize::from(enough)];
+        let row = [
+            self.status_check(),
+            usize::from(stale),
+            status,
+            usize::from(late),
+            usize::from(enough),
+        ];
         let (_, says) = self.tables.freshness.first(&row);
         let detail = match says[0].as_str() {
             "with" => self.known.clone(),
             "without" => None,
             other => {
-                self.readings.push(Seen { sight: self.sight(reading, None), judged: None });
+                self.readings.push(Seen {
+                    sight: self.sight(reading, None),
+                    judged: None,
+                });
                 self.polls.push(Past::Unjudged);
                 // No age makes a failure of the task itself good.
                 let bad = self.sight(reading, self.known.as_ref()).status;
                 return match other {
-                    "again" if status == 0 && bad == FAILED => Expected::Either(vec!["failed task-failed".to_owned()]),
+                    "again" if status == 0 && bad == FAILED => {
+                        Expected::Either(vec!["failed task-failed".to_owned()])
+                    }
                     "again" => Expected::Again,
                     "failed" => Expected::GoesOn,
                     "refused" => Expected::Either(REFUSED.map(str::to_owned).to_vec()),
@@ -202,25 +246,40 @@ impl<'a> Trace<'a> {
             }
         };
         let mut sight = self.sight(reading, detail.as_ref());
-        if self.sight(reading, before.as_ref()).status != sight.status && sight.status == INCREMENTAL {
+        if self.sight(reading, before.as_ref()).status != sight.status
+            && sight.status == INCREMENTAL
+        {
             // Incremental only since after the reading was made: at the reading the phase was not known.
             sight.status = MIGRATING;
         }
-        let after_hole = self.judged_asked.is_some_and(|before| self.rules.pace.max * 3 < asked - before);
-        let judged = self.model.judge(self.terms, &self.readings, &sight, after_hole);
-        self.readings.push(Seen { sight, judged: Some(judged) });
+        let after_hole = self
+            .judged_asked
+            .is_some_and(|before| self.rules.pace.max * 3 < asked - before);
+        let judged = self
+            .model
+            .judge(self.terms, &self.readings, &sight, after_hole);
+        self.readings.push(Seen {
+            sight,
+            judged: Some(judged),
+        });
         self.polls.push(Past::Judged);
         self.judged_asked = Some(asked);
         match judged.says {
             Says::Failed(kind) => Expected::Ends(failed(kind)),
-            Says::Ready if self.rules.stable_polls <= judged.row => Expected::Ends("ready".to_owned()),
+            Says::Ready if self.rules.stable_polls <= judged.row => {
+                Expected::Ends("ready".to_owned())
+            }
             Says::Ready | Says::Wait | Says::WaitFor(_) | Says::Thrice(_) => Expected::GoesOn,
         }
     }
 
     /// What was answered, for a person who has to understand a disagreement.
     fn in_words(&self) -> String {
-        let readings: Vec<_> = self.readings.iter().map(|seen| (in_words(&seen.sight), seen.judged)).collect();
+        let readings: Vec<_> = self
+            .readings
+            .iter()
+            .map(|seen| (in_words(&seen.sight), seen.judged))
+            .collect();
         format!("{:?} {readings:#?}", self.polls)
     }
 }
@@ -232,8 +291,17 @@ const FAILED: usize = 7;
 /// The failure in the words of the tables, where `TaskDeleted` is `task-deleted`.
 fn failed(kind: Kind) -> String {
     let name = format!("{kind:?}");
-    let dashed = name.chars().map(|c| if c.is_uppercase() { format!("-{}", c.to_lowercase()) } else { c.to_string() });
-    format!("failed {}", dashed.collect::<String>().trim_start_matches('-'))
+    let dashed = name.chars().map(|c| {
+        if c.is_uppercase() {
+            format!("-{}", c.to_lowercase())
+        } else {
+            c.to_string()
+        }
+    });
+    format!(
+        "failed {}",
+        dashed.collect::<String>().trim_start_matches('-')
+    )
 }
 
 /// The name of an end, as the tables have it.
@@ -317,7 +385,11 @@ const TRANSIENT: Class = Class::Transient { retry_after: None };
 const THROTTLED: Class = Class::Throttled { retry_after: None };
 
 fn error(class: Class) -> ApiError {
-    ApiError { class, message: "refused".to_owned(), advice: None }
+    ApiError {
+        class,
+        message: "refused".to_owned(),
+        advice: None,
+    }
 }
 
 fn takes(takes: Takes, bound: Duration) -> Duration {
@@ -336,7 +408,11 @@ fn longest_poll(rules: &Rules) -> Duration {
 /// How long after the reading's answer that of the status may come.
 fn longest_between(rules: &Rules, is_ok: bool) -> Duration {
     let longest = rules.pace.initial.max(rules.request_timeout);
-    if is_ok { longest } else { longest + Duration::from_secs(1) }
+    if is_ok {
+        longest
+    } else {
+        longest + Duration::from_secs(1)
+    }
 }
 
 /// Plays one sequence of choices. An error is the first disagreement.
@@ -365,8 +441,16 @@ fn play(
             *told += &format!("\n  {at:?}..{now:?} {stats:?}");
         }
         waiter.begin_poll(at);
-        let answer = stats.clone().map(|reading| Stats { reading, raw: "{}".to_owned() }).map_err(error);
-        let has_to_ask = stats.as_ref().is_ok_and(|reading| trace.has_to_ask(reading, now));
+        let answer = stats
+            .clone()
+            .map(|reading| Stats {
+                reading,
+                raw: "{}".to_owned(),
+            })
+            .map_err(error);
+        let has_to_ask = stats
+            .as_ref()
+            .is_ok_and(|reading| trace.has_to_ask(reading, now));
         let mut step = waiter.handle_stats(at, now, answer);
         let is_asked = matches!(step, Step::StatusNow);
         let expected = match stats {
@@ -393,12 +477,19 @@ fn play(
             (Step::Done(outcome), Expected::Either(ends)) => ends.contains(&end(outcome)),
             _ => false,
         };
-        let unasked = trace.readings.last().is_some_and(|seen| seen.judged.is_some_and(|it| it.says == Says::Ready))
+        let unasked = trace
+            .readings
+            .last()
+            .is_some_and(|seen| seen.judged.is_some_and(|it| it.says == Says::Ready))
             && trace.status_check() != 0
             && trace.known.is_some();
         let wrong = if !fits {
             format!("contract {expected:?}, code {}", in_short(&step))
-        } else if stats.is_ok() && !is_asked && !matches!(expected, Expected::Again) && (has_to_ask || unasked) {
+        } else if stats.is_ok()
+            && !is_asked
+            && !matches!(expected, Expected::Again)
+            && (has_to_ask || unasked)
+        {
             "the status was not asked for".to_owned()
         } else {
             match step {
@@ -425,10 +516,18 @@ fn in_short(step: &Step) -> String {
 
 fn rules(goal: Goal, status_check: StatusCheck, stable_polls: u32, initial: u64) -> Rules {
     Rules {
-        condition: Condition { goal, max_offset: 0, max_missing_keys: KEYS },
+        condition: Condition {
+            goal,
+            max_offset: 0,
+            max_missing_keys: KEYS,
+        },
         stable_polls,
         status_check,
-        pace: Pace { initial: Duration::from_secs(initial), max: Duration::from_secs(30), multiplier: 1.5 },
+        pace: Pace {
+            initial: Duration::from_secs(initial),
+            max: Duration::from_secs(30),
+            multiplier: 1.5,
+        },
         max_gap: Duration::from_secs(90),
         max_outage: Duration::from_secs(360_000),
         stall_timeout: None,
@@ -437,7 +536,12 @@ fn rules(goal: Goal, status_check: StatusCheck, stable_polls: u32, initial: u64)
     }
 }
 
-fn reading(is_migrating: Option<bool>, progress: Option<f64>, offset: Option<i64>, keys: (i64, i64)) -> Reading {
+fn reading(
+    is_migrating: Option<bool>,
+    progress: Option<f64>,
+    offset: Option<i64>,
+    keys: (i64, i64),
+) -> Reading {
     Reading {
         is_migrating,
         offset,
@@ -450,7 +554,12 @@ fn reading(is_migrating: Option<bool>, progress: Option<f64>, offset: Option<i64
 
 /// A reading that has the goal, given a status that fits.
 fn good(goal: Goal) -> Reading {
-    reading(Some(matches!(goal, Goal::InSync | Goal::FullSync)), Some(100.0), Some(0), (5000, 5000))
+    reading(
+        Some(matches!(goal, Goal::InSync | Goal::FullSync)),
+        Some(100.0),
+        Some(0),
+        (5000, 5000),
+    )
 }
 
 /// A status that agrees with [`good`].
@@ -470,19 +579,39 @@ fn worlds(goal: Goal) -> Vec<World> {
     let ok = |reading: &Reading| (Short, Ok(reading.clone()));
     let read = |detail: &Detail| (Short, Ok(detail.clone()));
     let refused = |class| (Short, Err(class));
-    let refusals = [Class::Forbidden, Class::NotFound, Class::UnknownTask, Class::Rejected, TRANSIENT];
+    let refusals = [
+        Class::Forbidden,
+        Class::NotFound,
+        Class::UnknownTask,
+        Class::Rejected,
+        TRANSIENT,
+    ];
     let word = |word, switch| (Short, Ok(detail(word, switch, None)));
-    let unknown_progress = Reading { full_migration_progress: None, ..good.clone() };
+    let unknown_progress = Reading {
+        full_migration_progress: None,
+        ..good.clone()
+    };
     let keys = |source, target| {
         let (source_dbsize, target_dbsize) = (Some(source), Some(target));
-        (Short, Ok(Reading { source_dbsize, target_dbsize, ..good.clone() }))
+        (
+            Short,
+            Ok(Reading {
+                source_dbsize,
+                target_dbsize,
+                ..good.clone()
+            }),
+        )
     };
     vec![
         World {
             name: "refusals of the reading",
             polls: 6,
             begins: vec![Begins::Next],
-            stats: [vec![ok(&good)], refusals.iter().map(|class| (Short, Err(*class))).collect()].concat(),
+            stats: [
+                vec![ok(&good)],
+                refusals.iter().map(|class| (Short, Err(*class))).collect(),
+            ]
+            .concat(),
             status: vec![read(&agreeing)],
         },
         World {
@@ -504,7 +633,11 @@ fn worlds(goal: Goal) -> Vec<World> {
             name: "late answers",
             polls: 4,
             begins: vec![Begins::Next],
-            stats: vec![(Bound, Ok(good.clone())), (Long, Ok(good.clone())), ok(&copying)],
+            stats: vec![
+                (Bound, Ok(good.clone())),
+                (Long, Ok(good.clone())),
+                ok(&copying),
+            ],
             status: vec![
                 read(&agreeing),
                 (Long, Ok(agreeing.clone())),
@@ -528,7 +661,10 @@ fn worlds(goal: Goal) -> Vec<World> {
                 ok(&good),
                 ok(&copying),
                 ok(&unknown_progress),
-                ok(&Reading { offset: Some(7), ..good.clone() }),
+                ok(&Reading {
+                    offset: Some(7),
+                    ..good.clone()
+                }),
             ],
             status: vec![
                 read(&agreeing),
@@ -541,7 +677,13 @@ fn worlds(goal: Goal) -> Vec<World> {
             name: "key counts",
             polls: 4,
             begins: vec![Begins::Next],
-            stats: vec![ok(&good), keys(5000, 4000), keys(5000, 0), keys(0, 0), keys(2000, 2000)],
+            stats: vec![
+                ok(&good),
+                keys(5000, 4000),
+                keys(5000, 0),
+                keys(0, 0),
+                keys(2000, 2000),
+            ],
             status: vec![read(&agreeing), refused(TRANSIENT)],
         },
     ]
@@ -574,21 +716,31 @@ fn polls_are_judged_as_the_model() {
     let found = in_parallel(&jobs);
     println!("{} sequences of polls", found.sequences);
     super::assert_agreement(&found);
-    assert!(ENOUGH <= found.sequences, "{} sequences are not enough", found.sequences);
+    assert!(
+        ENOUGH <= found.sequences,
+        "{} sequences are not enough",
+        found.sequences
+    );
 }
 
 fn walk(model: &Model, tables: &Tables, rules: &Rules, world: &World) -> Found {
     let mut found = Found::default();
     let mut choices = Choices::default();
-    let name = format!("{}, {:?}, {}", rules.condition.goal, rules.status_check, world.name);
+    let name = format!(
+        "{}, {:?}, {}",
+        rules.condition.goal, rules.status_check, world.name
+    );
     loop {
         found.sequences += 1;
         if let Err(kind) = play(model, tables, rules, world, &mut choices, &mut None) {
-            found.wrong.entry(format!("{name}: {kind}")).or_insert_with(|| {
-                let mut told = Some(String::new());
-                let _ = play(model, tables, rules, world, &mut choices, &mut told);
-                told.unwrap_or_default()
-            });
+            found
+                .wrong
+                .entry(format!("{name}: {kind}"))
+                .or_insert_with(|| {
+                    let mut told = Some(String::new());
+                    let _ = play(model, tables, rules, world, &mut choices, &mut told);
+                    told.unwrap_or_default()
+                });
         }
         if !choices.next() {
             return found;
@@ -602,24 +754,40 @@ fn deadline_makes_nothing_ready() {
     for goal in Goal::ALL {
         for (failures, stable_polls) in [(0, 1), (1, 1), (2, 1), (0, 3), (2, 3)] {
             for pause in [MILLISECOND, Duration::from_secs(1), Duration::from_secs(9)] {
-                let status_check = if goal == Goal::Switched { StatusCheck::Require } else { StatusCheck::Auto };
-                let mut waiter = Waiter::seeded(rules(goal, status_check, stable_polls, 5), Duration::ZERO, 7);
+                let status_check = if goal == Goal::Switched {
+                    StatusCheck::Require
+                } else {
+                    StatusCheck::Auto
+                };
+                let mut waiter = Waiter::seeded(
+                    rules(goal, status_check, stable_polls, 5),
+                    Duration::ZERO,
+                    7,
+                );
                 let mut at = Duration::ZERO;
                 for failed in 0..=failures {
                     waiter.begin_poll(at);
-                    let stats = Stats { reading: good(goal), raw: "{}".to_owned() };
+                    let stats = Stats {
+                        reading: good(goal),
+                        raw: "{}".to_owned(),
+                    };
                     let step = waiter.handle_stats(at, at + ROUND_TRIP, Ok(stats));
                     assert!(matches!(step, Step::StatusNow), "{goal}: {step:?}");
                     if failed == failures {
                         break;
                     }
                     let step = waiter.handle_status(at + ROUND_TRIP * 2, Err(error(TRANSIENT)));
-                    let Step::StatsAt(next) = step else { panic!("{goal}, {failed} failures before: {step:?}") };
+                    let Step::StatsAt(next) = step else {
+                        panic!("{goal}, {failed} failures before: {step:?}")
+                    };
                     at = next;
                 }
                 let step = waiter.handle_deadline(at + ROUND_TRIP + pause);
                 let is_ready = matches!(&step, Some(Step::Done(outcome)) if outcome.is_ready());
-                assert!(!is_ready, "{goal}, {failures} failures, unanswered for {pause:?}: {step:?}");
+                assert!(
+                    !is_ready,
+                    "{goal}, {failures} failures, unanswered for {pause:?}: {step:?}"
+                );
             }
         }
     }

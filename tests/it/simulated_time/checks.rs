@@ -46,7 +46,13 @@ struct Judged<'a> {
 
 impl<'a> Story<'a> {
     pub(super) fn of(run: &'a Run, state: &'a State, task: usize) -> Self {
-        let calls = |what| state.calls.iter().filter(move |call| call.what == what && call.answer.is_some()).collect();
+        let calls = |what| {
+            state
+                .calls
+                .iter()
+                .filter(move |call| call.what == what && call.answer.is_some())
+                .collect()
+        };
         Self {
             run,
             rules: &run.world.script.rules,
@@ -61,13 +67,17 @@ impl<'a> Story<'a> {
     pub(super) fn check(&self, state: &State) -> Verdict {
         for (n, poll) in self.polls.iter().enumerate() {
             let polls = &self.polls[..=n];
-            ensure!(poll.next.is_none() == poll.outcome.is_some(), "an end with a next poll: {poll:?}");
+            ensure!(
+                poll.next.is_none() == poll.outcome.is_some(),
+                "an end with a next poll: {poll:?}"
+            );
             self.check_pace(state, poll)?;
             match &poll.outcome {
                 None => {}
                 Some(Outcome::Ready) => self.check_ready(polls)?,
                 Some(Outcome::Failed(failure)) => {
-                    self.check_failed(polls, *failure).map_err(|why| format!("failed as {failure:?}, but {why}"))?;
+                    self.check_failed(polls, *failure)
+                        .map_err(|why| format!("failed as {failure:?}, but {why}"))?;
                 }
                 Some(outcome) => self.check_other_end(state, polls, outcome)?,
             }
@@ -83,7 +93,11 @@ impl<'a> Story<'a> {
         let mut since: Option<Duration> = None;
         for poll in &self.polls {
             let ends = since.is_none_or(|since| in_time(since, poll.now));
-            ensure!(ends, "no reading counts from {since:?} on, and at {:?} it still goes on", poll.now);
+            ensure!(
+                ends,
+                "no reading counts from {since:?} on, and at {:?} it still goes on",
+                poll.now
+            );
             if poll.judged.is_some() {
                 since = None;
             } else if poll.failed.is_some() {
@@ -91,11 +105,24 @@ impl<'a> Story<'a> {
             }
         }
         let is_over = self.polls.last().is_some_and(|poll| poll.outcome.is_some());
-        let asked = state.calls.iter().rev().find(|call| call.what == What::Stats(self.task));
-        let unanswered = asked.filter(|call| call.answer.is_none()).map(|call| call.asked);
-        for since in [since, unanswered].into_iter().flatten().filter(|_| !is_over) {
+        let asked = state
+            .calls
+            .iter()
+            .rev()
+            .find(|call| call.what == What::Stats(self.task));
+        let unanswered = asked
+            .filter(|call| call.answer.is_none())
+            .map(|call| call.asked);
+        for since in [since, unanswered]
+            .into_iter()
+            .flatten()
+            .filter(|_| !is_over)
+        {
             let (ended, decided) = (self.run.ended, self.run.decided());
-            ensure!(in_time(since, decided), "silent from {since:?} on, and it went on until {ended:?}");
+            ensure!(
+                in_time(since, decided),
+                "silent from {since:?} on, and it went on until {ended:?}"
+            );
         }
         Ok(())
     }
@@ -106,15 +133,36 @@ impl<'a> Story<'a> {
             let asked = poll.judged?;
             // A process that stands still just then sends it later.
             let sent = |call: &&&Call| {
-                let late = || self.stalls.iter().any(|&(from, to)| from <= asked + TICK && call.asked <= to);
+                let late = || {
+                    self.stalls
+                        .iter()
+                        .any(|&(from, to)| from <= asked + TICK && call.asked <= to)
+                };
                 asked <= call.asked && (call.asked == asked || late())
             };
-            let stats = self.stats.iter().find(sent).copied().filter(|call| call.answered() <= poll.now);
+            let stats = self
+                .stats
+                .iter()
+                .find(sent)
+                .copied()
+                .filter(|call| call.answered() <= poll.now);
             let found = stats.and_then(|call| Some((call, call.reading()?)));
             Some(found.map(|(stats, reading)| {
-                let after = |call: &&&Call| call.asked >= stats.answered() && call.answered() <= poll.now;
-                let status = self.details.iter().rev().find(after).copied().filter(|call| call.is_ok());
-                Judged { poll, stats, reading, status }
+                let after =
+                    |call: &&&Call| call.asked >= stats.answered() && call.answered() <= poll.now;
+                let status = self
+                    .details
+                    .iter()
+                    .rev()
+                    .find(after)
+                    .copied()
+                    .filter(|call| call.is_ok());
+                Judged {
+                    poll,
+                    stats,
+                    reading,
+                    status,
+                }
             }))
         };
         let judged: Option<Vec<_>> = polls.iter().filter_map(of).collect();
@@ -127,37 +175,57 @@ impl<'a> Story<'a> {
         let judged = self.judged(polls)?;
         let poll = polls[polls.len() - 1];
         let last = judged.last().filter(|last| last.poll.now == poll.now);
-        let Some(last) = last else { return Err(format!("ready without a reading that was judged now: {poll:?}")) };
-        let newer = self
-            .stats
-            .iter()
-            .find(|call| call.asked > last.stats.asked && call.answered() <= poll.now && call.reading().is_some());
+        let Some(last) = last else {
+            return Err(format!(
+                "ready without a reading that was judged now: {poll:?}"
+            ));
+        };
+        let newer = self.stats.iter().find(|call| {
+            call.asked > last.stats.asked && call.answered() <= poll.now && call.reading().is_some()
+        });
         ensure!(
             newer.is_none(),
             "ready by a reading from {:?}, while there is a newer one: {newer:?}",
             last.stats.asked
         );
         let wanted = self.wanted(polls);
-        ensure!(judged.len() >= wanted, "ready after {} readings, not {wanted}", judged.len());
+        ensure!(
+            judged.len() >= wanted,
+            "ready after {} readings, not {wanted}",
+            judged.len()
+        );
         let row = &judged[judged.len() - wanted..];
         for one in row {
             self.check_reading(one).map_err(|why| {
                 let Judged { stats, status, .. } = one;
-                format!("ready at {:?}, but {why}: {stats:#?}, status {status:#?}", poll.now)
+                format!(
+                    "ready at {:?}, but {why}: {stats:#?}, status {status:#?}",
+                    poll.now
+                )
             })?;
         }
         for two in row.windows(2) {
             let gap = two[1].stats.asked - two[0].stats.asked;
-            ensure!(gap <= rules.pace.max * 3, "ready by a row with a gap of {gap:?}");
+            ensure!(
+                gap <= rules.pace.max * 3,
+                "ready by a row with a gap of {gap:?}"
+            );
         }
         self.check_keys(row)
     }
 
     /// How many readings a row needs: one confirms a task that was there early.
     fn wanted(&self, polls: &[&'a Poll]) -> usize {
-        let judged_before = polls[..polls.len() - 1].iter().rev().find(|poll| poll.judged.is_some());
+        let judged_before = polls[..polls.len() - 1]
+            .iter()
+            .rev()
+            .find(|poll| poll.judged.is_some());
         let was_there = judged_before.is_some_and(|poll| poll.outcome.is_some());
-        if was_there { 1 } else { self.rules.stable_polls as usize }
+        if was_there {
+            1
+        } else {
+            self.rules.stable_polls as usize
+        }
     }
 
     /// Every row that made ready, without what its status says.
@@ -174,48 +242,86 @@ impl<'a> Story<'a> {
 
     /// "Any reading over the limit starts the count of `stable-polls` again", also one whose status was not read.
     fn check_between(&self, row: &[Judged<'_>]) -> Verdict {
-        let (Some(first), Some(last)) = (row.first(), row.last()) else { return Ok(()) };
+        let (Some(first), Some(last)) = (row.first(), row.last()) else {
+            return Ok(());
+        };
         let limit = self.rules.condition.max_offset;
         let mut between = self.stats.iter().filter(|call| {
-            first.stats.asked < call.asked && call.asked < last.stats.asked && call.answered() <= last.stats.answered()
+            first.stats.asked < call.asked
+                && call.asked < last.stats.asked
+                && call.answered() <= last.stats.answered()
         });
         let over = between.find(|call| {
             let offset = call.reading().and_then(|reading| reading.offset);
             offset.is_some_and(|offset| !(0..=limit).contains(&offset))
         });
         let offset_counts = matches!(self.rules.condition.goal, Goal::InSync | Goal::Completed);
-        ensure!(over.is_none() || !offset_counts, "a reading over the limit did not end the row: {over:?}");
+        ensure!(
+            over.is_none() || !offset_counts,
+            "a reading over the limit did not end the row: {over:?}"
+        );
         Ok(())
     }
 
     /// Whether the goal was true at a reading that counted for it, and the reading and its status belong together.
     fn check_reading(&self, one: &Judged<'_>) -> Verdict {
-        let Judged { poll, stats, reading, status } = one;
+        let Judged {
+            poll,
+            stats,
+            reading,
+            status,
+        } = one;
         let rules = self.rules;
         let answered = stats.answered();
-        ensure!(reading.is_migrating.is_some(), "`is_migrating` is not known");
+        ensure!(
+            reading.is_migrating.is_some(),
+            "`is_migrating` is not known"
+        );
         let age = answered - stats.asked;
-        ensure!(age <= rules.request_timeout + STANDSTILL, "the reading had been lying there for {age:?}");
+        ensure!(
+            age <= rules.request_timeout + STANDSTILL,
+            "the reading had been lying there for {age:?}"
+        );
         if let Some(status) = status {
             let between = status.answered() - answered;
-            ensure!(between <= rules.longest_between(), "its status came {between:?} after it");
+            ensure!(
+                between <= rules.longest_between(),
+                "its status came {between:?} after it"
+            );
         } else {
-            let before: Vec<_> = self.details.iter().filter(|call| call.answered() <= poll.now).collect();
-            let given_up = before.len() >= 3 && before.iter().rev().take(3).all(|call| !call.is_ok());
-            let may_go_without =
-                rules.status_check == StatusCheck::Off || (rules.status_check == StatusCheck::Auto && given_up);
+            let before: Vec<_> = self
+                .details
+                .iter()
+                .filter(|call| call.answered() <= poll.now)
+                .collect();
+            let given_up =
+                before.len() >= 3 && before.iter().rev().take(3).all(|call| !call.is_ok());
+            let may_go_without = rules.status_check == StatusCheck::Off
+                || (rules.status_check == StatusCheck::Auto && given_up);
             ensure!(may_go_without, "its status was not read");
             let between = poll.now - answered;
-            ensure!(between <= rules.longest_between() + STANDSTILL, "it was judged {between:?} after its answer");
+            ensure!(
+                between <= rules.longest_between() + STANDSTILL,
+                "it was judged {between:?} after its answer"
+            );
         }
-        let mut earlier =
-            self.stats.iter().filter(|call| call.answered() <= answered).filter_map(|call| call.reading());
+        let mut earlier = self
+            .stats
+            .iter()
+            .filter(|call| call.answered() <= answered)
+            .filter_map(|call| call.reading());
         let hidden = earlier.all(|reading| reading.full_migration_progress.is_none());
-        let Some(truth) = &stats.truth else { return Err("nobody knows what was true".to_owned()) };
+        let Some(truth) = &stats.truth else {
+            return Err("nobody knows what was true".to_owned());
+        };
         let migration = &self.run.world.script.tasks[self.task];
         let seen = status.and_then(|status| status.truth.as_ref());
         match migration.objection(rules.condition, truth, seen, hidden) {
-            Some(_) if reading.full_migration_progress.is_none() && !hidden && truth.stage == Stage::Copying => {
+            Some(_)
+                if reading.full_migration_progress.is_none()
+                    && !hidden
+                    && truth.stage == Stage::Copying =>
+            {
                 Err("the full copy had begun again, untold".to_owned())
             }
             Some(why) => Err(why.to_owned()),
@@ -229,33 +335,53 @@ impl<'a> Story<'a> {
         if limit == KeyLimit::Off {
             return Ok(());
         }
-        let (Some(first), Some(last)) = (row.first(), row.last()) else { return Ok(()) };
+        let (Some(first), Some(last)) = (row.first(), row.last()) else {
+            return Ok(());
+        };
         for one in row {
-            ensure!(!lacks_keys(limit, one.reading), "the target lacks too many keys: {:?}", one.reading);
+            ensure!(
+                !lacks_keys(limit, one.reading),
+                "the target lacks too many keys: {:?}",
+                one.reading
+            );
         }
         for count in [KeyCount::Source, KeyCount::Target] {
             let (mut before, mut was_positive, mut emptied) = (None, false, false);
-            let until = self.stats.iter().filter(|call| call.answered() <= last.stats.answered());
+            let until = self
+                .stats
+                .iter()
+                .filter(|call| call.answered() <= last.stats.answered());
             for (call, reading) in until.filter_map(|call| Some((call, call.reading()?))) {
-                let Some(now) = count.of(reading) else { continue };
+                let Some(now) = count.of(reading) else {
+                    continue;
+                };
                 let zero_counts = count == KeyCount::Target || reading.is_migrating != Some(false);
                 emptied = now <= 0 && (emptied || (was_positive && zero_counts));
                 was_positive |= now > 0;
                 let halved = before.is_some_and(|before| before >= 1000 && now * 2 < before);
                 let in_row = call.asked > first.stats.asked;
-                ensure!(!(halved && in_row), "{count:?}'s keys fell from {before:?} to {now} within the row");
+                ensure!(
+                    !(halved && in_row),
+                    "{count:?}'s keys fell from {before:?} to {now} within the row"
+                );
                 before = Some(now);
                 let counts = row.iter().any(|one| one.stats.asked == call.asked);
                 ensure!(!(emptied && counts), "{count:?} has no keys left");
             }
-            ensure!(!emptied, "{count:?} had no keys left when they were last told");
+            ensure!(
+                !emptied,
+                "{count:?} had no keys left when they were last told"
+            );
         }
         let missing: Option<Vec<i64>> = row.iter().map(|one| missing(one.reading)).collect();
         if let Some(missing) = missing.filter(|missing| missing.len() > 1) {
             let grew = missing.windows(2).all(|two| two[1] > two[0]);
             let growth = missing[missing.len() - 1] - missing[0];
             let source = last.reading.source_dbsize.unwrap_or_default();
-            ensure!(!(grew && growth * 100 > source), "missing keys grew in each reading of the row: {missing:?}");
+            ensure!(
+                !(grew && growth * 100 > source),
+                "missing keys grew in each reading of the row: {missing:?}"
+            );
         }
         Ok(())
     }
@@ -264,40 +390,66 @@ impl<'a> Story<'a> {
     fn check_failed(&self, polls: &[&'a Poll], failure: Failure) -> Verdict {
         let poll = polls[polls.len() - 1];
         let until = |call: &&&Call| call.answered() <= poll.now;
-        let reading = self.stats.iter().filter(until).rev().find(|call| call.reading().is_some());
+        let reading = self
+            .stats
+            .iter()
+            .filter(until)
+            .rev()
+            .find(|call| call.reading().is_some());
         let status = self.details.iter().rfind(until);
-        let seen = status.filter(|call| call.is_ok()).and_then(|call| call.truth.as_ref());
+        let seen = status
+            .filter(|call| call.is_ok())
+            .and_then(|call| call.truth.as_ref());
         if failure == Failure::TaskDeleted {
             return self.check_deleted(polls);
         }
-        let Some((call, truth)) = reading.and_then(|call| Some((call, call.truth.as_ref()?))) else {
+        let Some((call, truth)) = reading.and_then(|call| Some((call, call.truth.as_ref()?)))
+        else {
             return Err("there is no reading".to_owned());
         };
-        let Some(told) = call.reading() else { return Err("there is no reading".to_owned()) };
+        let Some(told) = call.reading() else {
+            return Err("there is no reading".to_owned());
+        };
         // What the numbers told may have been wrong where no status was read.
-        let ended = truth.stage == Stage::Ended || truth.switch.is_some() || (seen.is_none() && truth.is_lie);
+        let ended = truth.stage == Stage::Ended
+            || truth.switch.is_some()
+            || (seen.is_none() && truth.is_lie);
         let max_offset = self.rules.condition.max_offset;
         let switch = seen.map(Truth::ip_switch);
         let holds = match failure {
             Failure::TaskDeleted => false,
             Failure::TaskFailed => seen.is_some_and(|truth| truth.class() == StatusClass::Failed),
             Failure::StoppedShort => {
-                let forgets = matches!(self.migration().progress, Progress::UpTo(_)) || self.is_flaky();
+                let forgets =
+                    matches!(self.migration().progress, Progress::UpTo(_)) || self.is_flaky();
                 ended && !truth.migrating && (truth.percent < 100.0 || forgets)
             }
             Failure::StoppedOutOfSync => {
-                ended && !truth.migrating && told.offset.is_some_and(|offset| !(0..=max_offset).contains(&offset))
+                ended
+                    && !truth.migrating
+                    && told
+                        .offset
+                        .is_some_and(|offset| !(0..=max_offset).contains(&offset))
             }
-            Failure::StoppedBeforeInSync => self.rules.condition.goal == Goal::InSync && ended && !truth.migrating,
+            Failure::StoppedBeforeInSync => {
+                self.rules.condition.goal == Goal::InSync && ended && !truth.migrating
+            }
             Failure::AlreadySwitched => switch == Some(IpSwitch::Switched),
             Failure::RolledBack => switch == Some(IpSwitch::RolledBack),
             Failure::KeysMissing => {
                 let three = polls.iter().filter_map(|poll| poll.judged).rev().take(3);
                 let readings: Vec<&Reading> = three
-                    .filter_map(|at| self.stats.iter().find(|call| call.asked == at).and_then(|call| call.reading()))
+                    .filter_map(|at| {
+                        self.stats
+                            .iter()
+                            .find(|call| call.asked == at)
+                            .and_then(|call| call.reading())
+                    })
                     .collect();
                 let limit = self.rules.condition.max_missing_keys;
-                ended && readings.len() == 3 && readings.iter().all(|reading| lacks_keys(limit, reading))
+                ended
+                    && readings.len() == 3
+                    && readings.iter().all(|reading| lacks_keys(limit, reading))
             }
         };
         ensure!(holds, "there was hope: {truth:?}, status {seen:?}");
@@ -307,8 +459,13 @@ impl<'a> Story<'a> {
     /// The status told it, or the API did not know the task three times in a row.
     fn check_deleted(&self, polls: &[&'a Poll]) -> Verdict {
         let poll = polls[polls.len() - 1];
-        let status = self.details.iter().rfind(|call| call.answered() <= poll.now);
-        let seen = status.filter(|call| call.is_ok()).and_then(|call| call.truth.as_ref());
+        let status = self
+            .details
+            .iter()
+            .rfind(|call| call.answered() <= poll.now);
+        let seen = status
+            .filter(|call| call.is_ok())
+            .and_then(|call| call.truth.as_ref());
         let told = seen.is_some_and(|truth| truth.class() == StatusClass::Deleted);
         let forgotten = in_a_row(polls, |poll| poll.failed == Some(Class::UnknownTask));
         ensure!(told || forgotten, "it is there: {seen:?}");
@@ -327,43 +484,78 @@ impl<'a> Story<'a> {
     fn check_other_end(&self, state: &State, polls: &[&'a Poll], outcome: &Outcome) -> Verdict {
         let poll = polls[polls.len() - 1];
         let was_read = polls.iter().any(|poll| poll.judged.is_some());
-        let three = |wanted: &dyn Fn(Class) -> bool| in_a_row(polls, |poll| poll.failed.is_some_and(wanted));
-        let calls = || state.calls.iter().filter(|call| call.answered() <= poll.now);
+        let three = |wanted: &dyn Fn(Class) -> bool| {
+            in_a_row(polls, |poll| poll.failed.is_some_and(wanted))
+        };
+        let calls = || {
+            state
+                .calls
+                .iter()
+                .filter(|call| call.answered() <= poll.now)
+        };
         let refused = |wanted: Class| calls().any(|call| call.refusal() == Some(wanted));
         match outcome {
             Outcome::UnknownTask(_) => {
-                ensure!(!was_read && three(&|class| class == Class::UnknownTask), "unknown, and not three times");
+                ensure!(
+                    !was_read && three(&|class| class == Class::UnknownTask),
+                    "unknown, and not three times"
+                );
             }
             Outcome::Rejected(error) if error.class == Class::NotFound => {
-                ensure!(!was_read && refused(Class::NotFound), "404 ended a wait that had read the task");
+                ensure!(
+                    !was_read && refused(Class::NotFound),
+                    "404 ended a wait that had read the task"
+                );
             }
             Outcome::Rejected(_) => ensure!(refused(Class::Rejected), "rejected, and nobody did"),
             Outcome::Denied(error) if error.class == Class::Forbidden => {
                 let three = three(&|class| class == Class::Forbidden);
-                ensure!(three || (!was_read && refused(Class::Forbidden)), "a 403 in mid-wait was not the third");
+                ensure!(
+                    three || (!was_read && refused(Class::Forbidden)),
+                    "a 403 in mid-wait was not the third"
+                );
             }
             Outcome::Denied(_) => {
-                let sessions = calls().filter(|call| call.refusal() == Some(Class::Unauthenticated)).count();
-                ensure!(refused(Class::Denied) || sessions >= 2, "denied, and nobody refused");
+                let sessions = calls()
+                    .filter(|call| call.refusal() == Some(Class::Unauthenticated))
+                    .count();
+                ensure!(
+                    refused(Class::Denied) || sessions >= 2,
+                    "denied, and nobody refused"
+                );
             }
             Outcome::Unreachable(None, _) => {
-                ensure!(was_read && three(&|class| class == Class::NotFound), "unreachable, and not three times 404");
+                ensure!(
+                    was_read && three(&|class| class == Class::NotFound),
+                    "unreachable, and not three times 404"
+                );
             }
             Outcome::Unreachable(Some(outage), _) => {
                 let recent = polls.iter().rfind(|poll| poll.judged.is_some());
                 let silent = recent.is_none_or(|recent| recent.now + *outage <= poll.now);
-                ensure!(silent, "unreachable, and it answered at {:?}", recent.map(|poll| poll.now));
+                ensure!(
+                    silent,
+                    "unreachable, and it answered at {:?}",
+                    recent.map(|poll| poll.now)
+                );
             }
             Outcome::Stalled(stall) => {
                 // The first of these may be the improvement that the time is counted from.
-                let since = polls.iter().filter(|poll| poll.now + *stall > poll.now.max(polls[polls.len() - 1].now));
+                let since = polls
+                    .iter()
+                    .filter(|poll| poll.now + *stall > poll.now.max(polls[polls.len() - 1].now));
                 let percents: Vec<f64> = since
                     .filter_map(|poll| poll.judged)
                     .filter_map(|at| {
-                        self.stats.iter().find(|call| call.asked == at)?.reading()?.full_migration_progress
+                        self.stats
+                            .iter()
+                            .find(|call| call.asked == at)?
+                            .reading()?
+                            .full_migration_progress
                     })
                     .collect();
-                let moved = percents.windows(2).skip(1).any(|two| two[1] > two[0]) && !self.is_flaky();
+                let moved =
+                    percents.windows(2).skip(1).any(|two| two[1] > two[0]) && !self.is_flaky();
                 ensure!(!moved, "stalled, while the copy went on: {percents:?}");
             }
             Outcome::TimedOut => {
@@ -374,7 +566,9 @@ impl<'a> Story<'a> {
             | Outcome::Failed(_)
             | Outcome::Cancelled(_)
             | Outcome::InvalidInput(_)
-            | Outcome::InternalError(_) => return Err(format!("no task ends by itself as {outcome:?}")),
+            | Outcome::InternalError(_) => {
+                return Err(format!("no task ends by itself as {outcome:?}"));
+            }
         }
         Ok(())
     }
@@ -382,8 +576,13 @@ impl<'a> Story<'a> {
     /// Polls keep the distance that the user asked for, and a server's `Retry-After`.
     fn check_pace(&self, state: &State, poll: &Poll) -> Verdict {
         let rules = self.rules;
-        let Some(next) = poll.next.filter(|_| poll.now < rules.deadline) else { return Ok(()) };
-        ensure!(poll.now <= next && next <= rules.deadline.max(poll.now), "a poll at {next:?}: {poll:?}");
+        let Some(next) = poll.next.filter(|_| poll.now < rules.deadline) else {
+            return Ok(());
+        };
+        ensure!(
+            poll.now <= next && next <= rules.deadline.max(poll.now),
+            "a poll at {next:?}: {poll:?}"
+        );
         let last_poll = rules.deadline.saturating_sub(rules.request_timeout);
         if poll.too_old || next >= last_poll {
             return Ok(());
@@ -391,24 +590,54 @@ impl<'a> Story<'a> {
         if poll.judged == Some(poll.now) || (poll.judged.is_some() && poll.failed.is_none()) {
             let delay = next - poll.now;
             let stall_ends = rules.stall_timeout.is_some_and(|stall| {
-                next >= stall && self.polls.iter().any(|before| before.now + stall == next || next == stall)
+                next >= stall
+                    && self
+                        .polls
+                        .iter()
+                        .any(|before| before.now + stall == next || next == stall)
             });
-            let began = state.polls().next().map_or(Duration::ZERO, |first| first.now);
-            let stall_ends = stall_ends || rules.stall_timeout.is_some_and(|stall| next <= began + stall);
-            ensure!(delay >= rules.pace.initial || stall_ends, "a poll {delay:?} after a good one: {poll:?}");
-            ensure!(delay <= rules.pace.max, "a poll only {delay:?} after a good one: {poll:?}");
+            let began = state
+                .polls()
+                .next()
+                .map_or(Duration::ZERO, |first| first.now);
+            let stall_ends = stall_ends
+                || rules
+                    .stall_timeout
+                    .is_some_and(|stall| next <= began + stall);
+            ensure!(
+                delay >= rules.pace.initial || stall_ends,
+                "a poll {delay:?} after a good one: {poll:?}"
+            );
+            ensure!(
+                delay <= rules.pace.max,
+                "a poll only {delay:?} after a good one: {poll:?}"
+            );
         }
-        if let Some(Class::Transient { retry_after: Some(after) } | Class::Throttled { retry_after: Some(after) }) =
-            poll.failed
+        if let Some(
+            Class::Transient {
+                retry_after: Some(after),
+            }
+            | Class::Throttled {
+                retry_after: Some(after),
+            },
+        ) = poll.failed
         {
             // One more before `max-outage` is over.
-            let waits = next >= poll.now + after.min(rules.max_outage / 2).saturating_sub(rules.request_timeout * 2);
+            let waits = next
+                >= poll.now
+                    + after
+                        .min(rules.max_outage / 2)
+                        .saturating_sub(rules.request_timeout * 2);
             let short = self.polls.iter().any(|first| {
                 first.failed.is_some()
                     && first.now <= poll.now
                     && next + rules.request_timeout * 3 > first.now + rules.max_outage / 2
             });
-            ensure!(waits || short, "a poll at {next:?}, told at {:?} to wait {after:?}", poll.now);
+            ensure!(
+                waits || short,
+                "a poll at {next:?}, told at {:?} to wait {after:?}",
+                poll.now
+            );
         }
         Ok(())
     }
@@ -420,22 +649,50 @@ impl<'a> Story<'a> {
         if last.is_some_and(|outcome| !matches!(outcome, Outcome::TimedOut)) {
             return Ok(());
         }
-        let listed = state.calls.iter().filter(|call| matches!(call.what, What::List(_)));
-        let began = listed.map(Call::answered).filter(|&at| at < Duration::MAX).max().unwrap_or_default();
-        let Some(span) = self.undisturbed(state, began) else { return Ok(()) };
+        let listed = state
+            .calls
+            .iter()
+            .filter(|call| matches!(call.what, What::List(_)));
+        let began = listed
+            .map(Call::answered)
+            .filter(|&at| at < Duration::MAX)
+            .max()
+            .unwrap_or_default();
+        let Some(span) = self.undisturbed(state, began) else {
+            return Ok(());
+        };
         let from = ended - span;
         let shows: Vec<Shows> = (0..=60).map(|n| self.shows(from + span * n / 60)).collect();
         let all = |wanted: Shows| shows.iter().all(|&shows| shows == wanted);
-        ensure!(!all(Shows::Ready), "the goal was true for {span:?}, unnoticed");
-        ensure!(!all(Shows::Failed), "a failure was there for {span:?}, unnoticed");
-        ensure!(!all(Shows::Gone), "the task was gone for {span:?}, unnoticed");
+        ensure!(
+            !all(Shows::Ready),
+            "the goal was true for {span:?}, unnoticed"
+        );
+        ensure!(
+            !all(Shows::Failed),
+            "a failure was there for {span:?}, unnoticed"
+        );
+        ensure!(
+            !all(Shows::Gone),
+            "the task was gone for {span:?}, unnoticed"
+        );
         let migration = self.migration();
         let same = |n: u32| {
-            let still = |truth: Truth| Truth { source_writes: truth.lag(), target_has: 0, ..truth };
+            let still = |truth: Truth| Truth {
+                source_writes: truth.lag(),
+                target_has: 0,
+                ..truth
+            };
             still(migration.at(from + span * n / 60)) == still(migration.at(from))
         };
-        let stall = self.rules.stall_timeout.filter(|stall| span / 2 > *stall + self.rules.pace.max);
-        ensure!(stall.is_none() || !(0..=60).all(same), "nothing has happened for {span:?}, unnoticed");
+        let stall = self
+            .rules
+            .stall_timeout
+            .filter(|stall| span / 2 > *stall + self.rules.pace.max);
+        ensure!(
+            stall.is_none() || !(0..=60).all(same),
+            "nothing has happened for {span:?}, unnoticed"
+        );
         Ok(())
     }
 
@@ -445,9 +702,11 @@ impl<'a> Story<'a> {
         let is_read = self.rules.status_check != StatusCheck::Off;
         let status = Some(&truth).filter(|_| is_read);
         let reading = migration.reading(&truth);
-        let has_numbers =
-            migration.progress == Progress::Always && (reading.offset.is_some() || condition.goal != Goal::InSync);
-        let has_offset = reading.offset.is_some_and(|offset| (0..=condition.max_offset).contains(&offset));
+        let has_numbers = migration.progress == Progress::Always
+            && (reading.offset.is_some() || condition.goal != Goal::InSync);
+        let has_offset = reading
+            .offset
+            .is_some_and(|offset| (0..=condition.max_offset).contains(&offset));
         let released = truth.class() == StatusClass::Released;
         if !truth.exists {
             return Shows::Gone;
@@ -455,38 +714,63 @@ impl<'a> Story<'a> {
         if status.is_some() && truth.is_bad() {
             return Shows::Failed;
         }
-        if truth.is_lie || truth.stage == Stage::Waiting || lacks_keys(condition.max_missing_keys, &reading) {
+        if truth.is_lie
+            || truth.stage == Stage::Waiting
+            || lacks_keys(condition.max_missing_keys, &reading)
+        {
             return Shows::Other;
         }
         let offset_counts = matches!(condition.goal, Goal::InSync | Goal::Completed);
         let fits = !offset_counts || has_offset || (migration.full_only && is_read && !released);
-        if has_numbers && fits && migration.objection(condition, &truth, status, false).is_none() {
+        if has_numbers
+            && fits
+            && migration
+                .objection(condition, &truth, status, false)
+                .is_none()
+        {
             // Where no status is read, a switch is not seen either.
-            return if is_read || truth.switch.is_none() { Shows::Ready } else { Shows::Other };
+            return if is_read || truth.switch.is_none() {
+                Shows::Ready
+            } else {
+                Shows::Other
+            };
         }
         let finished = matches!(truth.class(), StatusClass::Stopped | StatusClass::Succeeded);
         let stopped = is_read && finished && truth.switch.is_none() && truth.stage == Stage::Ended;
-        if stopped && offset_counts && has_numbers && reading.offset.is_some_and(|offset| offset > condition.max_offset)
+        if stopped
+            && offset_counts
+            && has_numbers
+            && reading
+                .offset
+                .is_some_and(|offset| offset > condition.max_offset)
         {
             return Shows::Failed;
         }
-        if stopped && condition.goal == Goal::InSync { Shows::Failed } else { Shows::Other }
+        if stopped && condition.goal == Goal::InSync {
+            Shows::Failed
+        } else {
+            Shows::Other
+        }
     }
 
     /// How long before the end nothing was in the way of a poll, if that is long enough to notice whatever is true.
     fn undisturbed(&self, state: &State, began: Duration) -> Option<Duration> {
         let (script, rules, ended) = (&self.run.world.script, self.rules, self.run.ended);
-        if script.flaky > 0 || matches!(script.credential, Credential::Token { expires } if expires <= ended) {
+        if script.flaky > 0
+            || matches!(script.credential, Credential::Token { expires } if expires <= ended)
+        {
             return None;
         }
         let mut from = began.max(script.cache);
         for fault in script.faults.iter().filter(|fault| fault.from <= ended) {
             let told = match fault.trouble {
-                Trouble::Refused(Class::Transient { retry_after } | Class::Throttled { retry_after }) => {
-                    retry_after.unwrap_or_default()
-                }
+                Trouble::Refused(
+                    Class::Transient { retry_after } | Class::Throttled { retry_after },
+                ) => retry_after.unwrap_or_default(),
                 Trouble::HangsForever => return None,
-                Trouble::Refused(_) | Trouble::Hangs | Trouble::Slow(_) | Trouble::Malformed => Duration::ZERO,
+                Trouble::Refused(_) | Trouble::Hangs | Trouble::Slow(_) | Trouble::Malformed => {
+                    Duration::ZERO
+                }
             };
             from = from.max(fault.to + told);
         }
@@ -498,7 +782,10 @@ impl<'a> Story<'a> {
                 from = from.max(at);
             }
             // An empty side, or one that drifts away, counts for as long as it lasts.
-            if event.to > ended && event.from < ended && rules.condition.max_missing_keys != KeyLimit::Off {
+            if event.to > ended
+                && event.from < ended
+                && rules.condition.max_missing_keys != KeyLimit::Off
+            {
                 return None;
             }
         }
@@ -545,7 +832,9 @@ fn missing(reading: &Reading) -> Option<i64> {
 }
 
 fn lacks_keys(limit: KeyLimit, reading: &Reading) -> bool {
-    let Some((missing, source)) = missing(reading).zip(reading.source_dbsize) else { return false };
+    let Some((missing, source)) = missing(reading).zip(reading.source_dbsize) else {
+        return false;
+    };
     match limit {
         KeyLimit::Off => false,
         KeyLimit::Keys(most) => missing > 0 && missing as u64 > most,

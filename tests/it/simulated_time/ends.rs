@@ -19,7 +19,9 @@ impl Run {
         self.world.state(|state| {
             for wait in &self.tasks {
                 let task = self.world.task(&wait.id);
-                Story::of(self, state, task).check(state).map_err(|why| format!("task {task}: {why}"))?;
+                Story::of(self, state, task)
+                    .check(state)
+                    .map_err(|why| format!("task {task}: {why}"))?;
             }
             self.check_listing(state)?;
             self.check_whole(state)?;
@@ -30,7 +32,9 @@ impl Run {
         self.check_sinks()?;
         // Last, so that what is known of it hides nothing else.
         self.world.state(|state| {
-            self.tasks.iter().try_for_each(|wait| Story::of(self, state, self.world.task(&wait.id)).check_rows())
+            self.tasks
+                .iter()
+                .try_for_each(|wait| Story::of(self, state, self.world.task(&wait.id)).check_rows())
         })
     }
 
@@ -39,12 +43,22 @@ impl Run {
         let script = &self.world.script;
         let waited: Vec<&TaskId> = self.tasks.iter().map(|wait| &wait.id).collect();
         if !script.all_running {
-            ensure!(waited.iter().copied().eq(script.tasks.iter().map(|task| &task.id)), "waited for {waited:?}");
+            ensure!(
+                waited
+                    .iter()
+                    .copied()
+                    .eq(script.tasks.iter().map(|task| &task.id)),
+                "waited for {waited:?}"
+            );
             return Ok(());
         }
         let listed = state.events.iter().find_map(|event| match event {
             Event::Listed { now } => Some(*now),
-            Event::Answered(_) | Event::Polled(_) | Event::ListFailed | Event::Ended | Event::Stalled { .. } => None,
+            Event::Answered(_)
+            | Event::Polled(_)
+            | Event::ListFailed
+            | Event::Ended
+            | Event::Stalled { .. } => None,
         });
         let until = listed.unwrap_or(self.ended);
         // The last list is read from the first page on.
@@ -53,7 +67,10 @@ impl Run {
             .iter()
             .filter(|call| matches!(call.answer, Some((at, Ok(Said::Page(_)))) if at <= until))
             .collect();
-        let first = pages.iter().rposition(|call| call.what == What::List(0)).unwrap_or_default();
+        let first = pages
+            .iter()
+            .rposition(|call| call.what == What::List(0))
+            .unwrap_or_default();
         let times: Vec<Duration> = pages[first..].iter().map(|call| call.made).collect();
         let runs = |task: usize, at: Duration| {
             let truth = script.tasks[task].at(at);
@@ -68,11 +85,20 @@ impl Run {
             let left_out = always && !is_waited_for && decided && script.tells_total;
             ensure!(!left_out, "task {task} runs and is not waited for");
             let once = times.iter().any(|&at| runs(task, at));
-            ensure!(once || !is_waited_for, "task {task} is waited for and did not run");
+            ensure!(
+                once || !is_waited_for,
+                "task {task} is waited for and did not run"
+            );
         }
-        ensure!(waited.is_empty() == listed.is_none(), "waited for {waited:?}, listed at {listed:?}");
+        ensure!(
+            waited.is_empty() == listed.is_none(),
+            "waited for {waited:?}, listed at {listed:?}"
+        );
         if listed.is_none() {
-            let no_end = matches!(self.outcome, Outcome::Ready | Outcome::Failed(_) | Outcome::Stalled(_));
+            let no_end = matches!(
+                self.outcome,
+                Outcome::Ready | Outcome::Failed(_) | Outcome::Stalled(_)
+            );
             ensure!(!no_end, "{:?} of no task", self.outcome);
         }
         Ok(())
@@ -92,16 +118,31 @@ impl Run {
             ends.remove(&self.world.task(&wait.id));
         }
         let several = self.tasks.len() > 1;
-        let told = state.events.iter().any(|event| matches!(event, Event::Ended));
-        ensure!(!told || several, "the only task's end was told apart from that of the wait");
+        let told = state
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Ended));
+        ensure!(
+            !told || several,
+            "the only task's end was told apart from that of the wait"
+        );
         if self.tasks.is_empty() {
             return Ok(());
         }
         let outcome = |poll: &&Poll| poll.outcome.clone();
-        let bad: Vec<Outcome> = ends.values().filter_map(outcome).filter(|outcome| !outcome.is_ready()).collect();
+        let bad: Vec<Outcome> = ends
+            .values()
+            .filter_map(outcome)
+            .filter(|outcome| !outcome.is_ready())
+            .collect();
         let all = ends.len() == self.tasks.len();
-        ensure!(!self.outcome.is_ready() || (all && bad.is_empty()), "ready, while a task is not: {bad:?}");
-        let denied = bad.iter().find(|outcome| matches!(outcome, Outcome::Denied(_)));
+        ensure!(
+            !self.outcome.is_ready() || (all && bad.is_empty()),
+            "ready, while a task is not: {bad:?}"
+        );
+        let denied = bad
+            .iter()
+            .find(|outcome| matches!(outcome, Outcome::Denied(_)));
         let out_of_time = self.ended >= self.world.script.rules.deadline;
         let gravest = bad.iter().max_by_key(|outcome| outcome.gravity());
         let from_outside = matches!(self.outcome, Outcome::TimedOut | Outcome::Cancelled(_));
@@ -114,10 +155,15 @@ impl Run {
         match decided {
             Some(decided) => {
                 let same = decided.gravity() == self.outcome.gravity();
-                ensure!(same || (out_of_time && from_outside), "ends as {:?}, not as {decided:?}", self.outcome);
+                ensure!(
+                    same || (out_of_time && from_outside),
+                    "ends as {:?}, not as {decided:?}",
+                    self.outcome
+                );
             }
             None => {
-                let graver = gravest.is_some_and(|gravest| gravest.gravity() > Outcome::TimedOut.gravity());
+                let graver =
+                    gravest.is_some_and(|gravest| gravest.gravity() > Outcome::TimedOut.gravity());
                 let fits = from_outside || (out_of_time && graver);
                 ensure!(fits, "nothing decided that the end is {:?}", self.outcome);
             }
@@ -134,11 +180,18 @@ impl Run {
         let mut arrived = Vec::new();
         let mut read = Vec::new();
         for task in 0..self.world.script.tasks.len() {
-            let polls: Vec<&Poll> = state.polls().filter(|poll| poll.task == task && poll.judged.is_some()).collect();
+            let polls: Vec<&Poll> = state
+                .polls()
+                .filter(|poll| poll.task == task && poll.judged.is_some())
+                .collect();
             let Some(last) = polls.last() else { continue };
             read.push(last.judged.unwrap_or_default());
             // Since it got there, it was only confirmed.
-            let since = polls.iter().rev().take_while(|poll| poll.outcome.is_some()).last();
+            let since = polls
+                .iter()
+                .rev()
+                .take_while(|poll| poll.outcome.is_some())
+                .last();
             arrived.push(since.and_then(|poll| poll.judged).unwrap_or_default());
         }
         let last = arrived.iter().max().copied().unwrap_or_default();
@@ -155,17 +208,31 @@ impl Run {
     fn check_deadline(&self, state: &State) -> Verdict {
         let script = &self.world.script;
         let deadline = state.awake(script.rules.deadline);
-        ensure!(self.ended <= deadline, "ended at {:?}, after the deadline {deadline:?}", self.ended);
+        ensure!(
+            self.ended <= deadline,
+            "ended at {:?}, after the deadline {deadline:?}",
+            self.ended
+        );
         if matches!(self.outcome, Outcome::TimedOut) {
-            ensure!(self.ended == deadline, "timed out at {:?}, the deadline is {deadline:?}", self.ended);
+            ensure!(
+                self.ended == deadline,
+                "timed out at {:?}, the deadline is {deadline:?}",
+                self.ended
+            );
         }
         let decided = state.polls().last().map_or(Duration::ZERO, |poll| poll.now);
         if matches!(self.outcome, Outcome::Failed(_) | Outcome::Ready) {
             let late = self.ended > state.awake(decided + FOR_REASONS);
             // A failure decides for all only at the deadline, unless the first one ends the wait.
-            ensure!(!late || self.ended == deadline, "decided at {decided:?}, ended at {:?}", self.ended);
+            ensure!(
+                !late || self.ended == deadline,
+                "decided at {decided:?}, ended at {:?}",
+                self.ended
+            );
         }
-        let signal = state.signalled.zip(script.signal.map(|(_, interrupt)| interrupt));
+        let signal = state
+            .signalled
+            .zip(script.signal.map(|(_, interrupt)| interrupt));
         match (&self.outcome, signal) {
             (Outcome::Cancelled(said), Some((at, sent))) => {
                 ensure!(*said == sent, "{sent:?} was heard as {said:?}");
@@ -173,17 +240,26 @@ impl Run {
                 ensure!(heard, "a signal at {at:?} was heard at {:?}", self.ended);
             }
             (Outcome::Cancelled(_), None) => return Err("cancelled by nobody".to_owned()),
-            (_, Some((at, _))) => ensure!(self.ended <= state.awake(at) + TICK, "a signal at {at:?} was not heard"),
+            (_, Some((at, _))) => ensure!(
+                self.ended <= state.awake(at) + TICK,
+                "a signal at {at:?} was not heard"
+            ),
             (_, None) => {}
         }
         for wait in &self.tasks {
             if let Some((Outcome::TimedOut, at)) = wait.outcome {
-                ensure!(at == deadline, "the time of a task was up at {at:?}, the deadline is {deadline:?}");
+                ensure!(
+                    at == deadline,
+                    "the time of a task was up at {at:?}, the deadline is {deadline:?}"
+                );
             }
         }
         // What a process that stood still was about to send leaves as it wakes.
         let wakes = |at: Duration| state.stalls().any(|(_, to)| to == at);
-        let late = state.calls.iter().find(|call| call.asked >= deadline && !wakes(call.asked));
+        let late = state
+            .calls
+            .iter()
+            .find(|call| call.asked >= deadline && !wakes(call.asked));
         ensure!(late.is_none(), "asked after the deadline: {late:?}");
         self.check_last_poll(state)
     }
@@ -197,7 +273,10 @@ impl Run {
         if !matches!(self.outcome, Outcome::TimedOut) || !quiet || self.tasks.is_empty() {
             return Ok(());
         }
-        let polls = state.calls.iter().filter(|call| matches!(call.what, What::Stats(_) | What::SignIn));
+        let polls = state
+            .calls
+            .iter()
+            .filter(|call| matches!(call.what, What::Stats(_) | What::SignIn));
         let budget = Duration::from_secs_f64(4.0 / script.requests_per_second);
         let last = polls.map(|call| call.asked).max().unwrap_or_default();
         let in_time = last + (rules.request_timeout + budget) * 2 >= rules.deadline;
@@ -216,7 +295,10 @@ impl Run {
             Class::Throttled { .. } => true,
             _ => false,
         };
-        let cuts = state.calls.iter().filter(|call| call.refusal().is_some_and(asks_for_less));
+        let cuts = state
+            .calls
+            .iter()
+            .filter(|call| call.refusal().is_some_and(asks_for_less));
         let cut_at = cuts.map(Call::answered).min().unwrap_or(Duration::MAX);
         let is_cut = |at: Duration| cut_at <= at;
         for calls in state.calls.windows(capacity as usize + 1) {
@@ -225,7 +307,11 @@ impl Run {
             if is_cut(last) || state.stalls().any(|(_, to)| first <= to && to <= last) {
                 continue;
             }
-            ensure!(last - first + TICK >= window, "{} requests between {first:?} and {last:?}", capacity + 1.0);
+            ensure!(
+                last - first + TICK >= window,
+                "{} requests between {first:?} and {last:?}",
+                capacity + 1.0
+            );
         }
         self.check_one_at_a_time(state)
     }
@@ -233,22 +319,38 @@ impl Run {
     fn check_one_at_a_time(&self, state: &State) -> Verdict {
         // Until one was answered well, one at a time over all: many with the same wrong access key would lock it.
         let good = |call: &&Call| call.what != What::SignIn && call.is_ok();
-        let proven = state.calls.iter().filter(good).map(Call::answered).min().unwrap_or(Duration::MAX);
-        for calls in state.calls.windows(2).filter(|calls| calls[1].asked < proven) {
+        let proven = state
+            .calls
+            .iter()
+            .filter(good)
+            .map(Call::answered)
+            .min()
+            .unwrap_or(Duration::MAX);
+        for calls in state
+            .calls
+            .windows(2)
+            .filter(|calls| calls[1].asked < proven)
+        {
             let at_once = calls[0].answered() > calls[1].asked;
-            ensure!(!at_once || self.is_over(calls[1].asked), "two at once, none answered well before: {calls:?}");
+            ensure!(
+                !at_once || self.is_over(calls[1].asked),
+                "two at once, none answered well before: {calls:?}"
+            );
         }
         // One request at a time: for each task, and for signing in and listing.
         for (n, call) in state.calls.iter().enumerate() {
             let same = |after: &&Call| after.what.task() == call.what.task();
             let after = state.calls[n + 1..].iter().find(same);
-            let at_once = after.is_some_and(|after| call.answered() > after.asked && !self.is_over(after.asked));
+            let at_once = after
+                .is_some_and(|after| call.answered() > after.asked && !self.is_over(after.asked));
             ensure!(!at_once, "two at a time: {call:?} {after:?}");
         }
         let most = self.world.script.most_in_flight;
         for call in &state.calls {
-            let under_way =
-                state.calls.iter().filter(|other| other.asked <= call.asked && other.answered() > call.asked);
+            let under_way = state
+                .calls
+                .iter()
+                .filter(|other| other.asked <= call.asked && other.answered() > call.asked);
             ensure!(
                 most > 10 || under_way.count() <= most || self.is_over(call.asked),
                 "too many under way at {call:?}"
@@ -259,13 +361,25 @@ impl Run {
 
     /// When it was decided how the wait ends: after that, the cloud may be asked for reasons.
     pub(super) fn decided(&self) -> Duration {
-        let decided = self.tasks.iter().filter_map(|wait| wait.outcome.as_ref()).map(|(_, at)| *at).max();
-        decided.filter(|_| matches!(self.outcome, Outcome::Failed(_))).unwrap_or(self.ended)
+        let decided = self
+            .tasks
+            .iter()
+            .filter_map(|wait| wait.outcome.as_ref())
+            .map(|(_, at)| *at)
+            .max();
+        decided
+            .filter(|_| matches!(self.outcome, Outcome::Failed(_)))
+            .unwrap_or(self.ended)
     }
 
     /// Whether the wait was decided by then: what was under way is dropped, and the cloud is asked for reasons.
     fn is_over(&self, at: Duration) -> bool {
-        let decided = self.tasks.iter().filter_map(|wait| wait.outcome.as_ref()).map(|(_, at)| *at).max();
+        let decided = self
+            .tasks
+            .iter()
+            .filter_map(|wait| wait.outcome.as_ref())
+            .map(|(_, at)| *at)
+            .max();
         matches!(self.outcome, Outcome::Failed(_)) && decided.is_some_and(|decided| decided <= at)
     }
 }

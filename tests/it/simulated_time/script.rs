@@ -6,7 +6,9 @@ use dcs_migration_wait::config::TaskId;
 use dcs_migration_wait::wait::{Interrupt, Pace, Rules, StatusCheck};
 use std::time::Duration;
 
-use super::truth::{Burst, End, KeyEvent, KeyTrouble, Migration, Odd, OddWord, Progress, Switch, TICK, ms};
+use super::truth::{
+    Burst, End, KeyEvent, KeyTrouble, Migration, Odd, OddWord, Progress, Switch, TICK, ms,
+};
 
 /// Randomness from a seed (SplitMix64).
 #[derive(Debug, Clone)]
@@ -155,23 +157,46 @@ impl Script {
         let rng = &mut Rng::new(seed);
         let mut rules = rules(rng);
         let deadline = rules.deadline;
-        let tasks = if rng.chance(65) { 1 } else { 2 + rng.next() % 4 };
+        let tasks = if rng.chance(65) {
+            1
+        } else {
+            2 + rng.next() % 4
+        };
         let fastest = rng.between(TICK, ms(500));
-        let latency = (fastest, rng.between(fastest, (rules.request_timeout / 2).max(fastest)));
-        let mut tasks = (0..tasks).map(|n| Migration::of(rng, n, &rules)).collect::<Vec<_>>();
+        let latency = (
+            fastest,
+            rng.between(fastest, (rules.request_timeout / 2).max(fastest)),
+        );
+        let mut tasks = (0..tasks)
+            .map(|n| Migration::of(rng, n, &rules))
+            .collect::<Vec<_>>();
         if tasks.len() > 1 && rules.condition.goal == Goal::InSync && rng.chance(60) {
             loses_an_early_one(rng, &mut tasks, &rules);
         }
         let credential = match rng.next() % 10 {
             0..=4 => Credential::Keys,
-            5 | 6 => Credential::Token { expires: rng.between(deadline / 4, deadline * 8) },
-            _ => Credential::Renewable { lifetime: rng.between((rules.pace.max * 4).max(ms(60_000)), deadline * 2) },
+            5 | 6 => Credential::Token {
+                expires: rng.between(deadline / 4, deadline * 8),
+            },
+            _ => Credential::Renewable {
+                lifetime: rng.between((rules.pace.max * 4).max(ms(60_000)), deadline * 2),
+            },
         };
-        let faults = if rng.chance(25) { 0 } else { 1 + rng.next() % 5 };
+        let faults = if rng.chance(25) {
+            0
+        } else {
+            1 + rng.next() % 5
+        };
         let all_running = rng.chance(12);
         let always_tells = tasks.iter().all(|task| task.progress == Progress::Always);
-        let cache = if always_tells && rng.chance(15) { rng.between(ms(1000), ms(120_000)) } else { Duration::ZERO };
-        let mut faults: Vec<Fault> = (0..faults).map(|_| Fault::of(rng, &rules, tasks.len())).collect();
+        let cache = if always_tells && rng.chance(15) {
+            rng.between(ms(1000), ms(120_000))
+        } else {
+            Duration::ZERO
+        };
+        let mut faults: Vec<Fault> = (0..faults)
+            .map(|_| Fault::of(rng, &rules, tasks.len()))
+            .collect();
         if rng.chance(8) {
             rules.stable_polls = 1;
             rules.stall_timeout = None;
@@ -206,9 +231,16 @@ impl Script {
                 } else {
                     When::During(rng.pick(&kinds), rng.pick(&[0, 0, 1, 2, 7]))
                 };
-                (when, rng.pick(&[Interrupt::Int, Interrupt::Term, Interrupt::Hup]))
+                (
+                    when,
+                    rng.pick(&[Interrupt::Int, Interrupt::Term, Interrupt::Hup]),
+                )
             }),
-            flaky: if rng.chance(15) { 1 + rng.next() % 40 } else { 0 },
+            flaky: if rng.chance(15) {
+                1 + rng.next() % 40
+            } else {
+                0
+            },
             wall_step: rng.pick(&[0, -40_000, -1, 1, 86_400 * 400]),
             cache,
             rules,
@@ -228,21 +260,53 @@ fn rules(rng: &mut Rng) -> Rules {
     let max = (deadline / (10 + (rng.next() % 40) as u32)).max(ms(2000));
     let max = ms(max.as_millis() as u64);
     // A third without room for jitter, and so with nothing that a replay could not repeat.
-    let initial = if rng.chance(33) { max } else { rng.between(ms(1000).max(max / 30), max) };
+    let initial = if rng.chance(33) {
+        max
+    } else {
+        rng.between(ms(1000).max(max / 30), max)
+    };
     let goal = rng.pick(&Goal::ALL);
     let share = KeyLimit::Share;
-    let limits = [share(100_000), share(100_000), share(100_000), share(0), share(1_000_000), KeyLimit::Keys(10)];
-    let checks = [StatusCheck::Auto, StatusCheck::Auto, StatusCheck::Require, StatusCheck::Off];
+    let limits = [
+        share(100_000),
+        share(100_000),
+        share(100_000),
+        share(0),
+        share(1_000_000),
+        KeyLimit::Keys(10),
+    ];
+    let checks = [
+        StatusCheck::Auto,
+        StatusCheck::Auto,
+        StatusCheck::Require,
+        StatusCheck::Off,
+    ];
     Rules {
         condition: Condition {
             goal,
             max_offset: rng.pick(&[0, 0, 0, 5, 1000]),
-            max_missing_keys: if rng.chance(10) { KeyLimit::Off } else { rng.pick(&limits) },
+            max_missing_keys: if rng.chance(10) {
+                KeyLimit::Off
+            } else {
+                rng.pick(&limits)
+            },
         },
-        stable_polls: if goal == Goal::InSync { rng.pick(&[1, 3, 3, 5]) } else { rng.pick(&[1, 1, 2, 3]) },
+        stable_polls: if goal == Goal::InSync {
+            rng.pick(&[1, 3, 3, 5])
+        } else {
+            rng.pick(&[1, 1, 2, 3])
+        },
         // Any other is made `require`, or refused, before there is a wait.
-        status_check: if goal == Goal::Switched { StatusCheck::Require } else { rng.pick(&checks) },
-        pace: Pace { initial, max, multiplier: 1.0 + rng.unit() * if rng.chance(80) { 1.0 } else { 9.0 } },
+        status_check: if goal == Goal::Switched {
+            StatusCheck::Require
+        } else {
+            rng.pick(&checks)
+        },
+        pace: Pace {
+            initial,
+            max,
+            multiplier: 1.0 + rng.unit() * if rng.chance(80) { 1.0 } else { 9.0 },
+        },
         max_gap: max * 3,
         max_outage: rng.between(ms(60_000), deadline),
         stall_timeout: rng.chance(30).then(|| rng.between(ms(60_000), deadline)),
@@ -255,16 +319,25 @@ fn stalls(rng: &mut Rng, rules: &Rules) -> Vec<Stall> {
     let mut stalls = Vec::new();
     if rng.chance(10) {
         let length = rng.between(ms(2000), rules.deadline / 3);
-        stalls.push(Stall { when: When::At(rng.within(Duration::ZERO, rules.deadline)), length });
+        stalls.push(Stall {
+            when: When::At(rng.within(Duration::ZERO, rules.deadline)),
+            length,
+        });
     }
     if rng.chance(15) {
         let between = rules.longest_between();
         let kind = rng.pick(&[Kind::Stats, Kind::Detail, Kind::Detail]);
         let length = rng.between(between / 2, between * 20);
-        stalls.push(Stall { when: When::During(kind, rng.pick(&[0, 1, 2, 5, 9])), length });
+        stalls.push(Stall {
+            when: When::During(kind, rng.pick(&[0, 1, 2, 5, 9])),
+            length,
+        });
     }
     if rng.chance(15) {
-        stalls.push(Stall { when: When::InRow, length: rng.between(rules.pace.max, rules.pace.max * 6) });
+        stalls.push(Stall {
+            when: When::InRow,
+            length: rng.between(rules.pace.max, rules.pace.max * 6),
+        });
     }
     stalls
 }
@@ -275,20 +348,38 @@ fn loses_an_early_one(rng: &mut Rng, tasks: &mut [Migration], rules: &Rules) {
     for (n, task) in tasks.iter_mut().enumerate() {
         *task = Migration::plain(n as u64);
         task.running_word = "INCRMIGEATING";
-        task.copied = if n == 0 { ms(120_000) } else { rng.within(deadline / 2, deadline * 3 / 4) };
+        task.copied = if n == 0 {
+            ms(120_000)
+        } else {
+            rng.within(deadline / 2, deadline * 3 / 4)
+        };
         task.drained = task.copied + TICK;
     }
     let from = rng.within(deadline / 4, deadline / 2);
     match rng.next() % 4 {
-        0 => tasks[0].bursts.push(Burst { from, to: deadline * 2, lag: 70_000, told_negative: false }),
+        0 => tasks[0].bursts.push(Burst {
+            from,
+            to: deadline * 2,
+            lag: 70_000,
+            told_negative: false,
+        }),
         // It comes back before the last one is there, or does not.
         1 => {
             let to = from + rng.within(deadline / 8, deadline / 2);
-            tasks[0].bursts.push(Burst { from, to, lag: 5_000, told_negative: false });
+            tasks[0].bursts.push(Burst {
+                from,
+                to,
+                lag: 5_000,
+                told_negative: false,
+            });
         }
         2 => {
-            tasks[0].end =
-                Some(End { stopping: from, ended: from + TICK, word: rng.pick(&["FAILED", "DELETED"]), tells: true });
+            tasks[0].end = Some(End {
+                stopping: from,
+                ended: from + TICK,
+                word: rng.pick(&["FAILED", "DELETED"]),
+                tells: true,
+            });
         }
         _ => {}
     }
@@ -303,19 +394,47 @@ fn meets_goal_at_deadline(rng: &mut Rng, task: &mut Migration, rules: &Rules) ->
         Goal::FullSync => (task.copied, task.drained) = (met, met + TICK),
         Goal::InSync => (task.backlog, task.drained) = (4_000_000, met),
         Goal::Completed => {
-            task.end =
-                Some(End { stopping: met.saturating_sub(ms(5000)), ended: met, word: "TERMINATED", tells: true });
+            task.end = Some(End {
+                stopping: met.saturating_sub(ms(5000)),
+                ended: met,
+                word: "TERMINATED",
+                tells: true,
+            });
         }
         Goal::Switched => {
             let switch = Switch::of(rng, met.saturating_sub(ms(5000)), deadline);
-            task.switch = Some(Switch { until: met, rolls_back: None, again: None, ..switch });
+            task.switch = Some(Switch {
+                until: met,
+                rolls_back: None,
+                again: None,
+                ..switch
+            });
         }
     }
-    let trouble = rng.pick(&[Trouble::Hangs, Trouble::HangsForever, Trouble::HangsForever, Trouble::Malformed]);
+    let trouble = rng.pick(&[
+        Trouble::Hangs,
+        Trouble::HangsForever,
+        Trouble::HangsForever,
+        Trouble::Malformed,
+    ]);
     let from = rng.pick(&[met, met, deadline / 2]);
-    let most = if from == met { usize::MAX } else { rng.pick(&[1, 2]) };
-    let fault = |from, most, trouble| Fault { from, to: deadline * 2, place: Where::Detail, task: None, most, trouble };
-    vec![fault(from, most, trouble), fault(met, usize::MAX, Trouble::HangsForever)]
+    let most = if from == met {
+        usize::MAX
+    } else {
+        rng.pick(&[1, 2])
+    };
+    let fault = |from, most, trouble| Fault {
+        from,
+        to: deadline * 2,
+        place: Where::Detail,
+        task: None,
+        most,
+        trouble,
+    };
+    vec![
+        fault(from, most, trouble),
+        fault(met, usize::MAX, Trouble::HangsForever),
+    ]
 }
 
 /// In sync for a few readings, behind for one or two, again and again; while it is behind, its status cannot be read.
@@ -332,9 +451,21 @@ fn falls_behind_unread(rng: &mut Rng, task: &mut Migration, rules: &Rules) -> Ve
     while at < deadline && faults.len() < 40 {
         let from = at + rng.within(initial, initial * 4);
         let to = from + rng.within(initial / 2, initial * 2);
-        task.bursts.push(Burst { from, to, lag: 5_000, told_negative: false });
+        task.bursts.push(Burst {
+            from,
+            to,
+            lag: 5_000,
+            told_negative: false,
+        });
         let (place, task) = (Where::Detail, None);
-        faults.push(Fault { from, to, place, task, most: 2, trouble: trouble.clone() });
+        faults.push(Fault {
+            from,
+            to,
+            place,
+            task,
+            most: 2,
+            trouble: trouble.clone(),
+        });
         at = to;
     }
     faults
@@ -346,9 +477,17 @@ fn copied_before_its_status(rng: &mut Rng, task: &mut Migration, rules: &Rules) 
     task.copied = rng.within(ms(120_000), rules.deadline * 3 / 4);
     task.drained = task.copied + TICK;
     task.progress = Progress::Never;
-    let trouble = Trouble::Slow(rng.within(rules.request_timeout / 2, rules.request_timeout * 4 / 5));
+    let trouble =
+        Trouble::Slow(rng.within(rules.request_timeout / 2, rules.request_timeout * 4 / 5));
     let to = rules.deadline * 2;
-    vec![Fault { from: Duration::ZERO, to, place: Where::Detail, task: None, most: usize::MAX, trouble }]
+    vec![Fault {
+        from: Duration::ZERO,
+        to,
+        place: Where::Detail,
+        task: None,
+        most: usize::MAX,
+        trouble,
+    }]
 }
 
 impl Migration {
@@ -381,7 +520,11 @@ impl Migration {
     fn of(rng: &mut Rng, n: u64, rules: &Rules) -> Self {
         let deadline = rules.deadline;
         let goal = rules.condition.goal;
-        let starts = if rng.chance(30) { rng.between(TICK, deadline / 4) } else { Duration::ZERO };
+        let starts = if rng.chance(30) {
+            rng.between(TICK, deadline / 4)
+        } else {
+            Duration::ZERO
+        };
         // A life that fits between a reading and its status would poll like a task that ended without ever having begun.
         const SHORTEST_LIFE: Duration = Duration::from_secs(120);
         let copied = starts + rng.between(SHORTEST_LIFE, deadline * 3 / 2);
@@ -393,8 +536,17 @@ impl Migration {
             starts,
             copied,
             drained,
-            backlog: if full_only { 0 } else { rng.pick(&[0, 3, 5000, 4_000_000]) },
-            running_word: rng.pick(&["INCRMIGEATING", "INCRMIGEATING", "INCRMIGRATING", "MIGRATING"]),
+            backlog: if full_only {
+                0
+            } else {
+                rng.pick(&[0, 3, 5000, 4_000_000])
+            },
+            running_word: rng.pick(&[
+                "INCRMIGEATING",
+                "INCRMIGEATING",
+                "INCRMIGRATING",
+                "MIGRATING",
+            ]),
             gone: rng.chance(5).then(|| rng.within(deadline / 8, deadline)),
             early_offset: rng.pick(&[Some(0), Some(0), None]),
             source_keys: rng.pick(&[531_221, 531_221, 1_200, 40]),
@@ -405,28 +557,53 @@ impl Migration {
         if full_only {
             // It ends by itself.
             let word = rng.pick(&["SUCCESS", "SUCCESS", "MIGRATION_SUCCESS", "FAILED"]);
-            task.end = Some(End { stopping: copied, ended: copied + TICK, word, tells: true });
+            task.end = Some(End {
+                stopping: copied,
+                ended: copied + TICK,
+                word,
+                tells: true,
+            });
             return task;
         }
         task.follow(rng, rules);
-        let when =
-            if rng.chance(75) { drained + rng.between(TICK, deadline / 3) } else { rng.within(starts, deadline) };
+        let when = if rng.chance(75) {
+            drained + rng.between(TICK, deadline / 3)
+        } else {
+            rng.within(starts, deadline)
+        };
         let when = when.max(starts + SHORTEST_LIFE);
-        let good = ["TERMINATED", "TERMINATED", "SUCCESS", "MIGRATION_SUCCESS", "RELEASED"];
-        let word = if rng.chance(70) { rng.pick(&good) } else { rng.pick(&["FAILED", "ERROR", "DELETED"]) };
+        let good = [
+            "TERMINATED",
+            "TERMINATED",
+            "SUCCESS",
+            "MIGRATION_SUCCESS",
+            "RELEASED",
+        ];
+        let word = if rng.chance(70) {
+            rng.pick(&good)
+        } else {
+            rng.pick(&["FAILED", "ERROR", "DELETED"])
+        };
         if rng.chance(if goal == Goal::Switched { 80 } else { 15 }) {
             task.switch = Some(Switch::of(rng, when.max(copied + TICK), deadline));
         } else if rng.chance(65) {
             let ended = when + rng.between(TICK, ms(120_000));
-            task.end = Some(End { stopping: when, ended, word, tells: rng.chance(50) });
+            task.end = Some(End {
+                stopping: when,
+                ended,
+                word,
+                tells: rng.chance(50),
+            });
         }
         task.odd = odd(rng, rules, &task);
         let short = |at: Duration| task.at(at).percent < 100.0;
         let ends_short = task.end.is_some_and(|end| short(end.ended));
         // Where progress is never told, a task that has not begun, or was stopped short, polls complete to the contract's
         // table, too: no world to find faults of the code in.
-        let may_hide =
-            starts == Duration::ZERO && task.resync.is_none() && task.odd.is_empty() && goal != Goal::FullSync;
+        let may_hide = starts == Duration::ZERO
+            && task.resync.is_none()
+            && task.odd.is_empty()
+            && goal != Goal::FullSync;
         if may_hide && !ends_short && rng.chance(15) {
             task.progress = Progress::Never;
         } else if task.resync.is_none() && rng.chance(10) {
@@ -442,15 +619,28 @@ impl Migration {
             let from = rng.within(copied, deadline.max(copied));
             let to = from + rng.between(ms(500), deadline / 4);
             let lag = rng.pick(&[1, 3, 6, 999, 70_000]);
-            self.bursts.push(Burst { from, to, lag, told_negative: rng.chance(20) });
+            self.bursts.push(Burst {
+                from,
+                to,
+                lag,
+                told_negative: rng.chance(20),
+            });
         }
         if rng.chance(12) {
             let from = rng.within(copied, deadline.max(copied + TICK)) + TICK;
-            self.resync = Some((from, (rng.next() % 90) as f64, from + rng.between(ms(10_000), deadline / 3)));
+            self.resync = Some((
+                from,
+                (rng.next() % 90) as f64,
+                from + rng.between(ms(10_000), deadline / 3),
+            ));
         }
         if rng.chance(10) {
             let from = rng.within(copied, deadline.max(copied));
-            self.standstill = Some((from, from + rng.between(ms(10_000), deadline / 3), rng.chance(40)));
+            self.standstill = Some((
+                from,
+                from + rng.between(ms(10_000), deadline / 3),
+                rng.chance(40),
+            ));
         }
     }
 }
@@ -462,7 +652,9 @@ impl Switch {
             let from = until + rng.between(TICK, deadline / 3);
             (from, from + rng.between(TICK, deadline / 8))
         });
-        let again = rolls_back.filter(|_| rng.chance(40)).map(|(_, to)| to + rng.between(TICK, deadline / 4));
+        let again = rolls_back
+            .filter(|_| rng.chance(40))
+            .map(|(_, to)| to + rng.between(TICK, deadline / 4));
         let any = [
             "INCRMIGEATING",
             "MIGRATING",
@@ -483,7 +675,11 @@ impl Switch {
             switched: rng.pick(&any),
             rolling_word: rng.pick(&["EXCHANGING", "ROLLBACKING"]),
             // Of a task that says it migrates, a new attempt is under way: that comes later.
-            rolled_back: if rng.chance(50) { "SUCCESS" } else { rng.pick(&any[2..]) },
+            rolled_back: if rng.chance(50) {
+                "SUCCESS"
+            } else {
+                rng.pick(&any[2..])
+            },
             keeps_migrating: rng.chance(30),
         }
     }
@@ -506,11 +702,24 @@ fn key_events(rng: &mut Rng, rules: &Rules, task: &Migration) -> Vec<KeyEvent> {
     ];
     let event = |rng: &mut Rng| {
         // Where the wait is about to end is where it matters.
-        let around =
-            rng.pick(&[task.copied, task.drained, task.drained, rng.clone().within(task.starts, rules.deadline)]);
-        let from = around.saturating_sub(rng.between(TICK, rules.pace.max * 3)) + rng.between(TICK, rules.pace.max * 3);
-        let to = if rng.chance(50) { rules.deadline * 9 } else { from + rng.between(ms(1000), rules.deadline / 3) };
-        KeyEvent { from, to, trouble: rng.pick(&troubles) }
+        let around = rng.pick(&[
+            task.copied,
+            task.drained,
+            task.drained,
+            rng.clone().within(task.starts, rules.deadline),
+        ]);
+        let from = around.saturating_sub(rng.between(TICK, rules.pace.max * 3))
+            + rng.between(TICK, rules.pace.max * 3);
+        let to = if rng.chance(50) {
+            rules.deadline * 9
+        } else {
+            from + rng.between(ms(1000), rules.deadline / 3)
+        };
+        KeyEvent {
+            from,
+            to,
+            trouble: rng.pick(&troubles),
+        }
     };
     (0..1 + rng.next() % 2).map(|_| event(rng)).collect()
 }
@@ -528,9 +737,17 @@ fn odd(rng: &mut Rng, rules: &Rules, task: &Migration) -> Vec<Odd> {
         OddWord::NotMigrating,
         OddWord::NotMigrating,
     ];
-    let from = rng.pick(&[task.drained, rng.clone().within(task.copied, rules.deadline.max(task.copied))]);
+    let from = rng.pick(&[
+        task.drained,
+        rng.clone()
+            .within(task.copied, rules.deadline.max(task.copied)),
+    ]);
     let to = from + rng.between(ms(500), rules.deadline / 2);
-    vec![Odd { from, to, word: rng.pick(&words) }]
+    vec![Odd {
+        from,
+        to,
+        word: rng.pick(&words),
+    }]
 }
 
 impl Fault {
@@ -539,30 +756,59 @@ impl Fault {
         if rng.chance(30) {
             return Self::of_the_status(rng, rules);
         }
-        let from = if rng.chance(15) { Duration::ZERO } else { rng.within(Duration::ZERO, deadline) };
+        let from = if rng.chance(15) {
+            Duration::ZERO
+        } else {
+            rng.within(Duration::ZERO, deadline)
+        };
         let to = from + rng.between(ms(500), deadline / 2);
         let after = |rng: &mut Rng| Some(rng.between(ms(1000), ms(86_400_000)));
         let mut most = usize::MAX;
         let trouble = match rng.next() % 24 {
             0..=3 => Trouble::Refused(Class::Transient { retry_after: None }),
-            4..=5 => Trouble::Refused(Class::Transient { retry_after: after(rng) }),
-            6..=7 => Trouble::Refused(Class::Throttled { retry_after: after(rng) }),
+            4..=5 => Trouble::Refused(Class::Transient {
+                retry_after: after(rng),
+            }),
+            6..=7 => Trouble::Refused(Class::Throttled {
+                retry_after: after(rng),
+            }),
             8 => Trouble::Refused(Class::Throttled { retry_after: None }),
             9..=11 => Trouble::Hangs,
             12..=14 => Trouble::Slow(rng.within(TICK, rules.request_timeout)),
             15 => Trouble::HangsForever,
             16 | 17 => Trouble::Malformed,
-            18 => Trouble::Refused(rng.pick(&[Class::Unauthenticated, Class::Unauthenticated, Class::Denied])),
+            18 => Trouble::Refused(rng.pick(&[
+                Class::Unauthenticated,
+                Class::Unauthenticated,
+                Class::Denied,
+            ])),
             _ => {
                 most = rng.pick(&[1, 1, 2, 3, usize::MAX]);
-                let classes = [Class::Forbidden, Class::NotFound, Class::UnknownTask, Class::Rejected];
+                let classes = [
+                    Class::Forbidden,
+                    Class::NotFound,
+                    Class::UnknownTask,
+                    Class::Rejected,
+                ];
                 Trouble::Refused(rng.pick(&classes))
             }
         };
-        let places = [Where::Everywhere, Where::Everywhere, Where::Stats, Where::SignIn];
+        let places = [
+            Where::Everywhere,
+            Where::Everywhere,
+            Where::Stats,
+            Where::SignIn,
+        ];
         let place = rng.pick(&places);
         let task = rng.chance(20).then(|| rng.next() as usize % tasks);
-        Self { from, to, place, task, most, trouble }
+        Self {
+            from,
+            to,
+            place,
+            task,
+            most,
+            trouble,
+        }
     }
 
     /// The endpoint of the status alone: the first times, once, for ever, or about the deadline.
@@ -570,7 +816,10 @@ impl Fault {
         let deadline = rules.deadline;
         let (from, to) = match rng.next() % 5 {
             0 => (Duration::ZERO, deadline * 2),
-            1 => (deadline.saturating_sub(rng.between(ms(500), rules.request_timeout * 2)), deadline * 2),
+            1 => (
+                deadline.saturating_sub(rng.between(ms(500), rules.request_timeout * 2)),
+                deadline * 2,
+            ),
             2 => (rng.within(Duration::ZERO, deadline), deadline * 2),
             _ => {
                 let from = rng.within(Duration::ZERO, deadline);
@@ -582,13 +831,22 @@ impl Fault {
             Trouble::Refused(Class::Forbidden),
             Trouble::Refused(Class::NotFound),
             Trouble::Refused(Class::UnknownTask),
-            Trouble::Refused(Class::Throttled { retry_after: Some(rng.between(ms(1000), ms(3_600_000))) }),
+            Trouble::Refused(Class::Throttled {
+                retry_after: Some(rng.between(ms(1000), ms(3_600_000))),
+            }),
             Trouble::Malformed,
             Trouble::Hangs,
             Trouble::HangsForever,
             Trouble::Slow(rng.within(TICK, rules.request_timeout)),
         ];
         let most = rng.pick(&[1, 2, 2, 3, usize::MAX, usize::MAX]);
-        Self { from, to, place: Where::Detail, task: None, most, trouble: rng.pick(&troubles) }
+        Self {
+            from,
+            to,
+            place: Where::Detail,
+            task: None,
+            most,
+            trouble: rng.pick(&troubles),
+        }
     }
 }

@@ -3,7 +3,9 @@
 use super::checks::{Verdict, ensure};
 use super::world::Run;
 use dcs_migration_wait::exit_code;
-use dcs_migration_wait::report::{self, Report, TaskReport, github, gitlab, html, json, junit, markdown, words};
+use dcs_migration_wait::report::{
+    self, Report, TaskReport, github, gitlab, html, json, junit, markdown, words,
+};
 use dcs_migration_wait::wait::{Outcome, TaskWait};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -14,7 +16,10 @@ impl Run {
         let script = &self.world.script;
         let started_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400);
         let mut recorder = self.recorder.lock().unwrap();
-        let tasks = self.tasks.iter().map(|task| TaskReport::of(task, recorder.take(&task.id), self.ended));
+        let tasks = self
+            .tasks
+            .iter()
+            .map(|task| TaskReport::of(task, recorder.take(&task.id), self.ended));
         let report = Report {
             outcome: Some(self.outcome.clone()),
             goal: Some(script.rules.condition.goal),
@@ -43,40 +48,80 @@ impl Run {
             ensure!(outputs[name] == value, "{name} is not {value}: {outputs:?}");
         }
         let reason = words::reason(&report);
-        ensure!(!reason.is_empty() && !reason.contains('\n') && outputs["reason"] == reason, "{outputs:?}");
+        ensure!(
+            !reason.is_empty() && !reason.contains('\n') && outputs["reason"] == reason,
+            "{outputs:?}"
+        );
 
         let text = github::outputs(&report);
         let lines = |wanted: String| text.lines().filter(|line| *line == wanted).count();
-        ensure!(lines(format!("ready={ready}")) == 1 && lines(format!("result={result}")) == 1, "{text}");
+        ensure!(
+            lines(format!("ready={ready}")) == 1 && lines(format!("result={result}")) == 1,
+            "{text}"
+        );
         ensure!(ready || lines("ready=true".to_owned()) == 0, "{text}");
 
         let text = gitlab::dotenv(&report);
         let has = |wanted: String| text.lines().any(|line| line == wanted);
-        ensure!(has(format!("DCS_READY={ready}")) && has(format!("DCS_RESULT={result}")), "{text}");
-        ensure!(text.len() < 5 * 1024 && text.lines().count() == report::OUTPUTS.len(), "{text}");
+        ensure!(
+            has(format!("DCS_READY={ready}")) && has(format!("DCS_RESULT={result}")),
+            "{text}"
+        );
+        ensure!(
+            text.len() < 5 * 1024 && text.lines().count() == report::OUTPUTS.len(),
+            "{text}"
+        );
 
         for text in [json::report(&report), json::line(&report)] {
-            let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
-            ensure!(value["ready"] == ready && value["result"] == result && value["exit-code"] == code, "{text}");
-            let said: Vec<bool> =
-                value["tasks"].as_array().into_iter().flatten().map(|task| task["ready"] == true).collect();
+            let value: serde_json::Value =
+                serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+            ensure!(
+                value["ready"] == ready && value["result"] == result && value["exit-code"] == code,
+                "{text}"
+            );
+            let said: Vec<bool> = value["tasks"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|task| task["ready"] == true)
+                .collect();
             let is_ready = |task: &TaskWait| matches!(task.outcome, Some((Outcome::Ready, _)));
-            ensure!(said.iter().copied().eq(self.tasks.iter().map(is_ready)), "{said:?}: {text}");
-            ensure!(!ready || (!said.is_empty() && said.iter().all(|&ready| ready)), "ready, and {said:?}: {text}");
+            ensure!(
+                said.iter().copied().eq(self.tasks.iter().map(is_ready)),
+                "{said:?}: {text}"
+            );
+            ensure!(
+                !ready || (!said.is_empty() && said.iter().all(|&ready| ready)),
+                "ready, and {said:?}: {text}"
+            );
         }
-        ensure!(!json::line(&report).contains('\n'), "a line of JSON has several lines");
+        ensure!(
+            !json::line(&report).contains('\n'),
+            "a line of JSON has several lines"
+        );
 
         let text = markdown::summary(&report);
-        ensure!(text.lines().next().is_some_and(|line| line.contains('✅') == ready), "{text}");
+        ensure!(
+            text.lines()
+                .next()
+                .is_some_and(|line| line.contains('✅') == ready),
+            "{text}"
+        );
         ensure!(text.contains(result), "{text}");
 
         let text = html::report(&report);
         for element in ["title", "h1"] {
             let said = words_of(&text, element).ok_or_else(|| format!("no {element}: {text}"))?;
-            ensure!(said.contains("Redis migration") && said.contains(result), "{element} is {said}");
+            ensure!(
+                said.contains("Redis migration") && said.contains(result),
+                "{element} is {said}"
+            );
         }
         let heading = words_of(&text, "h1").unwrap_or_default();
-        ensure!(heading.starts_with('✓') == ready, "the heading is {heading}, ready is {ready}");
+        ensure!(
+            heading.starts_with('✓') == ready,
+            "the heading is {heading}, ready is {ready}"
+        );
 
         // A suite passes where nothing failed, nothing broke, and nothing was left out.
         let text = junit::report(&report);
@@ -91,6 +136,9 @@ impl Run {
 fn words_of(html: &str, element: &str) -> Option<String> {
     let (_, rest) = html.split_once(&format!("<{element}"))?;
     let (within, _) = rest.split_once(&format!("</{element}>"))?;
-    let pieces = within.split('>').skip(1).map(|piece| piece.split('<').next().unwrap_or_default());
+    let pieces = within
+        .split('>')
+        .skip(1)
+        .map(|piece| piece.split('<').next().unwrap_or_default());
     Some(pieces.collect())
 }

@@ -169,7 +169,10 @@ impl Truth {
     }
 
     fn runs(&self) -> bool {
-        matches!(self.class(), StatusClass::Migrating | StatusClass::Incremental)
+        matches!(
+            self.class(),
+            StatusClass::Migrating | StatusClass::Incremental
+        )
     }
 
     /// How many writes of the source the target lacks.
@@ -183,7 +186,11 @@ impl Migration {
     pub(super) fn at(&self, now: Duration) -> Truth {
         let mut truth = self.life(now);
         truth.exists = !self.unknown && self.gone.is_none_or(|gone| now < gone);
-        for odd in self.odd.iter().filter(|odd| (odd.from..odd.to).contains(&now)) {
+        for odd in self
+            .odd
+            .iter()
+            .filter(|odd| (odd.from..odd.to).contains(&now))
+        {
             match odd.word {
                 OddWord::Status(word) => truth.word = word,
                 OddWord::Switch(word) => truth.switch = Some(word),
@@ -200,10 +207,19 @@ impl Migration {
     fn life(&self, now: Duration) -> Truth {
         if let Some(end) = self.end.filter(|end| now >= end.ended) {
             let before = self.running(end.ended);
-            let mut truth = Truth { stage: Stage::Ended, migrating: false, word: end.word, ..before };
+            let mut truth = Truth {
+                stage: Stage::Ended,
+                migrating: false,
+                word: end.word,
+                ..before
+            };
             truth.offset = truth.offset.or((!self.full_only).then_some(0));
             if truth.is_bad() {
-                truth.offset = if end.tells { Some(70_001) } else { truth.offset };
+                truth.offset = if end.tells {
+                    Some(70_001)
+                } else {
+                    truth.offset
+                };
                 truth.is_lie = !end.tells;
             }
             return truth;
@@ -212,30 +228,55 @@ impl Migration {
             return self.switched(switch, now);
         }
         match self.end {
-            Some(end) if now >= end.stopping => {
-                Truth { stage: Stage::Stopping, word: "TERMINATING", ..self.running(now) }
-            }
+            Some(end) if now >= end.stopping => Truth {
+                stage: Stage::Stopping,
+                word: "TERMINATING",
+                ..self.running(now)
+            },
             Some(_) | None => self.running(now),
         }
     }
 
     /// From the beginning of an IP switch on.
     fn switched(&self, switch: Switch, now: Duration) -> Truth {
-        let stopped = |at| Truth { stage: Stage::Ended, migrating: switch.keeps_migrating, ..self.running(at) };
+        let stopped = |at| Truth {
+            stage: Stage::Ended,
+            migrating: switch.keeps_migrating,
+            ..self.running(at)
+        };
         if now < switch.until {
             let migrating = switch.keeps_migrating;
             let switching = Some("EXCHANGING");
-            return Truth { word: switch.during, switch: switching, migrating, ..self.running(now) };
+            return Truth {
+                word: switch.during,
+                switch: switching,
+                migrating,
+                ..self.running(now)
+            };
         }
-        let switched = Truth { word: switch.switched, switch: Some("EXCHANGE_SUCCESS"), ..stopped(switch.until) };
+        let switched = Truth {
+            word: switch.switched,
+            switch: Some("EXCHANGE_SUCCESS"),
+            ..stopped(switch.until)
+        };
         match switch.rolls_back {
-            Some((from, to)) if (from..to).contains(&now) => Truth { switch: Some(switch.rolling_word), ..switched },
+            Some((from, to)) if (from..to).contains(&now) => Truth {
+                switch: Some(switch.rolling_word),
+                ..switched
+            },
             Some((_, to)) if now >= to => {
                 let rolled_back = Some("ROLLBACK_SUCCESS");
                 if switch.again.is_some_and(|again| now >= again) {
-                    return Truth { switch: rolled_back, ..self.running(now) };
+                    return Truth {
+                        switch: rolled_back,
+                        ..self.running(now)
+                    };
                 }
-                Truth { word: switch.rolled_back, switch: rolled_back, ..switched }
+                Truth {
+                    word: switch.rolled_back,
+                    switch: rolled_back,
+                    ..switched
+                }
             }
             Some(_) | None => switched,
         }
@@ -248,7 +289,12 @@ impl Migration {
             let share = (now - from).as_secs_f64() / (to - from).as_secs_f64();
             // Whole percents, as the API tells them; 100 only when it is done.
             let percent = (percent + (100.0 - percent) * share).floor().min(99.0);
-            self.moment(Stage::Copying, percent, source_writes, (source_writes as f64 * percent / 100.0) as i64)
+            self.moment(
+                Stage::Copying,
+                percent,
+                source_writes,
+                (source_writes as f64 * percent / 100.0) as i64,
+            )
         };
         if now < self.starts {
             return self.moment(Stage::Waiting, 0.0, source_writes, 0);
@@ -256,26 +302,54 @@ impl Migration {
         if now < self.copied {
             return copying(self.starts, self.copied, 0.0);
         }
-        if let Some((from, percent, to)) = self.resync.filter(|&(from, _, to)| (from..to).contains(&now)) {
+        if let Some((from, percent, to)) = self
+            .resync
+            .filter(|&(from, _, to)| (from..to).contains(&now))
+        {
             return copying(from, to, percent);
         }
-        let following = |lag: i64| self.moment(Stage::Following, 100.0, source_writes + lag, source_writes);
-        if let Some(burst) = self.bursts.iter().find(|burst| (burst.from..burst.to).contains(&now)) {
+        let following =
+            |lag: i64| self.moment(Stage::Following, 100.0, source_writes + lag, source_writes);
+        if let Some(burst) = self
+            .bursts
+            .iter()
+            .find(|burst| (burst.from..burst.to).contains(&now))
+        {
             let truth = following(burst.lag);
-            return Truth { offset: truth.offset.map(|lag| if burst.told_negative { -lag } else { lag }), ..truth };
+            return Truth {
+                offset: truth
+                    .offset
+                    .map(|lag| if burst.told_negative { -lag } else { lag }),
+                ..truth
+            };
         }
-        if let Some((from, _, hidden)) = self.standstill.filter(|&(from, to, _)| (from..to).contains(&now)) {
+        if let Some((from, _, hidden)) = self
+            .standstill
+            .filter(|&(from, to, _)| (from..to).contains(&now))
+        {
             let truth = following((self.write_rate * (now - from).as_secs_f64()).ceil() as i64 + 1);
             let offset = if hidden { Some(0) } else { truth.offset };
-            return Truth { offset, is_lie: hidden, ..truth };
+            return Truth {
+                offset,
+                is_lie: hidden,
+                ..truth
+            };
         }
         let left = self.drained.saturating_sub(now).as_secs_f64();
-        let whole = self.drained.saturating_sub(self.copied).as_secs_f64().max(0.001);
+        let whole = self
+            .drained
+            .saturating_sub(self.copied)
+            .as_secs_f64()
+            .max(0.001);
         following((self.backlog as f64 * (left / whole).min(1.0)).ceil() as i64)
     }
 
     fn moment(&self, stage: Stage, percent: f64, source_writes: i64, target_has: i64) -> Truth {
-        let offset = if stage == Stage::Following { Some(source_writes - target_has) } else { self.early_offset };
+        let offset = if stage == Stage::Following {
+            Some(source_writes - target_has)
+        } else {
+            self.early_offset
+        };
         Truth {
             exists: true,
             stage,
@@ -300,13 +374,19 @@ impl Migration {
         let all = self.source_keys;
         truth.source_keys = all;
         truth.target_keys = (all as f64 * truth.percent / 100.0) as i64;
-        for event in self.key_events.iter().filter(|event| (event.from..event.to).contains(&now)) {
+        for event in self
+            .key_events
+            .iter()
+            .filter(|event| (event.from..event.to).contains(&now))
+        {
             let part = |of: i64, share: f64| (of as f64 * share) as i64;
             match event.trouble {
                 KeyTrouble::SourceEmpty => truth.source_keys = 0,
                 KeyTrouble::BothEmpty => (truth.source_keys, truth.target_keys) = (0, 0),
                 KeyTrouble::TargetEmpty => truth.target_keys = 0,
-                KeyTrouble::TargetLost(share) => truth.target_keys = part(truth.target_keys, 1.0 - share),
+                KeyTrouble::TargetLost(share) => {
+                    truth.target_keys = part(truth.target_keys, 1.0 - share)
+                }
                 KeyTrouble::Halved => {
                     truth.source_keys = part(truth.source_keys, 0.4);
                     truth.target_keys = part(truth.target_keys, 0.4);
@@ -318,9 +398,13 @@ impl Migration {
                 }
             }
         }
-        if let Some((from, _, true)) = self.standstill.filter(|&(from, to, _)| (from..to).contains(&now)) {
+        if let Some((from, _, true)) = self
+            .standstill
+            .filter(|&(from, to, _)| (from..to).contains(&now))
+        {
             // New keys, which only the source has.
-            truth.source_keys += (self.source_keys as f64 * (now - from).as_secs_f64() * 0.0002).min(1e12) as i64;
+            truth.source_keys +=
+                (self.source_keys as f64 * (now - from).as_secs_f64() * 0.0002).min(1e12) as i64;
         }
     }
 
@@ -341,7 +425,11 @@ impl Migration {
     }
 
     pub(super) fn detail(&self, truth: &Truth) -> Detail {
-        let method = if self.full_only { "full_amount_migration" } else { "incremental_migration" };
+        let method = if self.full_only {
+            "full_amount_migration"
+        } else {
+            "incremental_migration"
+        };
         Detail {
             status: Status::parse(truth.word),
             task_status: truth.switch.map(str::to_owned),
@@ -359,7 +447,9 @@ impl Migration {
         status: Option<&Truth>,
         hidden: bool,
     ) -> Option<&'static str> {
-        let Condition { goal, max_offset, .. } = condition;
+        let Condition {
+            goal, max_offset, ..
+        } = condition;
         let seen = status.unwrap_or(stats);
         let is_secret = status.is_none();
         let looks_finished = hidden && stats.stage == Stage::Waiting;
@@ -378,25 +468,40 @@ impl Migration {
             return Some(why);
         }
         let switched = seen.ip_switch() == IpSwitch::Switched;
-        let finished = matches!(seen.class(), StatusClass::Stopped | StatusClass::Succeeded | StatusClass::Released);
+        let finished = matches!(
+            seen.class(),
+            StatusClass::Stopped | StatusClass::Succeeded | StatusClass::Released
+        );
         match goal {
             Goal::Switched => (!switched).then_some("the addresses are not switched"),
             Goal::FullSync if stats.percent < 100.0 => Some("the full copy was not complete"),
             Goal::FullSync => None,
             // A switch that was under way at the reading, and made when the status was read, ends a task that was in sync.
-            Goal::Completed if stats.migrating || !(stats.stage == Stage::Ended || stats.is_lie || switched) => {
+            Goal::Completed
+                if stats.migrating
+                    || !(stats.stage == Stage::Ended || stats.is_lie || switched) =>
+            {
                 Some("the task was migrating")
             }
             Goal::Completed if !is_secret && !switched && !finished => {
                 Some("the status is not that of a finished task")
             }
-            Goal::Completed if stats.percent < 100.0 && !hidden => Some("the full copy was not complete at the end"),
-            Goal::Completed if !is_in_sync && !self.full_only => Some("the target lacked writes at the end"),
+            Goal::Completed if stats.percent < 100.0 && !hidden => {
+                Some("the full copy was not complete at the end")
+            }
+            Goal::Completed if !is_in_sync && !self.full_only => {
+                Some("the target lacked writes at the end")
+            }
             Goal::Completed => None,
-            Goal::InSync if !matches!(stats.stage, Stage::Following | Stage::Stopping) || !stats.migrating => {
+            Goal::InSync
+                if !matches!(stats.stage, Stage::Following | Stage::Stopping)
+                    || !stats.migrating =>
+            {
                 Some("the task did not follow the source")
             }
-            Goal::InSync if !is_secret && !seen.runs() => Some("the status is not that of a running task"),
+            Goal::InSync if !is_secret && !seen.runs() => {
+                Some("the status is not that of a running task")
+            }
             Goal::InSync if stats.percent < 100.0 => Some("the full copy was not complete"),
             Goal::InSync => (!is_in_sync).then_some("the target lacked writes that the source had"),
         }
@@ -405,9 +510,15 @@ impl Migration {
     fn objection_of_switch(&self, goal: Goal, seen: &Truth) -> Option<&'static str> {
         match seen.ip_switch() {
             IpSwitch::None => None,
-            IpSwitch::Switched => (goal == Goal::InSync).then_some("the addresses are switched already"),
+            IpSwitch::Switched => {
+                (goal == Goal::InSync).then_some("the addresses are switched already")
+            }
             IpSwitch::Switching => Some("the addresses are being switched"),
-            IpSwitch::RolledBack if matches!(goal, Goal::InSync | Goal::FullSync) && seen.runs() => None,
+            IpSwitch::RolledBack
+                if matches!(goal, Goal::InSync | Goal::FullSync) && seen.runs() =>
+            {
+                None
+            }
             IpSwitch::RolledBack => Some("the switch was rolled back"),
             IpSwitch::Unknown => Some("the switch is in a state that nobody knows"),
         }

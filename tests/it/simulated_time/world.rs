@@ -7,7 +7,9 @@ use dcs_migration_wait::auth::renew_after;
 use dcs_migration_wait::config::TaskId;
 use dcs_migration_wait::migration::{Detail, Reading};
 use dcs_migration_wait::report::history::Recorder;
-use dcs_migration_wait::wait::{Clock, Cloud, Interrupt, Note, Observer, Outcome, Plan, TaskWait, Tasks, wait};
+use dcs_migration_wait::wait::{
+    Clock, Cloud, Interrupt, Note, Observer, Outcome, Plan, TaskWait, Tasks, wait,
+};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -73,12 +75,18 @@ impl Call {
     pub(super) fn reading(&self) -> Option<&Reading> {
         match &self.answer {
             Some((_, Ok(Said::Stats(reading)))) => Some(reading),
-            Some((_, Ok(Said::Session(_) | Said::Page(_) | Said::Detail(_) | Said::Log) | Err(_))) | None => None,
+            Some((
+                _,
+                Ok(Said::Session(_) | Said::Page(_) | Said::Detail(_) | Said::Log) | Err(_),
+            ))
+            | None => None,
         }
     }
 
     pub(super) fn refusal(&self) -> Option<Class> {
-        self.answer.as_ref().and_then(|(_, said)| said.as_ref().err().copied())
+        self.answer
+            .as_ref()
+            .and_then(|(_, said)| said.as_ref().err().copied())
     }
 
     pub(super) fn is_ok(&self) -> bool {
@@ -136,19 +144,32 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn polls(&self) -> impl Iterator<Item = &Poll> {
-        self.events.iter().filter_map(|event| if let Event::Polled(poll) = event { Some(poll) } else { None })
+        self.events.iter().filter_map(|event| {
+            if let Event::Polled(poll) = event {
+                Some(poll)
+            } else {
+                None
+            }
+        })
     }
 
     pub(super) fn stalls(&self) -> impl Iterator<Item = (Duration, Duration)> {
         self.events.iter().filter_map(|event| match event {
             Event::Stalled { from, to } => Some((*from, *to)),
-            Event::Answered(_) | Event::Polled(_) | Event::Listed { .. } | Event::ListFailed | Event::Ended => None,
+            Event::Answered(_)
+            | Event::Polled(_)
+            | Event::Listed { .. }
+            | Event::ListFailed
+            | Event::Ended => None,
         })
     }
 
     /// When the process can notice what happens at `at`: not while it stands still.
     pub(super) fn awake(&self, at: Duration) -> Duration {
-        self.stalls().fold(at, |at, (from, to)| if (from..to).contains(&at) { to } else { at })
+        self.stalls().fold(
+            at,
+            |at, (from, to)| if (from..to).contains(&at) { to } else { at },
+        )
     }
 }
 
@@ -165,7 +186,11 @@ impl World {
     }
 
     pub(super) fn task(&self, id: &TaskId) -> usize {
-        self.script.tasks.iter().position(|task| task.id == *id).unwrap()
+        self.script
+            .tasks
+            .iter()
+            .position(|task| task.id == *id)
+            .unwrap()
     }
 
     /// Somebody sends the signal of the script.
@@ -180,20 +205,38 @@ impl World {
         let is_first = self.state(|state| !std::mem::replace(&mut state.stalled[stall], true));
         if is_first {
             let length = self.script.stalls[stall].length;
-            self.state(|state| state.events.push(Event::Stalled { from, to: from + length }));
+            self.state(|state| {
+                state.events.push(Event::Stalled {
+                    from,
+                    to: from + length,
+                })
+            });
             tokio::time::advance(length).await;
         }
     }
 
     fn stall_when(&self, wanted: impl Fn(When) -> bool) -> Option<usize> {
-        self.script.stalls.iter().position(|&Stall { when, .. }| wanted(when))
+        self.script
+            .stalls
+            .iter()
+            .position(|&Stall { when, .. }| wanted(when))
     }
 
     /// Plays one request, and the signal or the standstill that comes in the middle of it.
     async fn answer(&self, what: What) -> Result<Said, ApiError> {
-        let before = self.state(|state| state.calls.iter().filter(|call| call.what.kind() == what.kind()).count());
+        let before = self.state(|state| {
+            state
+                .calls
+                .iter()
+                .filter(|call| call.what.kind() == what.kind())
+                .count()
+        });
         let during = When::During(what.kind(), before);
-        let signal = self.script.signal.filter(|&(when, _)| when == during).map(|(_, interrupt)| interrupt);
+        let signal = self
+            .script
+            .signal
+            .filter(|&(when, _)| when == during)
+            .map(|(_, interrupt)| interrupt);
         let stall = self.stall_when(|when| when == during);
         if signal.is_none() && stall.is_none() {
             return self.reply(what).await;
@@ -228,15 +271,38 @@ impl World {
 
     async fn reply(&self, what: What) -> Result<Said, ApiError> {
         let asked = self.clock.elapsed();
-        let Script { latency, cache, ref rules, .. } = self.script;
+        let Script {
+            latency,
+            cache,
+            ref rules,
+            ..
+        } = self.script;
         let (call, session, trouble, mut takes, share, age) = self.state(|state| {
             let trouble = self.fault(state, asked, what);
             let (takes, share) = (state.rng.between(latency.0, latency.1), state.rng.unit());
             let is_cached = what.task().is_some() && state.rng.chance(40);
-            let age = if is_cached { cache.mul_f64(state.rng.unit()) } else { Duration::ZERO };
+            let age = if is_cached {
+                cache.mul_f64(state.rng.unit())
+            } else {
+                Duration::ZERO
+            };
             let answer = None;
-            state.calls.push(Call { what, asked, made: asked, answer, truth: None, trouble: trouble.clone() });
-            (state.calls.len() - 1, state.session, trouble, takes, share, age)
+            state.calls.push(Call {
+                what,
+                asked,
+                made: asked,
+                answer,
+                truth: None,
+                trouble: trouble.clone(),
+            });
+            (
+                state.calls.len() - 1,
+                state.session,
+                trouble,
+                takes,
+                share,
+                age,
+            )
         });
         let mut refusal = None;
         match trouble {
@@ -257,23 +323,33 @@ impl World {
         let made = (asked + takes.mul_f64(share)).saturating_sub(age);
         // A cache does not go back behind what it has told.
         let told = |state: &mut State| {
-            let calls = state.calls.iter().rev().filter(|call| call.what == what && call.answer.is_some());
+            let calls = state
+                .calls
+                .iter()
+                .rev()
+                .filter(|call| call.what == what && call.answer.is_some());
             calls.map(|call| call.made).max().unwrap_or_default()
         };
-        let made = if age.is_zero() { made } else { made.max(self.state(told)).min(now) };
+        let made = if age.is_zero() {
+            made
+        } else {
+            made.max(self.state(told)).min(now)
+        };
         let truth = what.task().map(|task| self.truth(task, made));
         self.state(|state| {
             let expired = match self.script.credential {
                 Credential::Keys => None,
                 Credential::Token { expires } => (made >= expires).then_some(Class::Denied),
-                Credential::Renewable { .. } => {
-                    session.is_none_or(|session| made >= session.expires).then_some(Class::Unauthenticated)
-                }
+                Credential::Renewable { .. } => session
+                    .is_none_or(|session| made >= session.expires)
+                    .then_some(Class::Unauthenticated),
             };
             let refusal = refusal.or(expired.filter(|_| what != What::SignIn));
             let said = match refusal {
                 // A key or a token from an input that is refused is refused for good; and so is who signs in.
-                Some(Class::Unauthenticated) if !self.script.is_renewable() || what == What::SignIn => {
+                Some(Class::Unauthenticated)
+                    if !self.script.is_renewable() || what == What::SignIn =>
+                {
                     Err(Class::Denied)
                 }
                 Some(class) => Err(class),
@@ -287,14 +363,21 @@ impl World {
             call_made.answer = Some((now, said.clone()));
             (call_made.truth, call_made.made) = (truth, made);
             state.events.push(Event::Answered(call));
-            said.map_err(|class| ApiError { class, message: format!("refused with {class:?}"), advice: None })
+            said.map_err(|class| ApiError {
+                class,
+                message: format!("refused with {class:?}"),
+                advice: None,
+            })
         })
     }
 
     fn truth(&self, task: usize, at: Duration) -> Truth {
         let truth = self.script.tasks[task].at(at);
         let gone = self.state(|state| state.gone[task]);
-        Truth { exists: truth.exists && gone.is_none_or(|gone| at < gone), ..truth }
+        Truth {
+            exists: truth.exists && gone.is_none_or(|gone| at < gone),
+            ..truth
+        }
     }
 
     /// An answer, or that the task is not known.
@@ -307,7 +390,9 @@ impl World {
         truth: Option<&Truth>,
     ) -> Result<Said, Class> {
         let of_task = |task: usize| {
-            let truth = truth.filter(|truth| truth.exists).ok_or(Class::UnknownTask)?;
+            let truth = truth
+                .filter(|truth| truth.exists)
+                .ok_or(Class::UnknownTask)?;
             Ok((&self.script.tasks[task], truth))
         };
         match what {
@@ -319,7 +404,10 @@ impl World {
                 state.steps = 0;
                 state.sessions += 1;
                 if let Credential::Renewable { lifetime } = self.script.credential {
-                    state.session = Some(Session { renew_at: now + renew_after(lifetime), expires: now + lifetime });
+                    state.session = Some(Session {
+                        renew_at: now + renew_after(lifetime),
+                        expires: now + lifetime,
+                    });
                 }
                 Ok(Said::Session(true))
             }
@@ -327,7 +415,9 @@ impl World {
                 let tasks = self.script.tasks.iter().enumerate();
                 let listed: Vec<ListedTask> = tasks
                     .map(|(n, task)| (n, task, task.at(made)))
-                    .filter(|(n, _, truth)| truth.exists && state.gone[*n].is_none_or(|gone| made < gone))
+                    .filter(|(n, _, truth)| {
+                        truth.exists && state.gone[*n].is_none_or(|gone| made < gone)
+                    })
                     .map(|(_, task, truth)| ListedTask {
                         id: task.id.clone(),
                         status: task.detail(&truth).status,
@@ -338,7 +428,10 @@ impl World {
                     state.gone[0] = Some(now + Duration::from_millis(1));
                 }
                 let total = Some(listed.len()).filter(|_| self.script.tells_total);
-                Ok(Said::Page(Page { total, tasks: listed.into_iter().skip(offset).take(2).collect() }))
+                Ok(Said::Page(Page {
+                    total,
+                    tasks: listed.into_iter().skip(offset).take(2).collect(),
+                }))
             }
             What::Stats(task) => {
                 let (task, truth) = of_task(task)?;
@@ -359,7 +452,9 @@ impl World {
                 }
                 Ok(Said::Stats(reading))
             }
-            What::Detail(task) => of_task(task).map(|(task, truth)| Said::Detail(task.detail(truth))),
+            What::Detail(task) => {
+                of_task(task).map(|(task, truth)| Said::Detail(task.detail(truth)))
+            }
             What::Log(_) => Ok(Said::Log),
         }
     }
@@ -381,38 +476,55 @@ impl Fault {
 impl Cloud for World {
     fn needs_sign_in(&self) -> bool {
         let now = self.clock.elapsed();
-        self.script.is_renewable() && self.state(|state| state.session.is_none_or(|session| session.renew_at <= now))
+        self.script.is_renewable()
+            && self.state(|state| state.session.is_none_or(|session| session.renew_at <= now))
     }
     fn most_in_flight(&self) -> usize {
         self.script.most_in_flight
     }
     async fn sign_in(&self) -> Result<Option<SignedIn>, ApiError> {
         match self.answer(What::SignIn).await? {
-            Said::Session(true) => Ok(Some(SignedIn { kind: "password", lifetime: None })),
+            Said::Session(true) => Ok(Some(SignedIn {
+                kind: "password",
+                lifetime: None,
+            })),
             Said::Session(false) => Ok(None),
-            said @ (Said::Page(_) | Said::Stats(_) | Said::Detail(_) | Said::Log) => unreachable!("{said:?}"),
+            said @ (Said::Page(_) | Said::Stats(_) | Said::Detail(_) | Said::Log) => {
+                unreachable!("{said:?}")
+            }
         }
     }
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
         match self.answer(What::Stats(self.task(task))).await? {
-            Said::Stats(reading) => Ok(Stats { reading, raw: r#"{"offset":"0"}"#.to_owned() }),
-            said @ (Said::Session(_) | Said::Page(_) | Said::Detail(_) | Said::Log) => unreachable!("{said:?}"),
+            Said::Stats(reading) => Ok(Stats {
+                reading,
+                raw: r#"{"offset":"0"}"#.to_owned(),
+            }),
+            said @ (Said::Session(_) | Said::Page(_) | Said::Detail(_) | Said::Log) => {
+                unreachable!("{said:?}")
+            }
         }
     }
     async fn detail(&self, task: &TaskId) -> Result<Detail, ApiError> {
         match self.answer(What::Detail(self.task(task))).await? {
             Said::Detail(detail) => Ok(detail),
-            said @ (Said::Session(_) | Said::Page(_) | Said::Stats(_) | Said::Log) => unreachable!("{said:?}"),
+            said @ (Said::Session(_) | Said::Page(_) | Said::Stats(_) | Said::Log) => {
+                unreachable!("{said:?}")
+            }
         }
     }
     async fn list(&self, offset: usize) -> Result<Page, ApiError> {
         match self.answer(What::List(offset)).await? {
             Said::Page(page) => Ok(page),
-            said @ (Said::Session(_) | Said::Detail(_) | Said::Stats(_) | Said::Log) => unreachable!("{said:?}"),
+            said @ (Said::Session(_) | Said::Detail(_) | Said::Stats(_) | Said::Log) => {
+                unreachable!("{said:?}")
+            }
         }
     }
     async fn newest_error(&self, task: &TaskId) -> Result<Option<String>, ApiError> {
-        self.answer(What::Log(self.task(task))).await.map(|_| Some("the source refused the connection".to_owned()))
+        self.answer(What::Log(self.task(task)))
+            .await
+            .map(|_| Some("the source refused the connection".to_owned()))
     }
 }
 
@@ -442,7 +554,10 @@ impl Observer for EventLog {
             next,
             outcome: wait.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
             judged: seen.filter(|_| seen != before.1),
-            failed: waiter.failing().map(|error| error.class).filter(|_| failed > before.0),
+            failed: waiter
+                .failing()
+                .map(|error| error.class)
+                .filter(|_| failed > before.0),
             too_old: notes.iter().any(|note| matches!(note, Note::TooOld)),
             reads_again: notes.iter().any(|note| matches!(note, Note::ReadAgain)),
             stable,
@@ -479,7 +594,11 @@ pub(super) struct Run {
 }
 
 pub(super) fn play(seed: u64) -> Run {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let script = Script::of(seed);
         let clock = Clock::start();
@@ -498,12 +617,21 @@ pub(super) fn play(seed: u64) -> Run {
         let (sender, mut interrupts) = mpsc::unbounded_channel();
         let named = Tasks::Named(script.tasks.iter().map(|task| task.id.clone()).collect());
         let plan = Plan {
-            tasks: if script.all_running { Tasks::AllRunning } else { named },
+            tasks: if script.all_running {
+                Tasks::AllRunning
+            } else {
+                named
+            },
             rules: script.rules.clone(),
             requests_per_second: script.requests_per_second,
             fail_fast: script.fail_fast,
         };
-        let world = Arc::new(World { script, clock, state: Mutex::new(state), interrupts: sender });
+        let world = Arc::new(World {
+            script,
+            clock,
+            state: Mutex::new(state),
+            interrupts: sender,
+        });
         if let Some((When::At(at), interrupt)) = world.script.signal {
             let world = Arc::clone(&world);
             tokio::spawn(async move {
@@ -521,9 +649,22 @@ pub(super) fn play(seed: u64) -> Run {
             }
         }
         let before = vec![(0, None); world.script.tasks.len()];
-        let (mut log, mut recorder) = (EventLog { world: Arc::clone(&world), before }, Recorder::default());
+        let (mut log, mut recorder) = (
+            EventLog {
+                world: Arc::clone(&world),
+                before,
+            },
+            Recorder::default(),
+        );
         let observer = &mut (&mut log, &mut recorder);
-        let (outcome, tasks) = wait(Arc::clone(&world), plan, clock, &mut interrupts, observer).await;
-        Run { world, outcome, tasks, recorder: Mutex::new(recorder), ended: clock.elapsed() }
+        let (outcome, tasks) =
+            wait(Arc::clone(&world), plan, clock, &mut interrupts, observer).await;
+        Run {
+            world,
+            outcome,
+            tasks,
+            recorder: Mutex::new(recorder),
+            ended: clock.elapsed(),
+        }
     })
 }

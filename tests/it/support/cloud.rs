@@ -13,7 +13,11 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     /// A reply; `Content-Length` is added.
-    Reply { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    Reply {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    },
     /// Exactly these bytes; then the connection is closed.
     Raw(Vec<u8>),
     /// The connection is reset.
@@ -29,7 +33,12 @@ pub(crate) enum Answer {
     /// 200, and then a body that does not end.
     Flood,
     /// These bytes, and then a piece so often, with a pause of milliseconds behind each; then the connection is closed.
-    Pieces { start: Vec<u8>, piece: Vec<u8>, count: usize, pause: u64 },
+    Pieces {
+        start: Vec<u8>,
+        piece: Vec<u8>,
+        count: usize,
+        pause: u64,
+    },
     /// The same, so much later.
     Late(Duration, Box<Self>),
 }
@@ -37,7 +46,9 @@ pub(crate) enum Answer {
 impl Answer {
     /// The same reply with one more header.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        let Self::Reply { headers, .. } = &mut self else { panic!("{self:?} has no headers") };
+        let Self::Reply { headers, .. } = &mut self else {
+            panic!("{self:?} has no headers")
+        };
         headers.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -50,12 +61,21 @@ impl Answer {
 /// A reply with a body of JSON text.
 pub(crate) fn json_reply(status: u16, body: &str) -> Answer {
     let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
-    Answer::Reply { status, headers, body: body.as_bytes().to_vec() }
+    Answer::Reply {
+        status,
+        headers,
+        body: body.as_bytes().to_vec(),
+    }
 }
 
 /// A refusal, as DCS and its gateway word it.
 pub(crate) fn refusal(status: u16, code: &str) -> Answer {
-    json_reply(status, &format!(r#"{{"error_code":"{code}","error_msg":"words about {code}","error_ext_msg":null}}"#))
+    json_reply(
+        status,
+        &format!(
+            r#"{{"error_code":"{code}","error_msg":"words about {code}","error_ext_msg":null}}"#
+        ),
+    )
 }
 
 /// Stands for the id of the task that a request asks for.
@@ -77,8 +97,15 @@ pub(crate) fn status_of(task: &str, word: &str) -> Answer {
 
 /// The detail of the task that is asked for, with an IP switch: `task_status` is JSON text, and an empty one is left out.
 pub(crate) fn switch(word: &str, task_status: &str) -> Answer {
-    let more = if task_status.is_empty() { String::new() } else { format!(r#","task_status":{task_status}"#) };
-    json_reply(200, &detail_body(ASKED, word, "incremental_migration", &more))
+    let more = if task_status.is_empty() {
+        String::new()
+    } else {
+        format!(r#","task_status":{task_status}"#)
+    };
+    json_reply(
+        200,
+        &detail_body(ASKED, word, "incremental_migration", &more),
+    )
 }
 
 /// A detail as text; `more` are further fields, each with a comma before it.
@@ -159,12 +186,20 @@ struct State {
 
 impl State {
     fn next(&mut self, kind: Kind, keys: &[String]) -> Answer {
-        if let (Kind::Stats | Kind::Detail, Some(last)) = (kind, self.moments.len().checked_sub(1)) {
+        if let (Kind::Stats | Kind::Detail, Some(last)) = (kind, self.moments.len().checked_sub(1))
+        {
             self.n_stats += usize::from(kind == Kind::Stats);
             let (stats, detail) = &self.moments[self.n_stats.saturating_sub(1).min(last)];
-            return if kind == Kind::Stats { stats.clone() } else { detail.clone() };
+            return if kind == Kind::Stats {
+                stats.clone()
+            } else {
+                detail.clone()
+            };
         }
-        let script = keys.iter().find(|key| self.scripts.contains_key(*key)).cloned();
+        let script = keys
+            .iter()
+            .find(|key| self.scripts.contains_key(*key))
+            .cloned();
         match script.and_then(|key| self.scripts.get_mut(&key)) {
             Some(script) if script.len() > 1 => script.pop_front(),
             Some(script) => script.front().cloned(),
@@ -191,7 +226,10 @@ impl FakeCloud {
     }
 
     /// At an address of one's choice, with TLS where there is something to show for it.
-    pub(crate) fn start_at(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
+    pub(crate) fn start_at(
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let (address, is_tls) = (listener.local_addr()?, tls.is_some());
         let state = Arc::new(Mutex::new(State::default()));
@@ -205,7 +243,9 @@ impl FakeCloud {
                     }
                     state.connections += 1;
                 }
-                let (Ok(stream), shared, tls) = (stream, Arc::clone(&shared), tls.clone()) else { continue };
+                let (Ok(stream), shared, tls) = (stream, Arc::clone(&shared), tls.clone()) else {
+                    continue;
+                };
                 thread::spawn(move || {
                     // A client that goes away in the middle is part of many tests.
                     let _ = match tls.map(ServerConnection::new) {
@@ -216,7 +256,11 @@ impl FakeCloud {
                 });
             }
         });
-        Ok(Self { address, state, is_tls })
+        Ok(Self {
+            address,
+            state,
+            is_tls,
+        })
     }
 
     /// Answers to requests for the stats of any task.
@@ -246,7 +290,12 @@ impl FakeCloud {
     }
 
     /// Answers to other requests; `path` is without its query.
-    pub(crate) fn on(self, method: &str, path: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub(crate) fn on(
+        self,
+        method: &str,
+        path: &str,
+        answers: impl IntoIterator<Item = Answer>,
+    ) -> Self {
         self.script(&format!("{method} {path}"), answers)
     }
 
@@ -258,7 +307,11 @@ impl FakeCloud {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http{}://{}", if self.is_tls { "s" } else { "" }, self.address)
+        format!(
+            "http{}://{}",
+            if self.is_tls { "s" } else { "" },
+            self.address
+        )
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -270,7 +323,10 @@ impl FakeCloud {
     }
 
     pub(crate) fn count(&self, kind: Kind) -> usize {
-        self.requests().iter().filter(|request| request.kind == kind).count()
+        self.requests()
+            .iter()
+            .filter(|request| request.kind == kind)
+            .count()
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -286,7 +342,11 @@ impl FakeCloud {
     pub(crate) fn until_requests(&self, count: usize) {
         let start = Instant::now();
         while self.requests().len() < count {
-            assert!(start.elapsed() < super::sandbox::BOUND, "only {} requests", self.requests().len());
+            assert!(
+                start.elapsed() < super::sandbox::BOUND,
+                "only {} requests",
+                self.requests().len()
+            );
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -317,15 +377,28 @@ fn converse(mut stream: impl Read + Write, state: &Mutex<State>) -> io::Result<(
     let head = String::from_utf8_lossy(&head).into_owned();
     let mut lines = head.lines();
     let mut words = lines.next().unwrap_or_default().split(' ');
-    let (method, target) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
+    let (method, target) = (
+        words.next().unwrap_or_default().to_owned(),
+        words.next().unwrap_or_default().to_owned(),
+    );
     let headers: BTreeMap<String, String> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let length = headers
+        .get("content-length")
+        .and_then(|length| length.parse().ok())
+        .unwrap_or(0);
 
     let (kind, keys) = route(&method, &target);
-    let mut request = Request { kind, method, target, headers, body: String::new(), at: Instant::now() };
+    let mut request = Request {
+        kind,
+        method,
+        target,
+        headers,
+        body: String::new(),
+        at: Instant::now(),
+    };
     let answer = made_for(&request, locked(state).next(kind, &keys));
     let resets = matches!(&answer, Answer::Reset | Answer::ResetAfter(_));
     if !resets {
@@ -334,7 +407,11 @@ fn converse(mut stream: impl Read + Write, state: &Mutex<State>) -> io::Result<(
         request.body = String::from_utf8_lossy(&rest[1..]).into_owned();
     }
     locked(state).requests.push(request);
-    let mut counted = Counted { stream: &mut stream, state, sent: 0 };
+    let mut counted = Counted {
+        stream: &mut stream,
+        state,
+        sent: 0,
+    };
     give(&mut counted, answer)
 }
 
@@ -374,12 +451,20 @@ fn route(method: &str, target: &str) -> (Kind, Vec<String>) {
     let path = path.split('?').next().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match segments.as_slice() {
-        ["v2", _, "migration-task", task, "stats"] => {
-            (Kind::Stats, vec![format!("{method} stats {task}"), format!("{method} stats *")])
-        }
-        ["v2", _, "migration-task", task] => {
-            (Kind::Detail, vec![format!("{method} detail {task}"), format!("{method} detail *")])
-        }
+        ["v2", _, "migration-task", task, "stats"] => (
+            Kind::Stats,
+            vec![
+                format!("{method} stats {task}"),
+                format!("{method} stats *"),
+            ],
+        ),
+        ["v2", _, "migration-task", task] => (
+            Kind::Detail,
+            vec![
+                format!("{method} detail {task}"),
+                format!("{method} detail *"),
+            ],
+        ),
         _ => (Kind::Other, vec![format!("{method} {path}")]),
     }
 }
@@ -389,14 +474,27 @@ fn made_for(request: &Request, answer: Answer) -> Answer {
     match answer {
         Answer::Page(tasks) => page(&tasks, &request.target),
         Answer::Late(by, answer) => Answer::Late(by, Box::new(made_for(request, *answer))),
-        Answer::Reply { status, headers, body } if request.kind == Kind::Detail => {
-            let task = request.target.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        Answer::Reply {
+            status,
+            headers,
+            body,
+        } if request.kind == Kind::Detail => {
+            let task = request
+                .target
+                .split('?')
+                .next()
+                .and_then(|path| path.rsplit('/').next())
+                .unwrap_or_default();
             // Bodies that are no text are given as they are.
             let body = match String::from_utf8(body) {
                 Ok(text) => text.replace(ASKED, task).into_bytes(),
                 Err(error) => error.into_bytes(),
             };
-            Answer::Reply { status, headers, body }
+            Answer::Reply {
+                status,
+                headers,
+                body,
+            }
         }
         answer @ (Answer::Reply { .. }
         | Answer::Raw(_)
@@ -413,7 +511,9 @@ fn made_for(request: &Request, answer: Answer) -> Answer {
 fn page(tasks: &[(String, String)], target: &str) -> Answer {
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let number = |name: &str| {
-        let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let value = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         value.and_then(|value| value.parse::<usize>().ok())
     };
     let (limit, offset) = (number("limit").unwrap_or(10), number("offset").unwrap_or(0));
@@ -421,17 +521,32 @@ fn page(tasks: &[(String, String)], target: &str) -> Answer {
         return refusal(400, "DCS.4002");
     }
     let entry = |(id, status): &(String, String)| {
-        format!(r#"{{"task_id":"{id}","task_name":"cutover","status":"{status}","migration_type":"online_migration"}}"#)
+        format!(
+            r#"{{"task_id":"{id}","task_name":"cutover","status":"{status}","migration_type":"online_migration"}}"#
+        )
     };
     let entries: Vec<String> = tasks.iter().skip(offset).take(limit).map(entry).collect();
-    json_reply(200, &format!(r#"{{"count":{},"migration_tasks":[{}]}}"#, tasks.len(), entries.join(",")))
+    json_reply(
+        200,
+        &format!(
+            r#"{{"count":{},"migration_tasks":[{}]}}"#,
+            tasks.len(),
+            entries.join(",")
+        ),
+    )
 }
 
 fn give<S: Read + Write>(stream: &mut S, answer: Answer) -> io::Result<()> {
     match answer {
-        Answer::Reply { status, headers, body } => {
-            let mut head =
-                format!("HTTP/1.1 {status} Scripted\r\nContent-Length: {}\r\nConnection: close\r\n", body.len());
+        Answer::Reply {
+            status,
+            headers,
+            body,
+        } => {
+            let mut head = format!(
+                "HTTP/1.1 {status} Scripted\r\nContent-Length: {}\r\nConnection: close\r\n",
+                body.len()
+            );
             for (name, value) in headers {
                 head.push_str(&format!("{name}: {value}\r\n"));
             }
@@ -443,7 +558,12 @@ fn give<S: Read + Write>(stream: &mut S, answer: Answer) -> io::Result<()> {
         }
         Answer::Raw(bytes) | Answer::ResetAfter(bytes) => stream.write_all(&bytes),
         Answer::Reset => Ok(()),
-        Answer::Pieces { start, piece, count, pause } => {
+        Answer::Pieces {
+            start,
+            piece,
+            count,
+            pause,
+        } => {
             stream.write_all(&start)?;
             for _ in 0..count {
                 stream.write_all(&piece)?;

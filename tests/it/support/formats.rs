@@ -9,7 +9,9 @@ pub(crate) type Values = BTreeMap<String, String>;
 /// lines are skipped, `name=value` or a heredoc, the last value of a name wins, anything else fails the step.
 pub(crate) fn github_output(text: &str) -> Result<Values, String> {
     let mut values = Values::new();
-    let mut lines = text.split_inclusive('\n').map(|line| line.strip_suffix('\n').unwrap_or(line));
+    let mut lines = text
+        .split_inclusive('\n')
+        .map(|line| line.strip_suffix('\n').unwrap_or(line));
     while let Some(line) = lines.next() {
         if line.is_empty() {
             continue;
@@ -47,11 +49,18 @@ pub(crate) fn dotenv(text: &str) -> Result<Values, String> {
         return Err(format!("{} bytes", text.len()));
     }
     let mut values = Values::new();
-    for line in text.split_inclusive('\n').map(|line| line.strip_suffix('\n').unwrap_or(line)) {
-        if line.contains(['\r', '\u{2028}', '\u{2029}', '\u{85}', '\u{b}', '\u{c}', '\0']) {
+    for line in text
+        .split_inclusive('\n')
+        .map(|line| line.strip_suffix('\n').unwrap_or(line))
+    {
+        if line.contains([
+            '\r', '\u{2028}', '\u{2029}', '\u{85}', '\u{b}', '\u{c}', '\0',
+        ]) {
             return Err(format!("more than one line: {line:?}"));
         }
-        let (name, value) = line.split_once('=').ok_or_else(|| format!("no `=` in `{line}`"))?;
+        let (name, value) = line
+            .split_once('=')
+            .ok_or_else(|| format!("no `=` in `{line}`"))?;
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         if name.is_empty() || !name.bytes().all(is_name) {
             return Err(format!("`{name}` is no name of a variable"));
@@ -73,8 +82,13 @@ pub(crate) fn holds_command(line: &str) -> bool {
 /// A table of Markdown below the comment `<!-- ci: NAME -->`: its rows, without header and rule, cell by cell.
 pub(crate) fn markdown_table(text: &str, name: &str) -> Vec<Vec<String>> {
     let marker = format!("<!-- ci: {name} -->");
-    let (_, table) = text.split_once(&marker).unwrap_or_else(|| panic!("no {marker}"));
-    let rows = table.trim_start().lines().take_while(|line| line.starts_with('|'));
+    let (_, table) = text
+        .split_once(&marker)
+        .unwrap_or_else(|| panic!("no {marker}"));
+    let rows = table
+        .trim_start()
+        .lines()
+        .take_while(|line| line.starts_with('|'));
     let cells = |line: &str| {
         let line = line.trim().trim_start_matches('|').trim_end_matches('|');
         line.split('|').map(|cell| cell.trim().to_owned()).collect()
@@ -85,20 +99,28 @@ pub(crate) fn markdown_table(text: &str, name: &str) -> Vec<Vec<String>> {
 /// Names of the elements of an XML document, in order; an error where it is not well-formed. Knows as much of XML as a
 /// report needs: no document types, no processing instructions but the first.
 pub(crate) fn xml_elements(text: &str) -> Result<Vec<String>, String> {
-    let is_allowed =
-        |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let is_allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     if let Some(c) = text.chars().find(|&c| !is_allowed(c)) {
         return Err(format!("holds {c:?}"));
     }
     let text_is_fine = |text: &str| {
         let references = ["&amp;", "&lt;", "&gt;", "&quot;", "&apos;", "&#"];
-        let lonely = text.match_indices('&').find(|&(at, _)| !references.iter().any(|r| text[at..].starts_with(r)));
-        if text.contains("]]>") || lonely.is_some() { Err(format!("not escaped: {text}")) } else { Ok(()) }
+        let lonely = text
+            .match_indices('&')
+            .find(|&(at, _)| !references.iter().any(|r| text[at..].starts_with(r)));
+        if text.contains("]]>") || lonely.is_some() {
+            Err(format!("not escaped: {text}"))
+        } else {
+            Ok(())
+        }
     };
     let (mut elements, mut open) = (Vec::new(), Vec::new());
     let mut rest = text.trim_start();
     if let Some(declaration) = rest.strip_prefix("<?xml ") {
-        rest = declaration.split_once("?>").ok_or("an endless declaration")?.1;
+        rest = declaration
+            .split_once("?>")
+            .ok_or("an endless declaration")?
+            .1;
     }
     while let Some((before, after)) = rest.split_once('<') {
         text_is_fine(before)?;
@@ -134,8 +156,10 @@ pub(crate) fn xml_elements(text: &str) -> Result<Vec<String>, String> {
             }
             continue;
         }
-        let name: String =
-            tag.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':')).collect();
+        let name: String = tag
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'))
+            .collect();
         if name.is_empty() || tag[name.len()..].contains('<') {
             return Err(format!("<{tag}>"));
         }
@@ -154,16 +178,43 @@ pub(crate) fn xml_elements(text: &str) -> Result<Vec<String>, String> {
 
 #[test]
 fn the_readers_are_as_strict_as_the_forges() {
-    assert_eq!(github_output("a=1\n\nb<<E\nx\n=y\nE\na=2<<3").unwrap(), values(&[("a", "2<<3"), ("b", "x\n=y")]));
+    assert_eq!(
+        github_output("a=1\n\nb<<E\nx\n=y\nE\na=2<<3").unwrap(),
+        values(&[("a", "2<<3"), ("b", "x\n=y")])
+    );
     for bad in ["a", "=1", "<<E\nE", "a<<\n", "a<<E\nx", "a=1\nx\n"] {
         assert!(github_output(bad).is_err(), "{bad}");
     }
-    assert_eq!(dotenv("A=1=2\nB=\n").unwrap(), values(&[("A", "1=2"), ("B", "")]));
-    for bad in ["A", "A=1\n\nB=2", "A-B=1", "=1", "A=1\rB=2", &format!("A={}", "x".repeat(5118))] {
+    assert_eq!(
+        dotenv("A=1=2\nB=\n").unwrap(),
+        values(&[("A", "1=2"), ("B", "")])
+    );
+    for bad in [
+        "A",
+        "A=1\n\nB=2",
+        "A-B=1",
+        "=1",
+        "A=1\rB=2",
+        &format!("A={}", "x".repeat(5118)),
+    ] {
         assert!(dotenv(bad).is_err(), "{bad}");
     }
-    assert_eq!(xml_elements("<?xml version='1.0'?><a b='>'><c/>&amp;</a>").unwrap(), ["a", "c"]);
-    for bad in ["", "x", "<a>", "<a></b>", "<a>&</a>", "<a b='<'/>", "<a>\u{1b}</a>", "<a>]]></a>", "<a", "</a>"] {
+    assert_eq!(
+        xml_elements("<?xml version='1.0'?><a b='>'><c/>&amp;</a>").unwrap(),
+        ["a", "c"]
+    );
+    for bad in [
+        "",
+        "x",
+        "<a>",
+        "<a></b>",
+        "<a>&</a>",
+        "<a b='<'/>",
+        "<a>\u{1b}</a>",
+        "<a>]]></a>",
+        "<a",
+        "</a>",
+    ] {
         assert!(xml_elements(bad).is_err(), "{bad}");
     }
     assert!(holds_command(" ::x::") && holds_command("a ##[x]") && !holds_command("a ::x::"));
@@ -171,5 +222,8 @@ fn the_readers_are_as_strict_as_the_forges() {
 
 #[cfg(test)]
 fn values(pairs: &[(&str, &str)]) -> Values {
-    pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    pairs
+        .iter()
+        .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }

@@ -73,9 +73,11 @@ impl Sandbox {
         if let Some(path) = std::env::var_os("PATH") {
             sandbox.variables.insert("PATH".to_owned(), path);
         }
-        for (name, file) in
-            [("GITHUB_OUTPUT", "output"), ("GITHUB_STEP_SUMMARY", "summary.md"), ("DCS_DOTENV", "dcs.env")]
-        {
+        for (name, file) in [
+            ("GITHUB_OUTPUT", "output"),
+            ("GITHUB_STEP_SUMMARY", "summary.md"),
+            ("DCS_DOTENV", "dcs.env"),
+        ] {
             let path = sandbox.path(file);
             sandbox = sandbox.set(name, path.to_str().unwrap());
         }
@@ -108,7 +110,9 @@ impl Sandbox {
     }
 
     pub(crate) fn sets(self, variables: &[(&str, &str)]) -> Self {
-        variables.iter().fold(self, |sandbox, (name, value)| sandbox.set(name, value))
+        variables
+            .iter()
+            .fold(self, |sandbox, (name, value)| sandbox.set(name, value))
     }
 
     /// A variable whose value may appear nowhere.
@@ -133,7 +137,9 @@ impl Sandbox {
     }
 
     pub(crate) fn args(self, arguments: &[&str]) -> Self {
-        arguments.iter().fold(self, |sandbox, argument| sandbox.arg(argument))
+        arguments
+            .iter()
+            .fold(self, |sandbox, argument| sandbox.arg(argument))
     }
 
     /// Runs the binary by way of another program, which gets the binary and its arguments behind its own.
@@ -158,7 +164,13 @@ impl Sandbox {
 
     /// A pipe that nobody reads, unless the test does.
     pub(crate) fn pipe(self, name: &str) -> Self {
-        assert!(Command::new("mkfifo").arg(self.path(name)).status().unwrap().success());
+        assert!(
+            Command::new("mkfifo")
+                .arg(self.path(name))
+                .status()
+                .unwrap()
+                .success()
+        );
         self
     }
 
@@ -167,7 +179,11 @@ impl Sandbox {
         words.push(BINARY.into());
         words.extend_from_slice(&self.arguments);
         let mut command = Command::new(&words[0]);
-        command.env_clear().envs(&self.variables).args(&words[1..]).current_dir(self.dir.path());
+        command
+            .env_clear()
+            .envs(&self.variables)
+            .args(&words[1..])
+            .current_dir(self.dir.path());
         command.stdin(Stdio::null());
         command
     }
@@ -179,15 +195,30 @@ impl Sandbox {
 
     /// Starts, and hands out the running process.
     pub(crate) fn start(self) -> Running {
-        let mut child = self.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-        Running { sandbox: self, child, stdout, stderr, started: Instant::now() }
+        Running {
+            sandbox: self,
+            child,
+            stdout,
+            stderr,
+            started: Instant::now(),
+        }
     }
 }
 
 /// Sends a signal to any process, if it is still there. By the shell's own `kill`: the program is not on every machine.
 pub(crate) fn signal(pid: u32, name: &str) -> bool {
-    Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap().success()
+    Command::new("sh")
+        .args(["-c", &format!("kill -{name} {pid}")])
+        .status()
+        .unwrap()
+        .success()
 }
 
 fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
@@ -234,14 +265,21 @@ impl Running {
         let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
         let (output, dotenv) = (read(&self.path("output")), read(&self.path("dcs.env")));
         let summary = read(&self.path("summary.md"));
-        let Self { sandbox, stdout, stderr, .. } = self;
+        let Self {
+            sandbox,
+            stdout,
+            stderr,
+            ..
+        } = self;
         Run {
             code,
             took,
             stdout: stdout.join().unwrap(),
             stderr: stderr.join().unwrap(),
-            outputs: formats::github_output(&output).unwrap_or_else(|error| panic!("{error} in:\n{output}")),
-            dotenv: formats::dotenv(&dotenv).unwrap_or_else(|error| panic!("{error} in:\n{dotenv}")),
+            outputs: formats::github_output(&output)
+                .unwrap_or_else(|error| panic!("{error} in:\n{output}")),
+            dotenv: formats::dotenv(&dotenv)
+                .unwrap_or_else(|error| panic!("{error} in:\n{dotenv}")),
             summary,
             sandbox,
         }
@@ -280,14 +318,24 @@ impl Run {
     /// every end: exactly our outputs, in both files alike, and no secret anywhere.
     #[track_caller]
     pub(crate) fn ended(&self, result: &str, code: i32) -> &Self {
-        assert_eq!((self.output("result"), self.code), (result, code), "{}", self.story());
+        assert_eq!(
+            (self.output("result"), self.code),
+            (result, code),
+            "{}",
+            self.story()
+        );
         self.holds_together();
         self
     }
 
     #[track_caller]
     pub(crate) fn holds_together(&self) {
-        let names: Vec<&str> = self.outputs.keys().map(String::as_str).filter(|name| !is_coming(name)).collect();
+        let names: Vec<&str> = self
+            .outputs
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !is_coming(name))
+            .collect();
         let mut expected = GITHUB_NAMES;
         expected.sort_unstable();
         assert_eq!(names, expected, "{}", self.story());
@@ -296,9 +344,15 @@ impl Run {
         assert!(!self.output("reason").is_empty());
 
         let names: Vec<&str> = self.dotenv.keys().map(String::as_str).collect();
-        let coming: Vec<String> =
-            ["ip-switch", "verify"].iter().filter(|n| is_coming(n)).map(|n| dotenv_name(n)).collect();
-        let names: Vec<&str> = names.into_iter().filter(|&name| !coming.iter().any(|coming| coming == name)).collect();
+        let coming: Vec<String> = ["ip-switch", "verify"]
+            .iter()
+            .filter(|n| is_coming(n))
+            .map(|n| dotenv_name(n))
+            .collect();
+        let names: Vec<&str> = names
+            .into_iter()
+            .filter(|&name| !coming.iter().any(|coming| coming == name))
+            .collect();
         let mut expected: Vec<String> = GITHUB_NAMES
             .iter()
             .filter(|name| !["stats", "tasks"].contains(name))
@@ -306,9 +360,16 @@ impl Run {
             .collect();
         expected.sort_unstable();
         assert_eq!(names, expected, "{}", self.story());
-        for name in
-            ["result", "ready", "exit-code", "until", "is-migrating", "offset", "full-migration-progress", "polls"]
-        {
+        for name in [
+            "result",
+            "ready",
+            "exit-code",
+            "until",
+            "is-migrating",
+            "offset",
+            "full-migration-progress",
+            "polls",
+        ] {
             let variable = dotenv_name(name);
             assert_eq!(self.dotenv[&variable], self.output(name), "{variable}");
         }
@@ -320,8 +381,15 @@ impl Run {
     #[track_caller]
     pub(crate) fn shows_no_secret(&self) {
         let shown = |text: &str| {
-            let text: String = text.lines().filter(|line| !line.starts_with("::add-mask::")).collect();
-            self.sandbox.secrets.iter().find(|secret| text.contains(secret.as_str())).cloned()
+            let text: String = text
+                .lines()
+                .filter(|line| !line.starts_with("::add-mask::"))
+                .collect();
+            self.sandbox
+                .secrets
+                .iter()
+                .find(|secret| text.contains(secret.as_str()))
+                .cloned()
         };
         assert_eq!(shown(&self.stdout), None, "on stdout");
         assert_eq!(shown(&self.stderr), None, "on stderr");
@@ -338,7 +406,9 @@ impl Run {
 
     #[track_caller]
     pub(crate) fn output(&self, name: &str) -> &str {
-        self.outputs.get(name).unwrap_or_else(|| panic!("no output {name}\n{}", self.story()))
+        self.outputs
+            .get(name)
+            .unwrap_or_else(|| panic!("no output {name}\n{}", self.story()))
     }
 
     pub(crate) fn reason(&self) -> &str {
@@ -349,7 +419,11 @@ impl Run {
     #[track_caller]
     pub(crate) fn says(&self, texts: &[&str]) -> &Self {
         for text in texts {
-            assert!(self.reason().contains(text), "`{text}` is not in the reason: {}", self.reason());
+            assert!(
+                self.reason().contains(text),
+                "`{text}` is not in the reason: {}",
+                self.reason()
+            );
         }
         self
     }
@@ -363,8 +437,11 @@ impl Run {
     #[track_caller]
     pub(crate) fn sign_in(&self) -> String {
         let log = self.log();
-        let line = log.lines().find(|line| line.contains("sign-in by") || line.contains("signed in by"));
-        line.unwrap_or_else(|| panic!("no kind of credential\n{}", self.story())).to_owned()
+        let line = log
+            .lines()
+            .find(|line| line.contains("sign-in by") || line.contains("signed in by"));
+        line.unwrap_or_else(|| panic!("no kind of credential\n{}", self.story()))
+            .to_owned()
     }
 
     /// The output `tasks`.
@@ -379,6 +456,9 @@ impl Run {
     }
 
     pub(crate) fn story(&self) -> String {
-        format!("exit code {}\n--- stdout\n{}\n--- stderr\n{}\n---", self.code, self.stdout, self.stderr)
+        format!(
+            "exit code {}\n--- stdout\n{}\n--- stderr\n{}\n---",
+            self.code, self.stdout, self.stderr
+        )
     }
 }

@@ -19,21 +19,43 @@ impl Fixture {
         assert_eq!(body["task_id"], scenario.task_id());
         let word = |name: &str| body[name].as_str().map(str::to_owned);
         let stats = self.get(&stats(scenario), &[TOKEN]).await.json();
-        (word("status").unwrap(), word("task_status"), stats["is_migrating"].as_bool().unwrap())
+        (
+            word("status").unwrap(),
+            word("task_status"),
+            stats["is_migrating"].as_bool().unwrap(),
+        )
     }
 
     async fn entry(&self, scenario: Scenario) -> Value {
-        self.get(&list(&format!("?name={}", scenario.task_name())), &[TOKEN]).await.json()["migration_tasks"][0].clone()
+        self.get(&list(&format!("?name={}", scenario.task_name())), &[TOKEN])
+            .await
+            .json()["migration_tasks"][0]
+            .clone()
     }
 }
 
-fn state(status: &str, task_status: Option<&str>, is_migrating: bool) -> (String, Option<String>, bool) {
-    (status.to_owned(), task_status.map(str::to_owned), is_migrating)
+fn state(
+    status: &str,
+    task_status: Option<&str>,
+    is_migrating: bool,
+) -> (String, Option<String>, bool) {
+    (
+        status.to_owned(),
+        task_status.map(str::to_owned),
+        is_migrating,
+    )
 }
 
 /// An empty answer without a body's length.
 fn assert_done(answer: &Answer) {
-    assert_eq!((answer.status(), answer.body(), answer.header("content-length")), (204, "", None));
+    assert_eq!(
+        (
+            answer.status(),
+            answer.body(),
+            answer.header("content-length")
+        ),
+        (204, "", None)
+    );
     assert!(answer.header("x-request-id").is_some());
 }
 
@@ -53,52 +75,92 @@ async fn the_list_has_pages_and_no_passwords() {
     assert_eq!(page("").await.len(), 10);
     assert_eq!(page("?offset=12&limit=5").await.len(), n_all - 12);
     assert_eq!(page("?offset=1000").await.len(), 0);
-    assert_eq!(page("?offset=6&limit=2").await[0]["task_id"], Scenario::Flaky.task_id());
+    assert_eq!(
+        page("?offset=6&limit=2").await[0]["task_id"],
+        Scenario::Flaky.task_id()
+    );
     let named = simulator.get(&list("?name=in-sync"), &[TOKEN]).await.json();
     assert_eq!(named["count"], 1);
     for bad in ["?limit=0", "?limit=1001", "?limit=x", "?offset=-1"] {
-        assert_eq!(simulator.get(&list(bad), &[TOKEN]).await.code(), (400, "DCS.4001".to_owned()), "{bad}");
+        assert_eq!(
+            simulator.get(&list(bad), &[TOKEN]).await.code(),
+            (400, "DCS.4001".to_owned()),
+            "{bad}"
+        );
     }
 }
 
 #[tokio::test]
 async fn the_list_says_why_tasks_failed() {
     let simulator = Fixture::of(Auth::Any).await;
-    for (elapsed, status, message) in [(100, "FULLMIGRATING", ""), (345, "FAILED", "Disconnecting timedout slave.")] {
+    for (elapsed, status, message) in [
+        (100, "FULLMIGRATING", ""),
+        (345, "FAILED", "Disconnecting timedout slave."),
+    ] {
         simulator.advance(Scenario::Failed, Duration::from_secs(elapsed));
         let entry = simulator.entry(Scenario::Failed).await;
-        assert_eq!((&entry["status"], entry["error_message"].as_str().unwrap_or_default()), (&json!(status), message));
+        assert_eq!(
+            (
+                &entry["status"],
+                entry["error_message"].as_str().unwrap_or_default()
+            ),
+            (&json!(status), message)
+        );
         assert!(entry.get("task_status").is_none());
     }
-    assert_eq!(simulator.entry(Scenario::Incremental).await["error_message"], Value::Null);
+    assert_eq!(
+        simulator.entry(Scenario::Incremental).await["error_message"],
+        Value::Null
+    );
 }
 
 #[tokio::test]
 async fn logs_come_newest_first() {
-    let simulator = Fixture::start(Options { speed: 10.0, ..Options::default() }).await;
+    let simulator = Fixture::start(Options {
+        speed: 10.0,
+        ..Options::default()
+    })
+    .await;
     simulator.advance(Scenario::Failed, Duration::from_secs(1000));
     let logs = async |query: &str| {
-        let answer = simulator.get(&call(Scenario::Failed, &format!("logs{query}")), &[TOKEN]).await.json();
-        (answer["log_num"].as_u64().unwrap(), answer["migration_logs"].as_array().unwrap().clone())
+        let answer = simulator
+            .get(&call(Scenario::Failed, &format!("logs{query}")), &[TOKEN])
+            .await
+            .json();
+        (
+            answer["log_num"].as_u64().unwrap(),
+            answer["migration_logs"].as_array().unwrap().clone(),
+        )
     };
     let (n_all, all) = logs("").await;
     assert_eq!((n_all, all.len()), (3, 3));
-    let levels: Vec<&str> = all.iter().map(|line| line["log_level"].as_str().unwrap()).collect();
+    let levels: Vec<&str> = all
+        .iter()
+        .map(|line| line["log_level"].as_str().unwrap())
+        .collect();
     assert_eq!(levels, ["ERROR", "WARN", "INFO"]);
     assert_eq!(all[0]["message"], "Disconnecting timedout slave.");
     assert!(all[0]["log_code"].is_string() && all[0]["keyword"].is_array());
     // The task failed 345 s after its start, which is 65.5 s ago here.
     let at = humantime::parse_rfc3339(all[0]["created_at"].as_str().unwrap()).unwrap();
     let ago = now().wall.duration_since(at).unwrap();
-    assert!(ago >= Duration::from_secs(65) && ago < Duration::from_secs(95), "{ago:?}");
+    assert!(
+        ago >= Duration::from_secs(65) && ago < Duration::from_secs(95),
+        "{ago:?}"
+    );
     assert!(all[0]["created_at"].as_str() > all[2]["created_at"].as_str());
 
     assert_eq!(logs("?offset=1&limit=1").await, (3, all[1..2].to_vec()));
     assert_eq!(logs("?offset=3").await, (3, Vec::new()));
-    assert_eq!(logs("?log_level=ERROR&limit=1").await, (1, all[..1].to_vec()));
+    assert_eq!(
+        logs("?log_level=ERROR&limit=1").await,
+        (1, all[..1].to_vec())
+    );
     assert_eq!(logs("?log_level=DEBUG").await, (0, Vec::new()));
     for bad in ["?limit=0", "?limit=1001", "?offset=-1", "?log_level=FATAL"] {
-        let answer = simulator.get(&call(Scenario::Failed, &format!("logs{bad}")), &[TOKEN]).await;
+        let answer = simulator
+            .get(&call(Scenario::Failed, &format!("logs{bad}")), &[TOKEN])
+            .await;
         assert_eq!(answer.code(), (400, "DCS.4001".to_owned()), "{bad}");
     }
 }
@@ -107,17 +169,35 @@ async fn logs_come_newest_first() {
 async fn a_stop_takes_its_time() {
     let simulator = Fixture::of(Auth::Any).await;
     simulator.advance(Scenario::Live, Duration::from_secs(200));
-    assert_eq!(simulator.state(Scenario::Live).await, state("INCRMIGEATING", None, true));
+    assert_eq!(
+        simulator.state(Scenario::Live).await,
+        state("INCRMIGEATING", None, true)
+    );
     let answer = simulator.post(&call(Scenario::Live, "stop"), "").await;
     assert_eq!(answer.status(), 200);
     let body = answer.json();
-    assert_eq!((&body["status"], &body["task_id"]), (&json!("TERMINATING"), &json!(Scenario::Live.task_id())));
-    assert_eq!(simulator.state(Scenario::Live).await, state("TERMINATING", None, true));
-    assert_eq!(simulator.entry(Scenario::Live).await["status"], "TERMINATING");
+    assert_eq!(
+        (&body["status"], &body["task_id"]),
+        (&json!("TERMINATING"), &json!(Scenario::Live.task_id()))
+    );
+    assert_eq!(
+        simulator.state(Scenario::Live).await,
+        state("TERMINATING", None, true)
+    );
+    assert_eq!(
+        simulator.entry(Scenario::Live).await["status"],
+        "TERMINATING"
+    );
     simulator.advance(Scenario::Live, Duration::from_secs(300));
-    assert_eq!(simulator.state(Scenario::Live).await, state("TERMINATED", None, false));
+    assert_eq!(
+        simulator.state(Scenario::Live).await,
+        state("TERMINATED", None, false)
+    );
     let stats = simulator.get(&stats(Scenario::Live), &[TOKEN]).await.json();
-    assert_eq!((&stats["offset"], &stats["full_migration_progress"]), (&json!(0), &json!(100)));
+    assert_eq!(
+        (&stats["offset"], &stats["full_migration_progress"]),
+        (&json!(0), &json!(100))
+    );
 }
 
 #[tokio::test]
@@ -125,7 +205,10 @@ async fn a_sync_stop_answers_once_stopped() {
     let simulator = Fixture::of(Auth::Any).await;
     simulator.advance(Scenario::Live, Duration::from_secs(30));
     assert_done(&simulator.post(&call(Scenario::Live, "sync-stop"), "").await);
-    assert_eq!(simulator.state(Scenario::Live).await, state("TERMINATED", None, false));
+    assert_eq!(
+        simulator.state(Scenario::Live).await,
+        state("TERMINATED", None, false)
+    );
     let stats = simulator.get(&stats(Scenario::Live), &[TOKEN]).await.json();
     let progress = stats["full_migration_progress"].as_i64().unwrap();
     assert!((1..100).contains(&progress), "{progress}");
@@ -134,34 +217,78 @@ async fn a_sync_stop_answers_once_stopped() {
 #[tokio::test]
 async fn a_switch_can_be_rolled_back() {
     let simulator = Fixture::of(Auth::Any).await;
-    let exchange = async || simulator.post(&call(Scenario::Live, "exchange-ip"), EXCHANGE).await;
-    let rollback = async || simulator.post(&call(Scenario::Live, "rollback-ip"), "").await;
+    let exchange = async || {
+        simulator
+            .post(&call(Scenario::Live, "exchange-ip"), EXCHANGE)
+            .await
+    };
+    let rollback = async || {
+        simulator
+            .post(&call(Scenario::Live, "rollback-ip"), "")
+            .await
+    };
     let refused = (400, "DCS.4017".to_owned());
     let at = |second| simulator.advance(Scenario::Live, Duration::from_secs(second));
     at(200);
     assert_eq!(rollback().await.code(), refused);
     assert_done(&exchange().await);
-    assert_eq!(simulator.state(Scenario::Live).await, state("INCRMIGEATING", Some("EXCHANGING"), true));
+    assert_eq!(
+        simulator.state(Scenario::Live).await,
+        state("INCRMIGEATING", Some("EXCHANGING"), true)
+    );
     let entry = simulator.entry(Scenario::Live).await;
     assert_eq!(
-        (&entry["source_instance_status"], &entry["target_instance_status"]),
+        (
+            &entry["source_instance_status"],
+            &entry["target_instance_status"]
+        ),
         (&json!("IPEXCHANGING"), &json!("IPEXCHANGING"))
     );
-    assert_eq!((exchange().await.code(), rollback().await.code()), (refused.clone(), refused.clone()));
-    assert_eq!(simulator.post(&call(Scenario::Live, "stop"), "").await.code(), refused);
+    assert_eq!(
+        (exchange().await.code(), rollback().await.code()),
+        (refused.clone(), refused.clone())
+    );
+    assert_eq!(
+        simulator
+            .post(&call(Scenario::Live, "stop"), "")
+            .await
+            .code(),
+        refused
+    );
     at(220);
-    assert_eq!(simulator.state(Scenario::Live).await, state("SUCCESS", Some("EXCHANGING"), false));
+    assert_eq!(
+        simulator.state(Scenario::Live).await,
+        state("SUCCESS", Some("EXCHANGING"), false)
+    );
     at(270);
-    assert_eq!(simulator.state(Scenario::Live).await, state("SUCCESS", Some("EXCHANGE_SUCCESS"), false));
-    assert_eq!(simulator.entry(Scenario::Live).await["target_instance_status"], "RUNNING");
+    assert_eq!(
+        simulator.state(Scenario::Live).await,
+        state("SUCCESS", Some("EXCHANGE_SUCCESS"), false)
+    );
+    assert_eq!(
+        simulator.entry(Scenario::Live).await["target_instance_status"],
+        "RUNNING"
+    );
     assert_eq!(exchange().await.code(), refused);
     at(500);
     assert_done(&rollback().await);
-    assert_eq!(simulator.state(Scenario::Live).await, state("SUCCESS", Some("EXCHANGING"), false));
-    assert_eq!(simulator.entry(Scenario::Live).await["source_instance_status"], "IPROLLBACKING");
+    assert_eq!(
+        simulator.state(Scenario::Live).await,
+        state("SUCCESS", Some("EXCHANGING"), false)
+    );
+    assert_eq!(
+        simulator.entry(Scenario::Live).await["source_instance_status"],
+        "IPROLLBACKING"
+    );
     at(540);
-    assert_eq!(simulator.state(Scenario::Live).await, state("SUCCESS", Some("ROLLBACK_SUCCESS"), false));
-    assert_eq!((exchange().await.code(), rollback().await.code()), (refused.clone(), refused));
+    assert_eq!(
+        simulator.state(Scenario::Live).await,
+        state("SUCCESS", Some("ROLLBACK_SUCCESS"), false)
+    );
+    assert_eq!(
+        (exchange().await.code(), rollback().await.code()),
+        (refused.clone(), refused)
+    );
 }
 
 #[tokio::test]
@@ -175,18 +302,38 @@ async fn actions_need_the_right_state() {
         (Scenario::Incremental, 900, "stop", "TERMINATED"),
         (Scenario::Incremental, 900, "exchange-ip", "TERMINATED"),
         (Scenario::Failed, 900, "stop", "FAILED"),
-        (Scenario::Rollback, 900, "rollback-ip", "SUCCESS, ROLLBACK_SUCCESS"),
+        (
+            Scenario::Rollback,
+            900,
+            "rollback-ip",
+            "SUCCESS, ROLLBACK_SUCCESS",
+        ),
     ];
     for (scenario, second, action, words) in rows {
         simulator.advance(scenario, Duration::from_secs(second));
         let before = simulator.state(scenario).await;
         let answer = simulator.post(&call(scenario, action), EXCHANGE).await;
-        assert_eq!(answer.code(), (400, "DCS.4017".to_owned()), "{scenario:?} {action}");
-        assert_eq!(answer.json()["error_msg"], format!("The migration task is in status {words}."));
-        assert_eq!(simulator.state(scenario).await, before, "{scenario:?} {action}");
+        assert_eq!(
+            answer.code(),
+            (400, "DCS.4017".to_owned()),
+            "{scenario:?} {action}"
+        );
+        assert_eq!(
+            answer.json()["error_msg"],
+            format!("The migration task is in status {words}.")
+        );
+        assert_eq!(
+            simulator.state(scenario).await,
+            before,
+            "{scenario:?} {action}"
+        );
     }
-    let unknown = format!("/v2/{PROJECT_ID}/migration-task/00000000-0000-4000-8000-000000000000/stop");
-    assert_eq!(simulator.post(&unknown, "").await.code(), (400, "DCS.4133".to_owned()));
+    let unknown =
+        format!("/v2/{PROJECT_ID}/migration-task/00000000-0000-4000-8000-000000000000/stop");
+    assert_eq!(
+        simulator.post(&unknown, "").await.code(),
+        (400, "DCS.4133".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -205,9 +352,18 @@ async fn a_switch_needs_its_whole_body() {
         r#"{"exchanged_ip":[1],"is_exchange_domain":true}"#,
         r#"{"exchanged_ip":["192.168.1.139"],"is_exchange_domain":"true"}"#,
     ] {
-        let answer = simulator.post(&call(Scenario::Live, "exchange-ip"), bad).await;
-        assert!(answer.status() == 400 && answer.code().1.starts_with("DCS."), "{bad}: {answer:?}");
-        assert_eq!(simulator.state(Scenario::Live).await, state("INCRMIGEATING", None, true), "{bad}");
+        let answer = simulator
+            .post(&call(Scenario::Live, "exchange-ip"), bad)
+            .await;
+        assert!(
+            answer.status() == 400 && answer.code().1.starts_with("DCS."),
+            "{bad}: {answer:?}"
+        );
+        assert_eq!(
+            simulator.state(Scenario::Live).await,
+            state("INCRMIGEATING", None, true),
+            "{bad}"
+        );
     }
 }
 
@@ -218,38 +374,78 @@ async fn a_batch_stop_answers_for_each() {
     simulator.advance(Scenario::Failed, Duration::from_secs(900));
     let target = format!("/v2/{PROJECT_ID}/migration-task/batch-stop");
     let (live, failed) = (Scenario::Live.task_id(), Scenario::Failed.task_id());
-    let answer = simulator.post(&target, &json!({"migration_tasks": [live, failed, "x"]}).to_string()).await;
+    let answer = simulator
+        .post(
+            &target,
+            &json!({"migration_tasks": [live, failed, "x"]}).to_string(),
+        )
+        .await;
     assert_eq!(answer.status(), 200);
     let results = [(live, "success"), (failed, "failed"), ("x", "failed")];
     let expected = results.map(|(task_id, result)| json!({"task_id": task_id, "result": result}));
     assert_eq!(answer.json(), json!({"migration_tasks": expected}));
-    assert_eq!(simulator.state(Scenario::Live).await, state("TERMINATING", None, true));
-    for bad in [json!({}), json!({"migration_tasks": []}), json!({"migration_tasks": vec![live; 51]})] {
-        assert_eq!(simulator.post(&target, &bad.to_string()).await.code(), (400, "DCS.4005".to_owned()), "{bad}");
+    assert_eq!(
+        simulator.state(Scenario::Live).await,
+        state("TERMINATING", None, true)
+    );
+    for bad in [
+        json!({}),
+        json!({"migration_tasks": []}),
+        json!({"migration_tasks": vec![live; 51]}),
+    ] {
+        assert_eq!(
+            simulator.post(&target, &bad.to_string()).await.code(),
+            (400, "DCS.4005".to_owned()),
+            "{bad}"
+        );
     }
 }
 
 #[tokio::test]
 async fn actions_need_a_sign_in() {
-    let auth =
-        Auth::AccessKey { access_key: "AK".to_owned(), secret_key: SecretString::from("right"), security_token: None };
+    let auth = Auth::AccessKey {
+        access_key: "AK".to_owned(),
+        secret_key: SecretString::from("right"),
+        security_token: None,
+    };
     let simulator = Fixture::of(auth).await;
     simulator.advance(Scenario::Live, Duration::from_secs(200));
-    let keys = Keys { access_key: "AK", secret_key: "right", security_token: None, at: now().wall };
-    let targets = ["exchange-ip", "stop", "sync-stop", "rollback-ip"].map(|name| call(Scenario::Live, name));
+    let keys = Keys {
+        access_key: "AK",
+        secret_key: "right",
+        security_token: None,
+        at: now().wall,
+    };
+    let targets =
+        ["exchange-ip", "stop", "sync-stop", "rollback-ip"].map(|name| call(Scenario::Live, name));
     let batch = format!("/v2/{PROJECT_ID}/migration-task/batch-stop");
     for target in targets.iter().chain([&batch]) {
         let answer = simulator.ask("POST", target, &[], EXCHANGE).await.unwrap();
         assert_eq!(answer.code(), (401, "APIGW.0301".to_owned()), "{target}");
-        let wrong = Keys { secret_key: "wrong", ..keys };
+        let wrong = Keys {
+            secret_key: "wrong",
+            ..keys
+        };
         let answer = simulator.ask_signed("POST", target, &wrong, EXCHANGE).await;
         assert_eq!(answer.code(), (401, "APIGW.0301".to_owned()), "{target}");
         // A good signature: the key is not locked.
-        assert_eq!(simulator.get_signed(&stats(Scenario::Live), &keys).await.json()["is_migrating"], true);
+        assert_eq!(
+            simulator
+                .get_signed(&stats(Scenario::Live), &keys)
+                .await
+                .json()["is_migrating"],
+            true
+        );
     }
-    assert_done(&simulator.ask_signed("POST", &targets[0], &keys, EXCHANGE).await);
+    assert_done(
+        &simulator
+            .ask_signed("POST", &targets[0], &keys, EXCHANGE)
+            .await,
+    );
     let other_project = targets[0].replace(PROJECT_ID, "00000000000000000000000000000000");
-    let answer = simulator.ask_signed("POST", &other_project, &keys, EXCHANGE).await;
+    let answer = simulator
+        .ask_signed("POST", &other_project, &keys, EXCHANGE)
+        .await;
     assert_eq!(answer.code(), (401, "DCS.1004".to_owned()));
 }
 
@@ -259,24 +455,52 @@ async fn wrong_methods_are_refused() {
     let base = detail(Scenario::Live);
     let batch = format!("/v2/{PROJECT_ID}/migration-task/batch-stop");
     let names = ["stop", "sync-stop", "exchange-ip", "rollback-ip"];
-    let posts = names.map(|name| (format!("{base}/{name}"), "POST")).into_iter().chain([(batch, "POST")]);
-    let gets = [base.clone(), format!("{base}/stats"), format!("{base}/logs"), list("")].map(|target| (target, "GET"));
+    let posts = names
+        .map(|name| (format!("{base}/{name}"), "POST"))
+        .into_iter()
+        .chain([(batch, "POST")]);
+    let gets = [
+        base.clone(),
+        format!("{base}/stats"),
+        format!("{base}/logs"),
+        list(""),
+    ]
+    .map(|target| (target, "GET"));
     for (target, right) in posts.chain(gets) {
-        for method in ["GET", "POST", "PUT", "DELETE", "PATCH"].into_iter().filter(|method| *method != right) {
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH"]
+            .into_iter()
+            .filter(|method| *method != right)
+        {
             let answer = simulator.ask(method, &target, &[TOKEN], "").await.unwrap();
             let expected = ((405, "DCS.5001".to_owned()), Some(right));
-            assert_eq!((answer.code(), answer.header("allow")), expected, "{method} {target}");
+            assert_eq!(
+                (answer.code(), answer.header("allow")),
+                expected,
+                "{method} {target}"
+            );
         }
     }
     let unknown = format!("{base}/start");
-    assert_eq!(simulator.post(&unknown, "").await.code(), (404, "APIGW.0101".to_owned()));
+    assert_eq!(
+        simulator.post(&unknown, "").await.code(),
+        (404, "APIGW.0101".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn a_fault_refuses_actions_too() {
     let simulator = Fixture::of(Auth::Any).await;
     simulator.advance(Scenario::Flaky, Duration::from_secs(735));
-    assert_eq!(simulator.post(&call(Scenario::Flaky, "stop"), "").await.status(), 504);
+    assert_eq!(
+        simulator
+            .post(&call(Scenario::Flaky, "stop"), "")
+            .await
+            .status(),
+        504
+    );
     simulator.advance(Scenario::Flaky, Duration::from_secs(765));
-    assert_eq!(simulator.state(Scenario::Flaky).await, state("INCRMIGEATING", None, true));
+    assert_eq!(
+        simulator.state(Scenario::Flaky).await,
+        state("INCRMIGEATING", None, true)
+    );
 }
