@@ -14,17 +14,20 @@
 
 pub mod api;
 pub mod auth;
-pub mod condition;
 pub mod config;
+pub mod domain;
 pub mod escape;
 pub mod exit_code;
-pub mod migration;
 mod rehearsal;
 pub mod report;
 mod signals;
 pub mod simulator;
 pub mod wait;
 mod watchdog;
+
+// Until every caller names `domain`.
+pub use domain as condition;
+pub use domain as migration;
 
 use api::Client;
 use config::cli::{self, Flags, Invocation, SimulateFlags};

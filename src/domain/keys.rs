@@ -3,7 +3,7 @@
 //! Counts never make anything ready. Redis leaves expired keys where they are until it needs to delete them, so the two
 //! sides differ even when all is well; what no expiry explains is judged here.
 
-use crate::migration::Reading;
+use super::reading::Reading;
 
 /// The largest number of keys that the target may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,12 +5,10 @@
 //! reading, the task's `status` with its IP switch, and the key counts of both sides. Each can only take away from what
 //! the others show.
 
-mod keys;
-
-pub use keys::{KeyHistory, KeyLimit, Restart, Row, Side, missing};
-
-use crate::migration::{Detail, FullCopy, Gap, IpSwitch, Reading, StatusClass};
-use keys::Objection;
+use super::ip_switch::IpSwitch;
+use super::keys::{KeyHistory, KeyLimit, Objection, Side};
+use super::reading::{FullCopy, Gap, Reading};
+use super::status::{Detail, StatusClass};
 use std::fmt;
 
 /// The goal of a wait.
@@ -503,5 +501,5 @@ impl Past {
 }
 
 #[cfg(test)]
-#[path = "condition/tests.rs"]
+#[path = "ready/tests.rs"]
 mod tests;

@@ -1,5 +1,5 @@
+use super::super::status::Status;
 use super::*;
-use crate::migration::Status;
 use Check::{Failed, Met, NotYet};
 
 fn fresh() -> Past {

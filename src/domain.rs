@@ -1,0 +1,18 @@
+//! What is known about a migration task, and what it means.
+//!
+//! Everything the API can leave out is an [`Option`]: unknown is a value of its own here, never zero and never false.
+//! Nothing in these files knows HTTP, a clock or a file. [`ready`] decides: it is the only place where "ready" comes from.
+
+mod ip_switch;
+mod keys;
+mod phase;
+mod reading;
+mod ready;
+mod status;
+
+pub use ip_switch::IpSwitch;
+pub use keys::{KeyHistory, KeyLimit, Restart, Row, Side, missing};
+pub use phase::Phase;
+pub use reading::{FullCopy, Gap, Reading};
+pub use ready::{Check, Condition, Failure, Goal, Missing, Past, Suspicion};
+pub use status::{Detail, Status, StatusClass};

@@ -1,0 +1,83 @@
+//! What one poll of a migration task shows.
+
+/// One reading of a task's progress (`ShowMigrationTaskStats`).
+///
+/// The API documents none of these fields as mandatory and does not say which of them it sends in which phase.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reading {
+    /// Whether the task is in progress. A full + incremental task stays `true` until somebody stops it.
+    pub is_migrating: Option<bool>,
+    /// Difference between source and target, summed over the shards; the unit is not documented. Only meaningful in
+    /// the incremental phase. May be negative, which is not zero.
+    pub offset: Option<i64>,
+    /// Full copy, in percent, 0 to 100.
+    pub full_migration_progress: Option<f64>,
+    /// Keys in the source.
+    pub source_dbsize: Option<i64>,
+    /// Keys in the target. Expiring keys make it differ from the source's even when all is well.
+    pub target_dbsize: Option<i64>,
+    /// Write traffic of the target, KB/s.
+    pub target_input_kbps: Option<f64>,
+    /// Operations per second on the target.
+    pub target_ops: Option<f64>,
+}
+
+impl Reading {
+    /// Where the full copy stands.
+    pub fn full_copy(&self) -> FullCopy {
+        match self.full_migration_progress {
+            None => FullCopy::Unknown,
+            Some(percent) if percent >= 100.0 => FullCopy::Done,
+            Some(_) => FullCopy::Short,
+        }
+    }
+
+    /// How the offset compares with the largest one that still counts as in sync.
+    pub fn gap(&self, max_offset: i64) -> Gap {
+        match self.offset {
+            None => Gap::Unknown,
+            Some(offset) if (0..=max_offset).contains(&offset) => Gap::Closed,
+            Some(_) => Gap::Open,
+        }
+    }
+}
+
+/// The full copy of a [`Reading`], as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FullCopy {
+    /// The reading does not say.
+    Unknown,
+    /// Under 100 percent.
+    Short,
+    /// 100 percent.
+    Done,
+}
+
+/// The offset of a [`Reading`] against `max-offset`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// The reading has no offset.
+    Unknown,
+    /// Between zero and `max-offset`.
+    Closed,
+    /// Over `max-offset`, or negative: neither shows that the two sides are equal.
+    Open,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_negative_offset_never_closes_the_gap() {
+        let reading = |offset| Reading {
+            offset,
+            ..Reading::default()
+        };
+        assert_eq!(reading(Some(0)).gap(0), Gap::Closed);
+        assert_eq!(reading(Some(5)).gap(5), Gap::Closed);
+        assert_eq!(reading(Some(6)).gap(5), Gap::Open);
+        assert_eq!(reading(Some(-1)).gap(5), Gap::Open);
+        assert_eq!(reading(None).gap(i64::MAX), Gap::Unknown);
+    }
+}
