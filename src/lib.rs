@@ -17,7 +17,7 @@ pub mod auth;
 pub mod config;
 pub mod domain;
 pub mod escape;
-pub mod exit_code;
+pub mod outcome;
 mod rehearsal;
 pub mod report;
 mod signals;
@@ -25,6 +25,7 @@ pub mod simulator;
 pub mod wait;
 mod watchdog;
 
+pub use outcome::exit_code;
 // Until every caller names `domain`.
 pub use domain as condition;
 pub use domain as migration;
@@ -406,7 +407,7 @@ async fn simulate(
     tokio::select! {
         biased;
         interrupt = interrupts.recv() => {
-            interrupt.map_or(exit_code::READY, |interrupt| exit_code::of(&Outcome::Cancelled(interrupt)))
+            interrupt.map_or(exit_code::READY, |interrupt| Outcome::Cancelled(interrupt).exit_code())
         }
         never = simulator.serve(|served| info!("{served}")) => match never {},
     }

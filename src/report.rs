@@ -20,7 +20,6 @@ use self::history::History;
 use crate::api::ApiError;
 use crate::condition::{Check, Goal};
 use crate::config::{Output, TaskId};
-use crate::exit_code;
 use crate::migration::{Detail, Reading};
 use crate::wait::{Advance, Outcome, Rules, TaskWait};
 use std::cmp::Ordering;
@@ -164,7 +163,7 @@ impl Report {
 
     /// The exit code, once it ended.
     pub fn exit_code(&self) -> Option<u8> {
-        self.outcome.as_ref().map(exit_code::of)
+        self.outcome.as_ref().map(Outcome::exit_code)
     }
 
     /// The largest offset that still counts as in sync.
@@ -203,27 +202,17 @@ impl Report {
     /// How a task's wait ended. What ended the whole wait ended it for a task that was still on its way, unless that
     /// was another task's end.
     pub fn outcome_of<'a>(&'a self, task: &'a TaskReport) -> Option<&'a Outcome> {
-        task.outcome
-            .as_ref()
-            .or_else(|| self.outcome.as_ref().filter(|outcome| outcome.ends_all()))
+        task.outcome.as_ref().or_else(|| {
+            self.outcome
+                .as_ref()
+                .filter(|outcome| outcome.consequence().stops_all)
+        })
     }
 }
 
 /// The contract's word for an outcome.
 pub fn result(outcome: &Outcome, goal: Option<Goal>) -> &'static str {
-    match outcome {
-        Outcome::Ready => goal.unwrap_or(Goal::Completed).as_str(),
-        Outcome::Failed(_) => "failed",
-        Outcome::UnknownTask(_) | Outcome::Rejected(_) | Outcome::InvalidInput(_) => {
-            "invalid-input"
-        }
-        Outcome::Denied(_) => "denied",
-        Outcome::Stalled(_) => "stalled",
-        Outcome::Unreachable(..) => "unreachable",
-        Outcome::TimedOut => "timeout",
-        Outcome::Cancelled(_) => "cancelled",
-        Outcome::InternalError(_) => "internal-error",
-    }
+    outcome.word(goal)
 }
 
 /// Names of the outputs that every sink has, in order.

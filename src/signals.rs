@@ -1,6 +1,5 @@
 //! SIGINT, SIGTERM and SIGHUP, on a thread of their own, which nothing else can hold up.
 
-use crate::exit_code;
 use crate::wait::{Interrupt, Outcome};
 use crate::watchdog::Watchdog;
 use std::time::Duration;
@@ -30,7 +29,7 @@ pub(crate) fn listen(
             let mut is_first = true;
             while let Some(interrupt) = signals.next().await {
                 if std::mem::take(&mut is_first) {
-                    watchdog.end_within(within, exit_code::of(&Outcome::Cancelled(interrupt)));
+                    watchdog.end_within(within, Outcome::Cancelled(interrupt).exit_code());
                 }
                 let _ = sender.send(interrupt);
             }

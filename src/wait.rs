@@ -8,7 +8,6 @@ mod budget;
 mod progress;
 mod queue;
 mod schedule;
-mod verdict;
 mod waiter;
 
 pub use advance::Advance;
@@ -16,8 +15,9 @@ pub use budget::Budget;
 pub use progress::{Outlook, Range, Trend};
 pub use queue::{Queue, Rank};
 pub use schedule::{Pace, Schedule};
-pub use verdict::{Interrupt, Outcome};
 pub use waiter::{Note, Rules, Seen, StatusCheck, Step, Waiter};
+
+pub use crate::outcome::{Interrupt, Outcome};
 
 use crate::api::{ApiError, CHECK_IAM, Class, ListedTask, Page, SignedIn, Stats};
 use crate::condition::Goal;
@@ -760,7 +760,7 @@ impl<C: Cloud> Fleet<C> {
         match self
             .bad
             .clone()
-            .filter(|bad| bad.gravity() > Outcome::TimedOut.gravity())
+            .filter(|bad| bad.severity() > Outcome::TimedOut.severity())
         {
             Some(bad) => {
                 for wait in self.tasks.iter_mut().filter(|wait| wait.outcome.is_none()) {
@@ -883,11 +883,11 @@ impl<C: Cloud> Fleet<C> {
                 let notes = wait.waiter.take_notes();
                 wait.next = Next::Nothing;
                 self.queue.remove(task);
-                if outcome.ends_all() && self.broken.is_none() {
+                if outcome.consequence().stops_all && self.broken.is_none() {
                     self.broken = Some(outcome.clone());
                 }
-                let gravest = self.bad.as_ref().map_or(0, Outcome::gravity);
-                if outcome.gravity() > gravest {
+                let most_severe = self.bad.as_ref().map_or(0, Outcome::severity);
+                if outcome.severity() > most_severe {
                     self.bad = Some(outcome.clone());
                 }
                 self.ended += 1;

@@ -293,7 +293,7 @@ fn task<'a>(report: &'a Report, task: &'a TaskReport, depth: Depth) -> Task<'a> 
         task_id: task.id.as_str(),
         result: outcome.map_or("unknown", |outcome| result(outcome, report.goal)),
         ready: outcome.is_some_and(|outcome| outcome.is_ready()),
-        exit_code: outcome.map(crate::exit_code::of),
+        exit_code: outcome.map(|outcome| outcome.exit_code()),
         reason: words::task_reason(report, task),
         until: report.goal.map(|goal| goal.as_str()),
         is_migrating: reading.and_then(|reading| reading.is_migrating),

@@ -785,21 +785,7 @@ pub fn note(note: &Note) -> String {
 
 /// A sign for the end, for places that can show pictures; the words beside it say the same.
 pub fn icon(outcome: Option<&Outcome>) -> &'static str {
-    match outcome {
-        None => "⏳",
-        Some(Outcome::Ready) => "✅",
-        Some(Outcome::Failed(_)) => "❌",
-        Some(Outcome::TimedOut | Outcome::Stalled(_)) => "⌛",
-        Some(Outcome::Denied(_)) => "🚫",
-        Some(
-            Outcome::UnknownTask(_)
-            | Outcome::Rejected(_)
-            | Outcome::Unreachable(..)
-            | Outcome::Cancelled(_)
-            | Outcome::InvalidInput(_)
-            | Outcome::InternalError(_),
-        ) => "⚠️",
-    }
+    outcome.map_or("⏳", |outcome| outcome.consequence().icon)
 }
 
 /// The end in one sentence; [`particulars`] has the rest of the [`reason`].

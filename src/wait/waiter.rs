@@ -6,10 +6,10 @@ use super::advance::Advance;
 use super::progress::{Best, Outlook, Trend};
 use super::queue::Rank;
 use super::schedule::{Pace, Schedule, random_seed};
-use super::verdict::Outcome;
 use crate::api::{ApiError, Class, Stats};
 use crate::condition::{Check, Condition, Failure, Goal, Missing, Past, Restart, Row};
 use crate::migration::{Detail, Phase, Reading, Status, StatusClass};
+use crate::outcome::Outcome;
 use std::time::Duration;
 
 /// What the user asked for: the same for every task of a wait.

@@ -144,7 +144,7 @@ impl Run {
             .iter()
             .find(|outcome| matches!(outcome, Outcome::Denied(_)));
         let out_of_time = self.ended >= self.world.script.rules.deadline;
-        let gravest = bad.iter().max_by_key(|outcome| outcome.gravity());
+        let gravest = bad.iter().max_by_key(|outcome| outcome.severity());
         let from_outside = matches!(self.outcome, Outcome::TimedOut | Outcome::Cancelled(_));
         let decided = match denied {
             Some(denied) => Some(denied.clone()),
@@ -154,7 +154,7 @@ impl Run {
         };
         match decided {
             Some(decided) => {
-                let same = decided.gravity() == self.outcome.gravity();
+                let same = decided.severity() == self.outcome.severity();
                 ensure!(
                     same || (out_of_time && from_outside),
                     "ends as {:?}, not as {decided:?}",
@@ -162,8 +162,8 @@ impl Run {
                 );
             }
             None => {
-                let graver =
-                    gravest.is_some_and(|gravest| gravest.gravity() > Outcome::TimedOut.gravity());
+                let graver = gravest
+                    .is_some_and(|gravest| gravest.severity() > Outcome::TimedOut.severity());
                 let fits = from_outside || (out_of_time && graver);
                 ensure!(fits, "nothing decided that the end is {:?}", self.outcome);
             }

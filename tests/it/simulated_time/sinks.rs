@@ -2,7 +2,6 @@
 
 use super::checks::{Verdict, ensure};
 use super::world::Run;
-use dcs_migration_wait::exit_code;
 use dcs_migration_wait::report::{
     self, Report, TaskReport, github, gitlab, html, json, junit, markdown, words,
 };
@@ -35,7 +34,7 @@ impl Run {
             }),
         };
         let ready = self.outcome.is_ready();
-        let (result, code) = (report.result(), exit_code::of(&self.outcome));
+        let (result, code) = (report.result(), self.outcome.exit_code());
         ensure!((code == 0) == ready, "exit code {code}, ready {ready}");
 
         let outputs: BTreeMap<&str, String> = report::outputs(&report).into_iter().collect();
