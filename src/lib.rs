@@ -15,10 +15,10 @@
 pub mod api;
 pub mod auth;
 pub mod config;
+mod demo;
 pub mod domain;
 pub mod escape;
 pub mod outcome;
-mod rehearsal;
 pub mod report;
 mod signals;
 pub mod simulator;
@@ -105,7 +105,7 @@ async fn dispatch(
             wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
         }
         Invocation::Demo(demo, flags) => {
-            match rehearsal::prepare_demo(&environment, &demo, &mut problems).await {
+            match demo::prepare_demo(&environment, &demo, &mut problems).await {
                 Some((simulator, environment)) => {
                     drop(tokio::spawn(
                         simulator.serve(|served| debug!("simulator: {served}")),
@@ -398,7 +398,7 @@ async fn simulate(
     watchdog: &Watchdog,
 ) -> u8 {
     watchdog.end_within(Duration::MAX, exit_code::READY);
-    let Some((simulator, banner)) = rehearsal::prepare_simulator(flags, &mut problems).await else {
+    let Some((simulator, banner)) = demo::prepare_simulator(flags, &mut problems).await else {
         return refuse(&problems, lines);
     };
     let (output, _) = config::resolve(&Environment::default(), Flags::new(), Problems::default());

@@ -1,32 +1,35 @@
-//! A DCS on loopback, with the IAM in front of it: for `demo`, for rehearsing a pipeline before the night of the
-//! cutover, and for our own tests.
+//! A simulated DCS on loopback, with IAM in front of it: for `demo`, to rehearse a pipeline before a cutover, and for
+//! tests.
 //!
-//! [`scenario`](Scenario) says what a task shows at which time and is pure; `server` speaks HTTP over real sockets and
-//! keeps the clocks; `iam` admits or refuses, as the cloud would.
+//! `scenario` says what the API reports of a task at which time, and is pure. `dcs` and `iam` are the two services,
+//! `signature` and `jwt` check credentials for them, and `server` speaks HTTP over real sockets.
 //!
-//! It shares no code with the client but the signer: a mistake in the client's reading of the API must not be made here
-//! again. It asks for the time and sleeps on its own account, since it plays the world outside.
+//! It shares no code with the client: a mistake in the client's reading of the API must not be repeated here. From the
+//! rest of the program it imports `escape` only.
 
+mod credentials;
+mod dcs;
 mod iam;
 mod jwt;
-mod reply;
+mod options;
+mod request;
+mod response;
 mod scenario;
 mod server;
+mod signature;
+mod system;
 
-pub use iam::Auth;
-pub use scenario::{Fault, Frame, REDIS_PASSWORD, Scenario};
-pub use server::{Options, Served, Simulator, serve};
+pub use credentials::Auth;
+pub use options::{Options, PROJECT_ID, PROJECT_NAME};
+pub use request::ServedRequest;
+pub use scenario::{Fault, Scenario, Snapshot, TimeSeries};
+pub use server::Simulator;
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-/// The project that the simulator knows by default.
-pub const PROJECT_ID: &str = "666486c2d9b948c1bbea57e714d744fa";
-/// Its name.
-pub const PROJECT_NAME: &str = "eu-de_rehearsal";
-
-/// The base URL of a simulator, both as DCS and as IAM.
+/// The base URL of a simulator, both of DCS and of IAM.
 pub fn base_url(address: SocketAddr) -> String {
     let reachable = match address.ip() {
         ip if !ip.is_unspecified() => ip,
@@ -36,77 +39,60 @@ pub fn base_url(address: SocketAddr) -> String {
     format!("http://{}", SocketAddr::new(reachable, address.port()))
 }
 
-/// The environment variables with which a client waits for the scenario's own task. They hold the credentials in clear.
+/// The environment variables with which a client waits for the scenario's own task, credentials in clear text
+/// included.
 pub fn environment(
     address: SocketAddr,
     options: &Options,
     scenario: Scenario,
 ) -> Vec<(&'static str, String)> {
     let base = base_url(address);
-    let credentials = options
-        .auth
-        .variables(&base)
-        .into_iter()
-        .map(|(name, value)| (name, value.reveal()));
-    let mut variables = target(&base, options);
+    let credentials = options.auth.variables(&base);
+    let credentials = credentials
+        .iter()
+        .map(|(name, value)| (*name, value.reveal().to_owned()));
+    let mut variables = endpoint_variables(&base, options);
     variables.extend(credentials);
-    variables.extend(wait(options, scenario));
+    variables.extend(wait_variables(options, scenario));
     variables
 }
 
-/// What `simulate` says at its start: how to point a client at it, and what there is to see. Credentials are only
-/// shown where they are [`Auth::example`]'s.
+/// What `simulate` prints at its start: how to point a client at it, and which scenarios there are. Credentials are
+/// only shown where they are those of [`Auth::example`].
 pub fn banner(address: SocketAddr, options: &Options) -> String {
     let base = base_url(address);
-    let mut out = String::new();
-    let _ = writeln!(
-        out,
+    let a_second = options.simulated(Duration::from_secs(1)).as_millis() as u64;
+    let mut out = format!(
         "A DCS (and IAM) for rehearsals on {base}; nothing leaves this machine.\n\
          A second here is {} of a migration. A task's clock starts when it is first asked for; to begin again, restart\n\
-         the simulator.\n",
-        humantime::format_duration(Duration::from_millis(
-            options.simulated(Duration::from_secs(1)).as_millis() as u64
-        )),
+         the simulator.\n\n\
+         Point dcs-migration-wait at it:\n\n",
+        humantime::format_duration(Duration::from_millis(a_second)),
     );
-
-    let _ = writeln!(out, "Point dcs-migration-wait at it:\n");
     let example = Scenario::Incremental;
-    for (name, value) in target(&base, options) {
-        let _ = writeln!(out, "  export {name}={}", quoted(&value));
-    }
-    for (name, value) in options.auth.variables(&base) {
-        let value = value.public().map_or_else(
-            || "...   # as you gave it".to_owned(),
-            |value| quoted(&value),
-        );
+    let credentials = options.auth.variables(&base);
+    let credentials = credentials.iter().map(|(name, value)| {
+        let shown = value.public();
+        (
+            *name,
+            shown.map_or("...   # as you gave it".to_owned(), quoted),
+        )
+    });
+    let before = endpoint_variables(&base, options);
+    let after = wait_variables(options, example);
+    let quote = |(name, value): (&'static str, String)| (name, quoted(&value));
+    for (name, value) in before
+        .into_iter()
+        .map(quote)
+        .chain(credentials)
+        .chain(after.into_iter().map(quote))
+    {
         let _ = writeln!(out, "  export {name}={value}");
     }
-    for (name, value) in wait(options, example) {
-        let _ = writeln!(out, "  export {name}={}", quoted(&value));
-    }
     if matches!(options.auth, Auth::Any) {
-        let _ = writeln!(
-            out,
-            "\nEvery other token, access key, password or id token is accepted, too."
-        );
+        out.push_str("\nEvery other token, access key, password or id token is accepted, too.\n");
     }
-
-    let _ = writeln!(
-        out,
-        "\n{:<17} {:<37} {:<10} exit code",
-        "scenario", "DCS_TASK_ID", "DCS_UNTIL"
-    );
-    for scenario in Scenario::ALL {
-        let _ = writeln!(
-            out,
-            "{:<17} {:<37} {:<10} {}\n    {}",
-            scenario.as_str(),
-            scenario.task_id(),
-            scenario.goal().as_str(),
-            scenario.exit_code(),
-            scenario.describe(),
-        );
-    }
+    out.push_str(&scenario_table());
     if matches!(options.auth, Auth::Any | Auth::Token(_)) {
         let _ = writeln!(
             out,
@@ -116,60 +102,67 @@ pub fn banner(address: SocketAddr, options: &Options) -> String {
             Scenario::Live.task_id(),
         );
     }
-    match options.scenario {
-        Some(scenario) => {
-            let _ = writeln!(out, "\nEvery other task id plays {}.", scenario.as_str());
-        }
-        None => {
-            let _ = writeln!(out, "\nEvery other task id is unknown.");
-        }
+    let others = options
+        .scenario
+        .map_or("is unknown".to_owned(), |scenario| {
+            format!("plays {}", scenario.as_str())
+        });
+    let _ = writeln!(out, "\nEvery other task id {others}.");
+    out
+}
+
+fn scenario_table() -> String {
+    let mut out = format!(
+        "\n{:<17} {:<37} {:<10} exit code\n",
+        "scenario", "DCS_TASK_ID", "DCS_UNTIL"
+    );
+    for scenario in Scenario::ALL {
+        let _ = writeln!(
+            out,
+            "{:<17} {:<37} {:<10} {}\n    {}",
+            scenario.as_str(),
+            scenario.task_id(),
+            scenario.goal(),
+            scenario.exit_code(),
+            scenario.describe(),
+        );
     }
     out
 }
 
-/// Where the simulator is.
-fn target(base: &str, options: &Options) -> Vec<(&'static str, String)> {
-    let project = options.project_id.as_deref().unwrap_or(PROJECT_ID);
+fn endpoint_variables(base: &str, options: &Options) -> Vec<(&'static str, String)> {
     vec![
         ("DCS_ENDPOINT", base.to_owned()),
-        ("DCS_PROJECT_ID", project.to_owned()),
+        ("DCS_PROJECT_ID", options.project().to_owned()),
     ]
 }
 
 /// What to wait for, how often to poll, and for how long.
-fn wait(options: &Options, scenario: Scenario) -> Vec<(&'static str, String)> {
+fn wait_variables(options: &Options, scenario: Scenario) -> Vec<(&'static str, String)> {
     let mut variables = vec![
         ("DCS_TASK_ID", scenario.task_id().to_owned()),
-        ("DCS_UNTIL", scenario.goal().as_str().to_owned()),
+        ("DCS_UNTIL", scenario.goal().to_owned()),
     ];
-    // Usual intervals would sleep through a migration that is over in seconds. The budget of requests bounds the rest.
-    let usual = [("DCS_INITIAL_INTERVAL", 5), ("DCS_MAX_INTERVAL", 30)];
-    for (name, seconds) in usual {
+    // With the usual intervals a migration of seconds would be over before the second poll.
+    for (name, seconds) in [("DCS_INITIAL_INTERVAL", 5), ("DCS_MAX_INTERVAL", 30)] {
         let usual = Duration::from_secs(seconds);
         let scaled = options.real(usual).max(SHORTEST_INTERVAL);
         if scaled < usual {
             let scaled = Duration::from_millis(scaled.as_millis() as u64);
-            variables.push((
-                name,
-                humantime::format_duration(scaled)
-                    .to_string()
-                    .replace(' ', ""),
-            ));
+            let scaled = humantime::format_duration(scaled).to_string();
+            variables.push((name, scaled.replace(' ', "")));
         }
     }
-    // A little more for the waiter's own pauses, which are not sped up.
-    let timeout = options
-        .real(scenario.patience())
-        .as_secs()
-        .saturating_add(GRACE.as_secs());
+    let timeout = options.real(scenario.timeout()).as_secs();
+    let timeout = timeout.saturating_add(EXTRA_TIMEOUT.as_secs());
     variables.push(("DCS_TIMEOUT", format!("{timeout}s")));
     variables
 }
 
-/// What a wait may take longer than the migration itself.
-const GRACE: Duration = Duration::from_secs(5);
+/// For the pauses of the client, which are not sped up.
+const EXTRA_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The shortest interval that the usual budget of requests allows for.
+/// The shortest interval that the default rate limit of the client allows.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A value for a POSIX shell.
@@ -187,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_banner_names_every_scenario_and_how_to_get_there() {
+    fn banner_lists_every_scenario() {
         let banner = banner(
             address(),
             &Options {
@@ -199,7 +192,7 @@ mod tests {
             for part in [
                 scenario.as_str(),
                 scenario.task_id(),
-                scenario.goal().as_str(),
+                scenario.goal(),
                 scenario.describe(),
             ] {
                 assert!(banner.contains(part), "{part}");
@@ -219,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_banner_shows_no_secret_of_anybody() {
+    fn banner_hides_real_secrets() {
         let own = SecretString::from("hunter2-hunter2");
         let options = |auth| Options {
             auth,
@@ -256,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_sign_in_has_an_example() {
+    fn every_auth_kind_has_an_example() {
         for kind in Auth::KINDS {
             let auth = Auth::example(kind).unwrap();
             let options = Options {
@@ -275,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_address_is_reached_on_loopback() {
+    fn wildcard_address_is_reached_on_loopback() {
         assert_eq!(
             base_url(SocketAddr::from(([0, 0, 0, 0], 80))),
             "http://127.0.0.1:80"

@@ -1,21 +1,25 @@
-//! Real sockets, and a client that is plain text.
+//! Real sockets, and a client that writes and reads plain text.
 
 mod tasks;
 
-use super::dcs::{MOST_TASKS, dashed, plain_id};
 use super::*;
-use crate::auth::sign;
-use crate::simulator::{PROJECT_ID, REDIS_PASSWORD};
+use crate::simulator::credentials::Auth;
+use crate::simulator::options::{PROJECT_ID, PROJECT_NAME};
+use crate::simulator::scenario::{REDIS_PASSWORD, Scenario};
+use crate::simulator::signature;
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::sync::mpsc;
+use std::time::SystemTime;
 use tokio::io::AsyncReadExt;
 
-/// A simulator that runs, with its memory and its log.
+/// A running simulator, with its state and its log.
 struct Fixture {
     address: SocketAddr,
-    cloud: Arc<Cloud>,
-    log: mpsc::Receiver<Served>,
+    services: Arc<Services>,
+    log: mpsc::Receiver<ServedRequest>,
     server: tokio::task::JoinHandle<Infallible>,
 }
 
@@ -30,19 +34,19 @@ impl Fixture {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, log) = mpsc::channel();
-        let cloud = Arc::new(Cloud::new(options, move |served: &Served| {
+        let services = Arc::new(Services::new(options, move |served: &ServedRequest| {
             sender.send(served.clone()).unwrap_or(())
         }));
-        let server = tokio::spawn(accept(listener, Arc::clone(&cloud)));
+        let server = tokio::spawn(accept(listener, Arc::clone(&services)));
         Self {
             address,
-            cloud,
+            services,
             log,
             server,
         }
     }
 
-    async fn of(auth: Auth) -> Self {
+    async fn with_auth(auth: Auth) -> Self {
         Self::start(Options {
             auth,
             ..Options::default()
@@ -50,27 +54,19 @@ impl Fixture {
         .await
     }
 
-    /// Lets a scenario's own task have started so long ago.
-    fn advance(&self, scenario: Scenario, elapsed: Duration) {
-        let started = now()
-            .instant
-            .checked_sub(self.cloud.options.real(elapsed))
-            .unwrap();
-        self.cloud
-            .memory
-            .lock()
-            .unwrap()
-            .started
-            .insert(plain_id(scenario.task_id()).unwrap(), started);
+    /// Moves the start of a scenario's own task into the past.
+    fn set_elapsed(&self, scenario: Scenario, elapsed: Duration) {
+        let (_, dcs) = &mut *self.services.state.lock().unwrap();
+        dcs.set_elapsed(&self.services.options, scenario, elapsed);
     }
 
-    async fn ask(
+    async fn send(
         &self,
         method: &str,
         target: &str,
         headers: &[(&str, &str)],
         body: &str,
-    ) -> io::Result<Answer> {
+    ) -> io::Result<TextResponse> {
         let mut stream = TcpStream::connect(self.address).await?;
         let mut request = format!(
             "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
@@ -83,39 +79,54 @@ impl Fixture {
         stream.write_all(request.as_bytes()).await?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await?;
-        Ok(Answer(String::from_utf8(bytes).unwrap()))
+        Ok(TextResponse(String::from_utf8(bytes).unwrap()))
     }
 
-    async fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
-        self.ask("GET", target, headers, "").await.unwrap()
+    async fn get(&self, target: &str, headers: &[(&str, &str)]) -> TextResponse {
+        self.send("GET", target, headers, "").await.unwrap()
     }
 
-    async fn post(&self, target: &str, body: &str) -> Answer {
-        self.ask("POST", target, &[TOKEN], body).await.unwrap()
+    async fn post(&self, target: &str, body: &str) -> TextResponse {
+        self.send("POST", target, &[TOKEN], body).await.unwrap()
     }
 
-    async fn get_signed(&self, target: &str, keys: &Keys<'_>) -> Answer {
-        self.ask_signed("GET", target, keys, "").await
+    async fn get_signed(&self, target: &str, keys: &Keys<'_>) -> TextResponse {
+        self.send_signed("GET", target, keys, "").await
     }
 
-    async fn ask_signed(&self, method: &str, target: &str, keys: &Keys<'_>, body: &str) -> Answer {
-        let url = url::Url::parse(&format!("http://{}{target}", self.address)).unwrap();
-        let date = sign::sdk_date(keys.at);
-        let mut headers = vec![
-            (sign::DATE_HEADER, date.as_str()),
-            ("X-Project-Id", PROJECT_ID),
-        ];
-        headers.extend(keys.security_token.map(|token| ("X-Security-Token", token)));
-        let request = sign::Request {
+    async fn send_signed(
+        &self,
+        method: &str,
+        target: &str,
+        keys: &Keys<'_>,
+        body: &str,
+    ) -> TextResponse {
+        let date = humantime::format_rfc3339_seconds(keys.at)
+            .to_string()
+            .replace(['-', ':'], "");
+        let host = self.address.to_string();
+        let mut headers = vec![("x-sdk-date", date.as_str()), ("x-project-id", PROJECT_ID)];
+        headers.extend(keys.security_token.map(|token| ("x-security-token", token)));
+        let signed: HeaderMap = headers
+            .iter()
+            .chain(&[("host", host.as_str())])
+            .map(|(name, value)| {
+                let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+                (name, HeaderValue::from_str(value).unwrap())
+            })
+            .collect();
+        let request = ApiRequest {
+            id: "",
+            received_at: now(),
             method,
-            url: &url,
-            headers: &headers,
+            target,
+            headers: &signed,
             body: body.as_bytes(),
         };
         let secret_key = SecretString::from(keys.secret_key);
-        let authorization = sign::authorization(keys.access_key, &secret_key, &date, &request);
+        let authorization = signature::authorization(&request, keys.access_key, &secret_key);
         headers.push(("Authorization", &authorization));
-        self.ask(method, target, &headers, body).await.unwrap()
+        self.send(method, target, &headers, body).await.unwrap()
     }
 }
 
@@ -128,9 +139,9 @@ struct Keys<'a> {
 }
 
 #[derive(Debug)]
-struct Answer(String);
+struct TextResponse(String);
 
-impl Answer {
+impl TextResponse {
     fn status(&self) -> u16 {
         self.0.split(' ').nth(1).unwrap().parse().unwrap()
     }
@@ -176,7 +187,7 @@ fn detail(scenario: Scenario) -> String {
 }
 
 #[tokio::test]
-async fn a_task_begins_when_it_is_asked_for_and_goes_on_by_itself() {
+async fn task_starts_with_its_first_request() {
     let simulator = Fixture::start(Options {
         speed: 5000.0,
         ..Options::default()
@@ -215,8 +226,8 @@ async fn a_task_begins_when_it_is_asked_for_and_goes_on_by_itself() {
 }
 
 #[tokio::test]
-async fn every_refusal_has_the_vendors_shape() {
-    let simulator = Fixture::of(Auth::Token(SecretString::from("right"))).await;
+async fn refusals_have_the_vendors_codes() {
+    let simulator = Fixture::with_auth(Auth::Token(SecretString::from("right"))).await;
     let right = [("X-Auth-Token", "right")];
     let good = stats(Scenario::Full);
     let other_project = good.replace(PROJECT_ID, "00000000000000000000000000000000");
@@ -236,23 +247,23 @@ async fn every_refusal_has_the_vendors_shape() {
         ("/v1.0/migration-task", &right, 404, "APIGW.0101"),
     ];
     for (target, headers, status, code) in cases {
-        let answer = simulator.get(target, headers).await;
+        let response = simulator.get(target, headers).await;
         assert_eq!(
-            answer.code(),
+            response.code(),
             (status, code.to_owned()),
             "{target} {headers:?}"
         );
-        assert!(answer.header("x-request-id").is_some() && answer.header("date").is_some());
+        assert!(response.header("x-request-id").is_some() && response.header("date").is_some());
     }
-    let answer = simulator.ask("DELETE", &good, &right, "").await.unwrap();
+    let response = simulator.send("DELETE", &good, &right, "").await.unwrap();
     assert_eq!(
-        (answer.code(), answer.header("allow")),
+        (response.code(), response.header("allow")),
         ((405, "DCS.5001".to_owned()), Some("GET"))
     );
 }
 
 #[tokio::test]
-async fn another_id_plays_what_it_is_told_to() {
+async fn unknown_id_plays_the_chosen_scenario() {
     let options = Options {
         scenario: Some(Scenario::NeverConfigured),
         project_id: None,
@@ -305,11 +316,11 @@ fn password_auth() -> Auth {
 }
 
 #[tokio::test]
-async fn a_password_gives_a_token_for_its_project() {
-    let simulator = Fixture::of(password_auth()).await;
+async fn password_token_is_for_its_project() {
+    let simulator = Fixture::with_auth(password_auth()).await;
     let sign_in = async |body: &str| {
         simulator
-            .ask("POST", "/v3/auth/tokens", &[], body)
+            .send("POST", "/v3/auth/tokens", &[], body)
             .await
             .unwrap()
     };
@@ -335,13 +346,10 @@ async fn a_password_gives_a_token_for_its_project() {
     );
 
     let before = now().wall;
-    for scope in [
-        project,
-        json!({"project": {"name": super::super::PROJECT_NAME}}),
-    ] {
-        let answer = sign_in(&password_body("right", &scope)).await;
-        assert_eq!(answer.status(), 201);
-        let body = answer.json();
+    for scope in [project, json!({"project": {"name": PROJECT_NAME}})] {
+        let response = sign_in(&password_body("right", &scope)).await;
+        assert_eq!(response.status(), 201);
+        let body = response.json();
         assert_eq!(body["token"]["project"]["id"], PROJECT_ID);
         let expires =
             humantime::parse_rfc3339(body["token"]["expires_at"].as_str().unwrap()).unwrap();
@@ -349,7 +357,7 @@ async fn a_password_gives_a_token_for_its_project() {
             expires >= before + Duration::from_secs(86_399)
                 && expires <= now().wall + Duration::from_secs(86_401)
         );
-        let token = answer.header("x-subject-token").unwrap();
+        let token = response.header("x-subject-token").unwrap();
         assert_eq!(
             simulator
                 .get(&stats(Scenario::Full), &[("X-Auth-Token", token)])
@@ -390,11 +398,11 @@ async fn tokens_expire() {
         };
         let simulator = Fixture::start(options).await;
         let body = password_body("right", &json!({"project": {"id": PROJECT_ID}}));
-        let answer = simulator
-            .ask("POST", "/v3/auth/tokens", &[], &body)
+        let response = simulator
+            .send("POST", "/v3/auth/tokens", &[], &body)
             .await
             .unwrap();
-        let token = answer.header("x-subject-token").unwrap().to_owned();
+        let token = response.header("x-subject-token").unwrap().to_owned();
         let mut code = (0, String::new());
         for _ in 0..20_000 {
             code = simulator
@@ -407,7 +415,7 @@ async fn tokens_expire() {
         }
         assert_eq!(code, (401, "APIGW.0307".to_owned()));
         let next = simulator
-            .ask("POST", "/v3/auth/tokens", &[], &body)
+            .send("POST", "/v3/auth/tokens", &[], &body)
             .await
             .unwrap();
         assert_ne!(next.header("x-subject-token"), Some(token.as_str()));
@@ -415,8 +423,8 @@ async fn tokens_expire() {
 }
 
 #[tokio::test]
-async fn a_job_signs_in_without_any_secret() {
-    let simulator = Fixture::of(Auth::Oidc {
+async fn job_signs_in_with_id_token() {
+    let simulator = Fixture::with_auth(Auth::Oidc {
         idp_id: "ci".to_owned(),
     })
     .await;
@@ -432,7 +440,7 @@ async fn a_job_signs_in_without_any_secret() {
         let body = json!({"auth": {"id_token": {"id": id_token}, "scope": {"project": {"id": PROJECT_ID}}}});
         let headers = [("X-Idp-Id", idp)];
         simulator
-            .ask(
+            .send(
                 "POST",
                 "/v3.0/OS-AUTH/id-token/tokens",
                 &headers,
@@ -453,10 +461,10 @@ async fn a_job_signs_in_without_any_secret() {
         exchange("ci", "eyJhbGciOiJub25lIn0.e30.").await.code(),
         (401, "IAM.0001".to_owned())
     );
-    let answer = exchange("ci", id_token).await;
-    assert_eq!(answer.status(), 201);
-    assert!(answer.json()["token"]["expires_at"].is_string());
-    let token = answer.header("x-subject-token").unwrap();
+    let response = exchange("ci", id_token).await;
+    assert_eq!(response.status(), 201);
+    assert!(response.json()["token"]["expires_at"].is_string());
+    let token = response.header("x-subject-token").unwrap();
     assert_eq!(
         simulator
             .get(&stats(Scenario::Full), &[("X-Auth-Token", token)])
@@ -467,13 +475,13 @@ async fn a_job_signs_in_without_any_secret() {
 }
 
 #[tokio::test]
-async fn signatures_are_computed_again() {
+async fn signatures_are_verified() {
     let auth = Auth::AccessKey {
         access_key: "AK".to_owned(),
         secret_key: SecretString::from("right"),
         security_token: Some(SecretString::from("temporary")),
     };
-    let simulator = Fixture::of(auth).await;
+    let simulator = Fixture::with_auth(auth).await;
     let at = now().wall;
     let good = || Keys {
         access_key: "AK",
@@ -491,9 +499,13 @@ async fn signatures_are_computed_again() {
     }
     let target = stats(Scenario::Full);
     let refused = async |keys: Keys<'_>, word: &str| {
-        let answer = simulator.get_signed(&target, &keys).await;
-        assert_eq!(answer.code(), (401, "APIGW.0301".to_owned()));
-        assert!(answer.body().contains(word), "{word} in {}", answer.body());
+        let response = simulator.get_signed(&target, &keys).await;
+        assert_eq!(response.code(), (401, "APIGW.0301".to_owned()));
+        assert!(
+            response.body().contains(word),
+            "{word} in {}",
+            response.body()
+        );
         assert_eq!(simulator.get_signed(&target, &good()).await.status(), 200);
     };
     refused(
@@ -544,8 +556,8 @@ async fn signatures_are_computed_again() {
         "signature expired",
     )
     .await;
-    let answer = simulator.get(&target, &[TOKEN]).await;
-    assert_eq!(answer.code(), (401, "APIGW.0301".to_owned()));
+    let response = simulator.get(&target, &[TOKEN]).await;
+    assert_eq!(response.code(), (401, "APIGW.0301".to_owned()));
     for header in [
         "SDK-HMAC-SHA256",
         "SDK-HMAC-SHA256 ",
@@ -565,7 +577,7 @@ async fn signatures_are_computed_again() {
 }
 
 #[tokio::test]
-async fn five_refusals_lock_the_key_for_a_while() {
+async fn five_wrong_signatures_lock_the_key() {
     let keys = |secret_key| Keys {
         access_key: "AK",
         secret_key,
@@ -613,16 +625,16 @@ async fn five_refusals_lock_the_key_for_a_while() {
 }
 
 #[tokio::test]
-async fn faults_break_answers_as_they_say() {
+async fn faults_break_responses() {
     let simulator = Fixture::start(Options {
         speed: 100.0,
         ..Options::default()
     })
     .await;
     let at = async |second: u64| {
-        simulator.advance(Scenario::Flaky, Duration::from_secs(second));
+        simulator.set_elapsed(Scenario::Flaky, Duration::from_secs(second));
         simulator
-            .ask("GET", &stats(Scenario::Flaky), &[TOKEN], "")
+            .send("GET", &stats(Scenario::Flaky), &[TOKEN], "")
             .await
     };
     let before = now().instant;
@@ -662,7 +674,7 @@ async fn faults_break_answers_as_they_say() {
         .collect();
     // On a busy machine a simulated second or two pass until the request arrives.
     for (line, start, end) in [
-        (&lines[0], "/stats 200 flaky at ", "s (slow answer)"),
+        (&lines[0], "/stats 200 flaky at ", "s (slow response)"),
         (&lines[4], "/stats --- flaky at 5m ", "s (connection reset)"),
     ] {
         assert!(line.contains(start) && line.ends_with(end), "{line}");
@@ -670,30 +682,30 @@ async fn faults_break_answers_as_they_say() {
 }
 
 #[tokio::test]
-async fn large_bodies_are_refused_unread() {
-    let simulator = Fixture::of(Auth::Any).await;
+async fn large_body_is_refused_unread() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
     let mut stream = TcpStream::connect(simulator.address).await.unwrap();
     let request = "POST /v3/auth/tokens HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     // Where the announced length alone does not refuse it, the missing body does: nothing hangs.
     stream.shutdown().await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert_eq!(Answer(answer).status(), 413);
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert_eq!(TextResponse(response).status(), 413);
 
     let mut stream = TcpStream::connect(simulator.address).await.unwrap();
     let request =
         "POST /v3/auth/tokens HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     stream.write_all(&vec![b'x'; 0x10_0001]).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert_eq!(Answer(answer).status(), 413);
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert_eq!(TextResponse(response).status(), 413);
 }
 
 #[tokio::test]
-async fn a_silent_connection_keeps_nobody_waiting_and_ends_with_the_server() {
-    let simulator = Fixture::of(Auth::Any).await;
+async fn silent_connection_blocks_no_other() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
     let mut silent = TcpStream::connect(simulator.address).await.unwrap();
     silent.write_all(b"GET /v2/").await.unwrap();
     assert_eq!(
@@ -711,7 +723,7 @@ async fn a_silent_connection_keeps_nobody_waiting_and_ends_with_the_server() {
 
 #[tokio::test]
 async fn one_connection_serves_many_requests() {
-    let simulator = Fixture::of(Auth::Any).await;
+    let simulator = Fixture::with_auth(Auth::Any).await;
     let mut stream = TcpStream::connect(simulator.address).await.unwrap();
     for _ in 0..3 {
         let request = format!(
@@ -735,64 +747,10 @@ async fn tasks_are_remembered_up_to_a_limit() {
     })
     .await;
     let path = |n: usize| format!("/v2/{PROJECT_ID}/migration-task/{n:032x}/stats");
-    {
-        let mut memory = simulator.cloud.memory.lock().unwrap();
-        let started = now().instant;
-        memory
-            .started
-            .extend((0..MOST_TASKS).map(|n| (format!("{n:032x}"), started)));
-    }
-    assert_eq!(
-        simulator.get(&path(MOST_TASKS), &[TOKEN]).await.status(),
-        503
-    );
-    assert_eq!(simulator.get(&path(7), &[TOKEN]).await.status(), 200);
-}
-
-#[test]
-fn speeds_that_make_no_sense_count_as_one() {
-    for speed in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let options = Options {
-            speed,
-            ..Options::default()
-        };
-        assert_eq!(
-            options.real(Duration::from_secs(7)),
-            Duration::from_secs(7),
-            "{speed}"
-        );
-    }
-    let options = Options {
-        speed: 120.0,
-        ..Options::default()
+    let n_tasks = {
+        let (_, dcs) = &mut *simulator.services.state.lock().unwrap();
+        dcs.fill(&simulator.services.options)
     };
-    assert_eq!(
-        options.real(Duration::from_secs(60)),
-        Duration::from_millis(500)
-    );
-    assert_eq!(
-        options.simulated(Duration::from_secs(2)),
-        Duration::from_secs(240)
-    );
-    assert!(options.real(Duration::MAX) < Duration::from_secs(400_000_000));
-    assert_eq!(options.simulated(Duration::MAX), Duration::MAX);
-}
-
-#[test]
-fn ids_in_both_spellings_are_one() {
-    let plain = "31c6fd2b2893430b90ffd1adb8060585";
-    assert_eq!(
-        plain_id("31C6FD2B-2893-430B-90FF-D1ADB8060585").as_deref(),
-        Some(plain)
-    );
-    assert_eq!(plain_id(plain).as_deref(), Some(plain));
-    assert_eq!(dashed(plain), "31c6fd2b-2893-430b-90ff-d1adb8060585");
-    for bad in [
-        "",
-        "31c6fd2b",
-        "31c6fd2b2893-430b90ff-d1adb8060585-",
-        "31c6fd2b2893430b90ffd1adb806058g",
-    ] {
-        assert_eq!(plain_id(bad), None, "{bad}");
-    }
+    assert_eq!(simulator.get(&path(n_tasks), &[TOKEN]).await.status(), 503);
+    assert_eq!(simulator.get(&path(7), &[TOKEN]).await.status(), 200);
 }

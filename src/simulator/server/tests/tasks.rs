@@ -1,4 +1,4 @@
-//! Tasks: the list, the logs, and what a user does with them.
+//! Tasks: the list, the logs and the actions.
 
 use super::*;
 
@@ -46,22 +46,22 @@ fn state(
     )
 }
 
-/// An empty answer without a body's length.
-fn assert_done(answer: &Answer) {
+/// An empty response without a length.
+fn assert_done(response: &TextResponse) {
     assert_eq!(
         (
-            answer.status(),
-            answer.body(),
-            answer.header("content-length")
+            response.status(),
+            response.body(),
+            response.header("content-length")
         ),
         (204, "", None)
     );
-    assert!(answer.header("x-request-id").is_some());
+    assert!(response.header("x-request-id").is_some());
 }
 
 #[tokio::test]
-async fn the_list_has_pages_and_no_passwords() {
-    let simulator = Fixture::of(Auth::Any).await;
+async fn list_has_pages_and_no_passwords() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
     let all = simulator.get(&list("?limit=1000"), &[TOKEN]).await;
     assert!(!all.body().contains(REDIS_PASSWORD));
     let all = all.json();
@@ -91,13 +91,13 @@ async fn the_list_has_pages_and_no_passwords() {
 }
 
 #[tokio::test]
-async fn the_list_says_why_tasks_failed() {
-    let simulator = Fixture::of(Auth::Any).await;
+async fn list_has_error_messages() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
     for (elapsed, status, message) in [
         (100, "FULLMIGRATING", ""),
         (345, "FAILED", "Disconnecting timedout slave."),
     ] {
-        simulator.advance(Scenario::Failed, Duration::from_secs(elapsed));
+        simulator.set_elapsed(Scenario::Failed, Duration::from_secs(elapsed));
         let entry = simulator.entry(Scenario::Failed).await;
         assert_eq!(
             (
@@ -115,21 +115,21 @@ async fn the_list_says_why_tasks_failed() {
 }
 
 #[tokio::test]
-async fn logs_come_newest_first() {
+async fn logs_are_newest_first() {
     let simulator = Fixture::start(Options {
         speed: 10.0,
         ..Options::default()
     })
     .await;
-    simulator.advance(Scenario::Failed, Duration::from_secs(1000));
+    simulator.set_elapsed(Scenario::Failed, Duration::from_secs(1000));
     let logs = async |query: &str| {
-        let answer = simulator
+        let response = simulator
             .get(&call(Scenario::Failed, &format!("logs{query}")), &[TOKEN])
             .await
             .json();
         (
-            answer["log_num"].as_u64().unwrap(),
-            answer["migration_logs"].as_array().unwrap().clone(),
+            response["log_num"].as_u64().unwrap(),
+            response["migration_logs"].as_array().unwrap().clone(),
         )
     };
     let (n_all, all) = logs("").await;
@@ -158,24 +158,24 @@ async fn logs_come_newest_first() {
     );
     assert_eq!(logs("?log_level=DEBUG").await, (0, Vec::new()));
     for bad in ["?limit=0", "?limit=1001", "?offset=-1", "?log_level=FATAL"] {
-        let answer = simulator
+        let response = simulator
             .get(&call(Scenario::Failed, &format!("logs{bad}")), &[TOKEN])
             .await;
-        assert_eq!(answer.code(), (400, "DCS.4001".to_owned()), "{bad}");
+        assert_eq!(response.code(), (400, "DCS.4001".to_owned()), "{bad}");
     }
 }
 
 #[tokio::test]
-async fn a_stop_takes_its_time() {
-    let simulator = Fixture::of(Auth::Any).await;
-    simulator.advance(Scenario::Live, Duration::from_secs(200));
+async fn stop_ends_the_task_later() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
+    simulator.set_elapsed(Scenario::Live, Duration::from_secs(200));
     assert_eq!(
         simulator.state(Scenario::Live).await,
         state("INCRMIGEATING", None, true)
     );
-    let answer = simulator.post(&call(Scenario::Live, "stop"), "").await;
-    assert_eq!(answer.status(), 200);
-    let body = answer.json();
+    let response = simulator.post(&call(Scenario::Live, "stop"), "").await;
+    assert_eq!(response.status(), 200);
+    let body = response.json();
     assert_eq!(
         (&body["status"], &body["task_id"]),
         (&json!("TERMINATING"), &json!(Scenario::Live.task_id()))
@@ -188,7 +188,7 @@ async fn a_stop_takes_its_time() {
         simulator.entry(Scenario::Live).await["status"],
         "TERMINATING"
     );
-    simulator.advance(Scenario::Live, Duration::from_secs(300));
+    simulator.set_elapsed(Scenario::Live, Duration::from_secs(300));
     assert_eq!(
         simulator.state(Scenario::Live).await,
         state("TERMINATED", None, false)
@@ -201,9 +201,9 @@ async fn a_stop_takes_its_time() {
 }
 
 #[tokio::test]
-async fn a_sync_stop_answers_once_stopped() {
-    let simulator = Fixture::of(Auth::Any).await;
-    simulator.advance(Scenario::Live, Duration::from_secs(30));
+async fn sync_stop_ends_the_task_at_once() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
+    simulator.set_elapsed(Scenario::Live, Duration::from_secs(30));
     assert_done(&simulator.post(&call(Scenario::Live, "sync-stop"), "").await);
     assert_eq!(
         simulator.state(Scenario::Live).await,
@@ -215,8 +215,8 @@ async fn a_sync_stop_answers_once_stopped() {
 }
 
 #[tokio::test]
-async fn a_switch_can_be_rolled_back() {
-    let simulator = Fixture::of(Auth::Any).await;
+async fn ip_switch_can_be_rolled_back() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
     let exchange = async || {
         simulator
             .post(&call(Scenario::Live, "exchange-ip"), EXCHANGE)
@@ -228,7 +228,7 @@ async fn a_switch_can_be_rolled_back() {
             .await
     };
     let refused = (400, "DCS.4017".to_owned());
-    let at = |second| simulator.advance(Scenario::Live, Duration::from_secs(second));
+    let at = |second| simulator.set_elapsed(Scenario::Live, Duration::from_secs(second));
     at(200);
     assert_eq!(rollback().await.code(), refused);
     assert_done(&exchange().await);
@@ -293,7 +293,7 @@ async fn a_switch_can_be_rolled_back() {
 
 #[tokio::test]
 async fn actions_need_the_right_state() {
-    let simulator = Fixture::of(Auth::Any).await;
+    let simulator = Fixture::with_auth(Auth::Any).await;
     let rows = [
         (Scenario::Live, 30, "exchange-ip", "FULLMIGRATING"),
         (Scenario::NeverConfigured, 30, "stop", "RUNNING"),
@@ -310,16 +310,16 @@ async fn actions_need_the_right_state() {
         ),
     ];
     for (scenario, second, action, words) in rows {
-        simulator.advance(scenario, Duration::from_secs(second));
+        simulator.set_elapsed(scenario, Duration::from_secs(second));
         let before = simulator.state(scenario).await;
-        let answer = simulator.post(&call(scenario, action), EXCHANGE).await;
+        let response = simulator.post(&call(scenario, action), EXCHANGE).await;
         assert_eq!(
-            answer.code(),
+            response.code(),
             (400, "DCS.4017".to_owned()),
             "{scenario:?} {action}"
         );
         assert_eq!(
-            answer.json()["error_msg"],
+            response.json()["error_msg"],
             format!("The migration task is in status {words}.")
         );
         assert_eq!(
@@ -337,9 +337,9 @@ async fn actions_need_the_right_state() {
 }
 
 #[tokio::test]
-async fn a_switch_needs_its_whole_body() {
-    let simulator = Fixture::of(Auth::Any).await;
-    simulator.advance(Scenario::Live, Duration::from_secs(200));
+async fn ip_switch_needs_its_whole_body() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
+    simulator.set_elapsed(Scenario::Live, Duration::from_secs(200));
     for bad in [
         "",
         "{",
@@ -352,12 +352,12 @@ async fn a_switch_needs_its_whole_body() {
         r#"{"exchanged_ip":[1],"is_exchange_domain":true}"#,
         r#"{"exchanged_ip":["192.168.1.139"],"is_exchange_domain":"true"}"#,
     ] {
-        let answer = simulator
+        let response = simulator
             .post(&call(Scenario::Live, "exchange-ip"), bad)
             .await;
         assert!(
-            answer.status() == 400 && answer.code().1.starts_with("DCS."),
-            "{bad}: {answer:?}"
+            response.status() == 400 && response.code().1.starts_with("DCS."),
+            "{bad}: {response:?}"
         );
         assert_eq!(
             simulator.state(Scenario::Live).await,
@@ -368,22 +368,22 @@ async fn a_switch_needs_its_whole_body() {
 }
 
 #[tokio::test]
-async fn a_batch_stop_answers_for_each() {
-    let simulator = Fixture::of(Auth::Any).await;
-    simulator.advance(Scenario::Live, Duration::from_secs(200));
-    simulator.advance(Scenario::Failed, Duration::from_secs(900));
+async fn batch_stop_reports_each_task() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
+    simulator.set_elapsed(Scenario::Live, Duration::from_secs(200));
+    simulator.set_elapsed(Scenario::Failed, Duration::from_secs(900));
     let target = format!("/v2/{PROJECT_ID}/migration-task/batch-stop");
     let (live, failed) = (Scenario::Live.task_id(), Scenario::Failed.task_id());
-    let answer = simulator
+    let response = simulator
         .post(
             &target,
             &json!({"migration_tasks": [live, failed, "x"]}).to_string(),
         )
         .await;
-    assert_eq!(answer.status(), 200);
+    assert_eq!(response.status(), 200);
     let results = [(live, "success"), (failed, "failed"), ("x", "failed")];
     let expected = results.map(|(task_id, result)| json!({"task_id": task_id, "result": result}));
-    assert_eq!(answer.json(), json!({"migration_tasks": expected}));
+    assert_eq!(response.json(), json!({"migration_tasks": expected}));
     assert_eq!(
         simulator.state(Scenario::Live).await,
         state("TERMINATING", None, true)
@@ -402,14 +402,14 @@ async fn a_batch_stop_answers_for_each() {
 }
 
 #[tokio::test]
-async fn actions_need_a_sign_in() {
+async fn actions_need_sign_in() {
     let auth = Auth::AccessKey {
         access_key: "AK".to_owned(),
         secret_key: SecretString::from("right"),
         security_token: None,
     };
-    let simulator = Fixture::of(auth).await;
-    simulator.advance(Scenario::Live, Duration::from_secs(200));
+    let simulator = Fixture::with_auth(auth).await;
+    simulator.set_elapsed(Scenario::Live, Duration::from_secs(200));
     let keys = Keys {
         access_key: "AK",
         secret_key: "right",
@@ -420,14 +420,16 @@ async fn actions_need_a_sign_in() {
         ["exchange-ip", "stop", "sync-stop", "rollback-ip"].map(|name| call(Scenario::Live, name));
     let batch = format!("/v2/{PROJECT_ID}/migration-task/batch-stop");
     for target in targets.iter().chain([&batch]) {
-        let answer = simulator.ask("POST", target, &[], EXCHANGE).await.unwrap();
-        assert_eq!(answer.code(), (401, "APIGW.0301".to_owned()), "{target}");
+        let response = simulator.send("POST", target, &[], EXCHANGE).await.unwrap();
+        assert_eq!(response.code(), (401, "APIGW.0301".to_owned()), "{target}");
         let wrong = Keys {
             secret_key: "wrong",
             ..keys
         };
-        let answer = simulator.ask_signed("POST", target, &wrong, EXCHANGE).await;
-        assert_eq!(answer.code(), (401, "APIGW.0301".to_owned()), "{target}");
+        let response = simulator
+            .send_signed("POST", target, &wrong, EXCHANGE)
+            .await;
+        assert_eq!(response.code(), (401, "APIGW.0301".to_owned()), "{target}");
         // A good signature: the key is not locked.
         assert_eq!(
             simulator
@@ -439,19 +441,19 @@ async fn actions_need_a_sign_in() {
     }
     assert_done(
         &simulator
-            .ask_signed("POST", &targets[0], &keys, EXCHANGE)
+            .send_signed("POST", &targets[0], &keys, EXCHANGE)
             .await,
     );
     let other_project = targets[0].replace(PROJECT_ID, "00000000000000000000000000000000");
-    let answer = simulator
-        .ask_signed("POST", &other_project, &keys, EXCHANGE)
+    let response = simulator
+        .send_signed("POST", &other_project, &keys, EXCHANGE)
         .await;
-    assert_eq!(answer.code(), (401, "DCS.1004".to_owned()));
+    assert_eq!(response.code(), (401, "DCS.1004".to_owned()));
 }
 
 #[tokio::test]
 async fn wrong_methods_are_refused() {
-    let simulator = Fixture::of(Auth::Any).await;
+    let simulator = Fixture::with_auth(Auth::Any).await;
     let base = detail(Scenario::Live);
     let batch = format!("/v2/{PROJECT_ID}/migration-task/batch-stop");
     let names = ["stop", "sync-stop", "exchange-ip", "rollback-ip"];
@@ -471,10 +473,10 @@ async fn wrong_methods_are_refused() {
             .into_iter()
             .filter(|method| *method != right)
         {
-            let answer = simulator.ask(method, &target, &[TOKEN], "").await.unwrap();
+            let response = simulator.send(method, &target, &[TOKEN], "").await.unwrap();
             let expected = ((405, "DCS.5001".to_owned()), Some(right));
             assert_eq!(
-                (answer.code(), answer.header("allow")),
+                (response.code(), response.header("allow")),
                 expected,
                 "{method} {target}"
             );
@@ -488,9 +490,9 @@ async fn wrong_methods_are_refused() {
 }
 
 #[tokio::test]
-async fn a_fault_refuses_actions_too() {
-    let simulator = Fixture::of(Auth::Any).await;
-    simulator.advance(Scenario::Flaky, Duration::from_secs(735));
+async fn fault_refuses_actions_too() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
+    simulator.set_elapsed(Scenario::Flaky, Duration::from_secs(735));
     assert_eq!(
         simulator
             .post(&call(Scenario::Flaky, "stop"), "")
@@ -498,7 +500,7 @@ async fn a_fault_refuses_actions_too() {
             .status(),
         504
     );
-    simulator.advance(Scenario::Flaky, Duration::from_secs(765));
+    simulator.set_elapsed(Scenario::Flaky, Duration::from_secs(765));
     assert_eq!(
         simulator.state(Scenario::Flaky).await,
         state("INCRMIGEATING", None, true)
