@@ -21,7 +21,7 @@ use dcs_migration_wait::api::Stats;
 use dcs_migration_wait::condition::{Condition, Goal};
 use dcs_migration_wait::migration::{Detail, Phase, Status};
 use dcs_migration_wait::wait::{
-    Outcome, Outlook, Pace, Range, Rules, Schedule, StatusCheck, Step, Waiter,
+    Outcome, Outlook, Pace, Range, Rules, Backoff, StatusCheck, Step, Waiter,
 };
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -82,7 +82,7 @@ fn blind(
 enum Who {
     Waiter,
     /// Backoff alone; the waiter judges, but its own wish for the next look is not heard.
-    Backoff(Schedule),
+    Backoff(Backoff),
 }
 
 fn seconds(seconds: f64) -> Duration {
@@ -147,7 +147,7 @@ fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
         {
             stages.pop_front();
             if at < until {
-                run.estimates.push((waiter.outlook(), until - at));
+                run.estimates.push((waiter.eta(), until - at));
             }
         }
         match step {
@@ -239,13 +239,13 @@ const POLICIES: [Policy; 10] = [
     }),
     ("backoff alone, to 30 s", |world, _| {
         ours(world, pace(30), |pace, seed| {
-            Who::Backoff(Schedule::seeded(pace, seed))
+            Who::Backoff(Backoff::seeded(pace, seed))
         })
     }),
     (OURS, |world, _| ours(world, pace(30), |_, _| Who::Waiter)),
     ("backoff alone, to 2 min", |world, _| {
         ours(world, pace(120), |pace, seed| {
-            Who::Backoff(Schedule::seeded(pace, seed))
+            Who::Backoff(Backoff::seeded(pace, seed))
         })
     }),
     ("**ours**, with `max-interval: 2m`", |world, _| {

@@ -145,7 +145,7 @@ impl Cloud for Wave {
 struct Arrivals(Arc<Wave>);
 
 impl Observer for Arrivals {
-    fn looked(&mut self, _: Duration, task: &TaskWait, _: &[Note], next: Option<Duration>) {
+    fn polled(&mut self, _: Duration, task: &TaskWait, _: &[Note], next: Option<Duration>) {
         self.0.tasks[&task.id].asked().is_there |= next.is_none();
     }
     fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}

@@ -90,7 +90,7 @@ pub struct TaskReport {
 impl TaskReport {
     /// The state of a task's wait at `now`.
     pub fn of(task: &TaskWait, history: History, now: Duration) -> Self {
-        let waiter = &task.waiter;
+        let waiter = &task.poller;
         let seen = waiter.newest();
         Self {
             id: task.id.clone(),
@@ -111,7 +111,7 @@ impl TaskReport {
                 .filter(|&since| since >= Duration::from_secs(1)),
             elapsed: task.outcome.as_ref().map_or(now, |&(_, at)| at),
             history,
-            advance: waiter.advance(),
+            advance: waiter.progress_key(),
         }
     }
 

@@ -457,7 +457,7 @@ impl Log {
 }
 
 impl Observer for Log {
-    fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
+    fn polled(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
         assert!(next.is_none_or(|next| next >= now));
         for note in notes {
             self.say(&words::note(note));

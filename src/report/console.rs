@@ -386,7 +386,7 @@ impl Console {
             return false;
         }
         let reading = task
-            .waiter
+            .poller
             .seen()
             .map(|seen| seen.reading.clone())
             .unwrap_or_default();
@@ -444,12 +444,12 @@ fn weight(note: &Note) -> Weight {
         | Note::Restarted(Restart::Gap)
         | Note::ReadAgain
         | Note::TooOld => Weight::Line,
-        Note::GoalShows(_) | Note::GoalLost => Weight::Minor,
+        Note::GoalMet(_) | Note::GoalLost => Weight::Minor,
     }
 }
 
 impl Observer for Console {
-    fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
+    fn polled(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
         let Some(rules) = self.rules.clone() else {
             return;
         };
@@ -474,7 +474,7 @@ impl Observer for Console {
             live.update(task, next);
             return;
         }
-        if task.waiter.failing().is_some() || !self.is_due(now, task, minor) {
+        if task.poller.failing().is_some() || !self.is_due(now, task, minor) {
             return;
         }
         let next = next.map(|next| {
@@ -488,7 +488,7 @@ impl Observer for Console {
             words::standing(task, &rules),
             next.unwrap_or_default()
         );
-        let reading = task.waiter.seen().map(|seen| &seen.reading);
+        let reading = task.poller.seen().map(|seen| &seen.reading);
         let said = Said {
             at: now,
             percent: reading.and_then(|reading| reading.full_migration_progress),
@@ -603,7 +603,7 @@ mod tests {
     struct Counting(Console, usize);
 
     impl Observer for Counting {
-        fn looked(
+        fn polled(
             &mut self,
             now: Duration,
             task: &TaskWait,
@@ -612,7 +612,7 @@ mod tests {
         ) {
             let said_at = |console: &Console| console.said.get(&task.id).map(|said| said.at);
             let before = said_at(&self.0);
-            self.0.looked(now, task, notes, next);
+            self.0.polled(now, task, notes, next);
             self.1 += usize::from(said_at(&self.0) != before);
             self.1 += notes
                 .iter()

@@ -80,10 +80,10 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
-    fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], _: Option<Duration>) {
+    fn polled(&mut self, now: Duration, task: &TaskWait, notes: &[Note], _: Option<Duration>) {
         let n_tasks = self.tasks.len();
         let history = self.tasks.entry(task.id.clone()).or_default();
-        if let Some(seen) = task.waiter.seen().filter(|seen| seen.judged_at == now) {
+        if let Some(seen) = task.poller.seen().filter(|seen| seen.judged_at == now) {
             history.add_reading_of(n_tasks, now, &seen.reading);
         }
         for note in notes {

@@ -99,7 +99,7 @@ impl Live {
 
 impl Shown {
     fn of(task: &TaskWait, rules: &Rules) -> Self {
-        let waiter = &task.waiter;
+        let waiter = &task.poller;
         let reading = waiter
             .seen()
             .map(|seen| seen.reading.clone())
@@ -111,7 +111,7 @@ impl Shown {
             }
             _ => {
                 let rate = waiter
-                    .trend()
+                    .rates()
                     .offset_rate()
                     .filter(|rate| rate.abs() >= 0.5);
                 let rate = rate
@@ -131,7 +131,7 @@ impl Shown {
                 rules.stable_polls
             )
         } else {
-            words::time_to(&goal, waiter.outlook())
+            words::time_to(&goal, waiter.eta())
         };
         Self {
             phase,
@@ -145,7 +145,7 @@ impl Shown {
                 .failing()
                 .map(|error| format!("no good answer: {}", error.message)),
             outcome: task.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
-            advance: waiter.advance(),
+            advance: waiter.progress_key(),
         }
     }
 }

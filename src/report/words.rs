@@ -644,7 +644,7 @@ fn roughly(estimate: Duration) -> Duration {
 
 /// How a task stands, for one line of a log.
 pub fn standing(task: &TaskWait, rules: &Rules) -> String {
-    let waiter = &task.waiter;
+    let waiter = &task.poller;
     let Some(seen) = waiter.seen() else {
         return "no reading yet".to_owned();
     };
@@ -653,7 +653,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
     match waiter.phase() {
         Phase::FullSync => {
             let rate = waiter
-                .trend()
+                .rates()
                 .full_copy_rate()
                 .filter(|rate| rate.abs() >= 0.005);
             let rate = rate
@@ -672,7 +672,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
         | Phase::Stopping
         | Phase::Ended => {
             let rate = waiter
-                .trend()
+                .rates()
                 .offset_rate()
                 .filter(|rate| rate.abs() >= 0.5);
             let rate = rate
@@ -701,7 +701,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
             | Phase::Stopping
             | Phase::Ended => rules.condition.goal.to_string(),
         };
-        parts.push(time_to(&goal, waiter.outlook()));
+        parts.push(time_to(&goal, waiter.eta()));
     }
     parts.join(", ")
 }
@@ -764,7 +764,7 @@ pub fn note(note: &Note) -> String {
         Note::Recovered(polls, since) => {
             format!("the API answers again after {} in {}", plural((*polls).into(), "failed poll"), duration(*since))
         }
-        Note::GoalShows(times) => format!("the goal shows ({times} in a row)"),
+        Note::GoalMet(times) => format!("the goal shows ({times} in a row)"),
         Note::GoalLost => "the goal no longer shows".to_owned(),
         Note::Restarted(Restart::Gap) => {
             "more than 3 × `max-interval` since the reading before, counting readings from the start again".to_owned()

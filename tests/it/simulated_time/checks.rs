@@ -285,7 +285,7 @@ impl<'a> Story<'a> {
         if let Some(status) = status {
             let between = status.answered() - answered;
             ensure!(
-                between <= rules.longest_between(),
+                between <= rules.max_status_delay(),
                 "its status came {between:?} after it"
             );
         } else {
@@ -301,7 +301,7 @@ impl<'a> Story<'a> {
             ensure!(may_go_without, "its status was not read");
             let between = poll.now - answered;
             ensure!(
-                between <= rules.longest_between() + STANDSTILL,
+                between <= rules.max_status_delay() + STANDSTILL,
                 "it was judged {between:?} after its answer"
             );
         }

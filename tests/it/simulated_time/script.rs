@@ -325,7 +325,7 @@ fn stalls(rng: &mut Rng, rules: &Rules) -> Vec<Stall> {
         });
     }
     if rng.chance(15) {
-        let between = rules.longest_between();
+        let between = rules.max_status_delay();
         let kind = rng.pick(&[Kind::Stats, Kind::Detail, Kind::Detail]);
         let length = rng.between(between / 2, between * 20);
         stalls.push(Stall {

@@ -197,7 +197,7 @@ impl Run {
                     .max();
                 let between = before.map(|at| call.answered().saturating_sub(at));
                 call.answer.is_some()
-                    && between.is_some_and(|between| between > script.rules.longest_between())
+                    && between.is_some_and(|between| between > script.rules.max_status_delay())
             })
         });
         vec![
@@ -239,7 +239,7 @@ impl Run {
                     && self
                         .tasks
                         .iter()
-                        .any(|wait| wait.waiter.is_status_unavailable()),
+                        .any(|wait| wait.poller.is_status_unavailable()),
             ),
         ]
     }

@@ -542,9 +542,9 @@ impl EventLog {
 }
 
 impl Observer for EventLog {
-    fn looked(&mut self, now: Duration, wait: &TaskWait, notes: &[Note], next: Option<Duration>) {
+    fn polled(&mut self, now: Duration, wait: &TaskWait, notes: &[Note], next: Option<Duration>) {
         let task = self.world.task(&wait.id);
-        let waiter = &wait.waiter;
+        let waiter = &wait.poller;
         let (failed, seen) = (waiter.failed_polls(), waiter.seen().map(|seen| seen.at));
         let before = std::mem::replace(&mut self.before[task], (failed, seen));
         let stable = waiter.stable();

@@ -1,11 +1,11 @@
 //! How far a task is on its way to the goal, so that the least advanced of several can be found.
 
-use crate::migration::{FullCopy, Phase, Reading};
+use crate::domain::{FullCopy, Phase, Reading};
 use std::cmp::{Ordering, Reverse};
 
 /// How far a task is; the fields stand in the order of their weight. The default is a task of which nothing is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
-pub struct Advance {
+pub struct ProgressKey {
     /// Consecutive readings that show the goal.
     stable: u32,
     /// [`Phase::rank`].
@@ -16,7 +16,7 @@ pub struct Advance {
     outstanding: Option<Reverse<u64>>,
 }
 
-impl Advance {
+impl ProgressKey {
     /// What a reading says, of a task whose goal so many readings in a row have shown.
     pub fn new(stable: u32, phase: Phase, reading: &Reading) -> Self {
         let copied = match reading.full_copy() {
@@ -52,10 +52,10 @@ mod tests {
                 offset,
                 ..Reading::default()
             };
-            Advance::new(stable, phase, &reading)
+            ProgressKey::new(stable, phase, &reading)
         };
         let order = [
-            Advance::default(),
+            ProgressKey::default(),
             of(0, Phase::FullSync, None, Some(0)),
             of(0, Phase::FullSync, Some(5.0), None),
             of(0, Phase::FullSync, Some(5.5), Some(900)),
