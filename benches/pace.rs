@@ -21,7 +21,7 @@ use dcs_migration_wait::api::Stats;
 use dcs_migration_wait::condition::{Condition, Goal};
 use dcs_migration_wait::migration::{Detail, Phase, Status};
 use dcs_migration_wait::wait::{
-    Outcome, Outlook, Pace, Range, Rules, Backoff, StatusCheck, Step, Waiter,
+    Backoff, Outcome, Outlook, Pace, Range, Rules, StatusCheck, Step, Waiter,
 };
 use std::collections::VecDeque;
 use std::fmt::Write as _;

@@ -216,7 +216,7 @@ polled() {
 for command in ours ours_signed; do
     declare -n wait=$command
     polled 0 "${wait[@]}" --until in-sync --stable-polls "$polls" --status-check off \
-        --initial-interval 1ms --max-interval 1ms --max-requests-per-second 10000
+        --initial-interval 1ms --max-interval 100ms --max-requests-per-second 10000
 done
 # They are told to stop after so many, and say that they timed out.
 polled 124 "${curl_jq[@]}"

@@ -1,10 +1,10 @@
 use super::*;
 use crate::api::{Class, ListedTask};
-use std::time::Duration;
 use crate::auth::renew_after;
 use crate::condition::{Condition, Goal};
 use crate::migration::{Reading, Status};
 use std::sync::Mutex;
+use std::time::Duration;
 
 type Answers = dyn Fn(Duration, &TaskId) -> Result<Stats, ApiError> + Send + Sync;
 

@@ -341,7 +341,14 @@ fn what_is_odd_but_says_the_same_is_read() {
             let cloud = FakeCloud::start()
                 .stats([answer.clone()])
                 .detail([status("TERMINATED")]);
-            let run = Sandbox::waiting_on(&cloud).run();
+            // On a slow machine, too, one poll is enough.
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[
+                    ("DCS_REQUEST_TIMEOUT", "30s"),
+                    ("DCS_MAX_OUTAGE", "1m"),
+                    ("DCS_TIMEOUT", "1m"),
+                ])
+                .run();
             run.ended("completed", 0);
             assert_eq!(run.output("polls"), "1");
         },
