@@ -18,6 +18,7 @@ mod errors;
 mod evidence;
 mod exhaustive;
 mod faults;
+mod help;
 mod inputs;
 mod ip_switch;
 mod keys;

@@ -1,7 +1,7 @@
 //! Flags, environment names, README, `action.yml` and the contract are one surface.
 
+use crate::support::formats;
 use crate::support::sandbox::GITHUB_NAMES;
-use crate::support::{Sandbox, formats};
 use dcs_migration_wait::config::inputs::{INPUTS, Input, Kind};
 use dcs_migration_wait::report::OUTPUTS;
 use saphyr_parser::{Event, Parser};
@@ -151,52 +151,6 @@ fn the_readme_s_outputs_and_exit_codes_are_the_contract_s() {
         .map(|row| (row[0].as_str(), row[1].as_str()))
         .collect();
     assert_eq!(codes, EXIT_CODES);
-}
-
-#[test]
-fn help_names_every_flag_variable_default_and_exit_code() {
-    for arguments in [&["--help"][..], &["demo", "--help"]] {
-        let run = Sandbox::new().args(arguments).run();
-        // Lines are wrapped where they happen to be too long.
-        let help = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        for input in INPUTS {
-            let is_secret = input.kind == Kind::Secret;
-            let flag = format!("--{} ", input.name);
-            let has_flag = help.contains(&flag) || help.contains(&format!("--{} [", input.name));
-            assert_eq!(has_flag, !is_secret, "{flag} in {arguments:?}");
-            if is_secret && arguments.len() > 1 {
-                continue;
-            }
-            assert!(help.contains(input.help), "{} in {arguments:?}", input.name);
-            assert!(
-                help.contains(&format!("[env: {}]", environment(input).join(", "))),
-                "{}",
-                input.name
-            );
-            if !is_secret && !input.default.is_empty() {
-                let default = match input.default {
-                    "required" => "[required]".to_owned(),
-                    default => format!("[default: {default}]"),
-                };
-                assert!(
-                    help.contains(&format!("{} {default}", input.help)),
-                    "{}",
-                    input.name
-                );
-            }
-        }
-        if arguments.len() == 1 {
-            let (_, codes) = help.split_once("Exit codes:").unwrap();
-            for (code, _) in EXIT_CODES {
-                assert!(
-                    codes
-                        .split(|c: char| !c.is_ascii_digit())
-                        .any(|word| word == code),
-                    "{code} in {codes}"
-                );
-            }
-        }
-    }
 }
 
 /// The leaves of a YAML file, by their path.
