@@ -188,8 +188,8 @@ impl Condition {
     /// unknown  any             otherwise                          wait
     /// ```
     ///
-    /// A progress that is unknown now counts as it was last known. What the IP switch says comes first
-    /// ([`Self::check_switch`]), and what is met then still has to agree with the key counts.
+    /// A progress that is unknown now counts as it was last known. What the IP switch says comes first,
+    /// and what is met then still has to agree with the key counts.
     pub fn check(&self, reading: &Reading, detail: Option<&Detail>, past: Past) -> Check {
         let completed = Reading {
             full_migration_progress: reading.full_migration_progress.or(past.progress),
