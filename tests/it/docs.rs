@@ -238,6 +238,45 @@ fn performance_has_measured_tables() {
     }
 }
 
+/// The text of every source file below the directory that is no test; lines that go on in the next one joined.
+fn sources(directory: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text += &sources(&path);
+        } else if path.extension().is_some_and(|ending| ending == "rs")
+            && !path.ends_with("tests.rs")
+        {
+            let source = std::fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = source.split("\\\n").map(str::trim_start).collect();
+            text += &lines.concat();
+        }
+    }
+    text
+}
+
+#[test]
+fn troubleshooting_quotes_real_messages() {
+    let source = sources(&root().join("src"));
+    let text = page("docs/troubleshooting.md");
+    let (_, table) = text.split_once("\n## By what you see\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let mut n_quotes = 0;
+    for row in table.lines().filter(|line| line.starts_with('|')) {
+        let seen = row.split('|').nth(1).unwrap();
+        let quotes = seen.split('`').skip(1).step_by(2);
+        // `...` stands for what differs from run to run, and so do names in capitals.
+        for quote in quotes.flat_map(|quote| quote.split("...")).map(str::trim) {
+            if quote.contains(' ') && !quote.contains('_') {
+                n_quotes += 1;
+                assert!(source.contains(quote), "no message has: {quote}");
+            }
+        }
+    }
+    assert!(n_quotes >= 5, "{n_quotes} quotes");
+}
+
 #[test]
 fn picture_is_small_and_complete() {
     let picture = page("docs/demo.svg");
