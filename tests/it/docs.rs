@@ -148,17 +148,9 @@ fn flags_in_pages_exist() {
     assert!(known.contains("--task-id") && known.contains("--listen"));
     let mut n_flags = 0;
     for (path, text) in user_pages() {
-        let commands = text
-            .lines()
-            .filter_map(|line| {
-                line.split_once("dcs-migration-wait --")
-                    .map(|(_, rest)| rest)
-            })
-            .chain(text.split("dcs-migration-wait simulate").skip(1))
-            .chain(text.split("dcs-migration-wait demo").skip(1));
-        for command in commands {
+        let commands = text.split("dcs-migration-wait").skip(1);
+        for command in commands.filter(|rest| rest.starts_with(' ')) {
             // To the end of the command: of its line, of its code, at a comment.
-            let command = format!("--{}", command.trim_start_matches('-'));
             let end = command.find(['\n', '`', '#', ';', ')', '"']);
             let command = &command[..end.unwrap_or(command.len())];
             for flag in words(command, " --", in_flag).map(str::trim) {
