@@ -1,6 +1,6 @@
 //! How often each policy asks, and how late it sees the goal, over simulated migrations.
 //!
-//! `cargo bench --bench pace` prints the tables that README.md holds between its markers; `cargo test` compares them. Time
+//! `cargo bench --bench pace` prints the tables that docs/performance.md holds between its markers; `cargo test` compares them. Time
 //! is simulated and every draw comes from a seed, so that everybody gets the same numbers. Ours is the crate's own
 //! `Waiter`, asked and answered as the loop does it, its requests for the status counted. The others are written down here
 //! from their documents, and make one request a look. All of them need as many good looks in a row as the goal asks for;
@@ -317,7 +317,7 @@ fn estimates(runs: &[&Run]) -> String {
     )
 }
 
-/// What the README holds between its markers.
+/// What docs/performance.md holds between its markers.
 fn block() -> String {
     let worlds = worlds();
     let runs: Vec<(&str, Vec<Run>)> = POLICIES
@@ -358,7 +358,7 @@ fn block() -> String {
     )
 }
 
-/// The markers in README.md.
+/// The markers in docs/performance.md.
 const BEGIN: &str = "<!-- pace: made by `cargo bench --bench pace` -->\n";
 const END: &str = "<!-- /pace -->";
 
@@ -367,14 +367,14 @@ fn main() {
     if std::env::args().any(|argument| argument == "--bench") {
         println!("{block}");
     }
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"))
-        .expect("README.md is there");
-    let held = readme
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
+    let page = std::fs::read_to_string(page).expect("docs/performance.md is there");
+    let held = page
         .split_once(BEGIN)
         .and_then(|(_, rest)| rest.split_once(END))
         .map(|(held, _)| held.trim());
     assert!(
         held == Some(block.trim()),
-        "README.md holds something else between its markers than\n\n{BEGIN}{block}{END}"
+        "docs/performance.md holds something else between its markers than\n\n{BEGIN}{block}{END}"
     );
 }

@@ -1,4 +1,4 @@
-//! What the budget of requests means for many tasks in one process: how often each is looked at, and how late its goal is
+//! What the limit of requests means for many tasks in one process: how often each is polled, and how late its goal is
 //! seen.
 //!
 //! `cargo bench --bench scale` prints the tables that docs/scale.md holds between its markers. The loop is the crate's own
@@ -237,7 +237,7 @@ struct Row {
 }
 
 const HEAD: &str = "\
-| Tasks | Looks at a task in an hour | Requests for it | Longest gap: median | worst | Seen late: median | 95 % | worst |
+| Tasks | Polls of a task in an hour | Requests for it | Longest gap: median | worst | Seen late: median | 95 % | worst |
 | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ";
 

@@ -1,4 +1,4 @@
-//! The one table of inputs. `--help` is made from it; the README's table and `action.yml` are tested against it.
+//! The one table of inputs. `--help` is made from it; docs/reference.md's table and `action.yml` are tested against it.
 
 /// One input.
 #[derive(Debug)]

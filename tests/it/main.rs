@@ -13,6 +13,7 @@
 
 mod corpus;
 mod demo;
+mod docs;
 mod ends;
 mod errors;
 mod evidence;
