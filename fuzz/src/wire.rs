@@ -6,8 +6,8 @@ use super::text::{
 use dcs_migration_wait::api::error::{Asked, ErrorBody, Refusal, SignIn, classify};
 use dcs_migration_wait::api::{Class, ListedTask, retry_after as header, wire};
 use dcs_migration_wait::auth::{self, oidc, token};
+use dcs_migration_wait::domain::{FullSync, Reading};
 use dcs_migration_wait::escape;
-use dcs_migration_wait::migration::{FullCopy, Reading};
 use secrecy::ExposeSecret;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -138,7 +138,7 @@ pub fn reading(body: &[u8]) {
                 expected.full_migration_progress = almost;
             }
             assert_eq!(reading, expected);
-            if reading.full_copy() == FullCopy::Done {
+            if reading.full_sync() == FullSync::Done {
                 assert_eq!(reading.full_migration_progress, Some(100.0));
             }
             raw(body, &reading);

@@ -3,7 +3,7 @@
 
 use super::{Report, TaskReport, chart, result, words};
 use crate::escape::xml as escape;
-use crate::wait::Outcome;
+use crate::outcome::Outcome;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use std::io;
@@ -326,7 +326,7 @@ mod tests {
         }
         // A task that was still on its way when another one failed did not pass.
         let mut report = fleet();
-        report.outcome = Some(Outcome::Failed(crate::condition::Failure::TaskFailed));
+        report.outcome = Some(Outcome::Failed(crate::domain::Failure::TaskFailed));
         report.tasks[0].outcome.clone_from(&report.outcome);
         report.tasks[1].outcome = None;
         let found = elements(&self::report(&report));

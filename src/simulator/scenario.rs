@@ -10,7 +10,7 @@ mod truth;
 
 pub(super) use course::{Action, Course};
 
-use crate::condition::Goal;
+use crate::domain::Goal;
 use course::{FAILURE, FOR_EVER};
 use serde_json::{Value, json};
 use std::fmt;
@@ -453,8 +453,9 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::{Check, Condition, Failure, Missing, Past, Side};
-    use crate::migration::{Detail, Reading, Status};
+    use crate::domain::{
+        Check, Condition, Detail, Failure, Missing, PollHistory, Reading, Side, Status,
+    };
 
     fn reading(stats: &Value) -> Reading {
         let number = |name: &str| {
@@ -495,7 +496,7 @@ mod tests {
             max_offset: 0,
             max_missing_keys: Default::default(),
         };
-        let mut past = Past::default();
+        let mut past = PollHistory::default();
         let mut last = (0, Check::NotYet(Missing::MigratingUnknown));
         for (second, frame) in frames(scenario).filter(|(_, frame)| frame.fault.is_none()) {
             let detail = detail(&frame);
@@ -757,7 +758,7 @@ mod tests {
                 );
                 assert_ne!(
                     Status::parse(frame.detail["status"].as_str().unwrap()).class(),
-                    crate::migration::StatusClass::Unknown
+                    crate::domain::StatusClass::Unknown
                 );
             }
         }

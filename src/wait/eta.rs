@@ -3,7 +3,7 @@
 mod curve;
 
 use self::curve::{Better, Curve};
-use crate::domain::{Condition, FullCopy, Goal, Reading};
+use crate::domain::{Condition, FullSync, Goal, Reading};
 use std::time::Duration;
 
 /// When the goal will be met, as far as the readings show.
@@ -32,7 +32,7 @@ pub struct Range {
 #[derive(Debug)]
 pub struct RateEstimator {
     condition: Condition,
-    full_copy: Curve,
+    full_sync: Curve,
     offset: Curve,
     /// When the full copy was first seen done; `None` while it is not.
     copied_at: Option<Duration>,
@@ -49,7 +49,7 @@ impl RateEstimator {
     pub fn new(condition: Condition) -> Self {
         Self {
             condition,
-            full_copy: Curve::default(),
+            full_sync: Curve::default(),
             offset: Curve::default(),
             copied_at: None,
             due: None,
@@ -61,30 +61,30 @@ impl RateEstimator {
     /// Adds a reading.
     pub fn add(&mut self, at: Duration, reading: &Reading) {
         let mut progress = false;
-        match (reading.full_copy(), reading.full_migration_progress) {
-            (FullCopy::Short, Some(percent)) => {
+        match (reading.full_sync(), reading.full_migration_progress) {
+            (FullSync::Incomplete, Some(percent)) => {
                 // Full sync started again: what came before says nothing about it.
                 if self
-                    .full_copy
+                    .full_sync
                     .points
                     .last()
                     .is_some_and(|&(_, before)| percent < before)
                 {
-                    self.full_copy.clear();
+                    self.full_sync.clear();
                 }
                 self.copied_at = None;
-                progress |= self.full_copy.push(at, percent, Better::Larger);
+                progress |= self.full_sync.push(at, percent, Better::Larger);
             }
-            (FullCopy::Done, _) => {
+            (FullSync::Done, _) => {
                 self.copied_at.get_or_insert(at);
-                self.full_copy.clear();
+                self.full_sync.clear();
             }
-            (FullCopy::Short | FullCopy::Unknown, _) => self.full_copy.clear(),
+            (FullSync::Incomplete | FullSync::Unknown, _) => self.full_sync.clear(),
         }
         match reading.offset {
             // Before the incremental phase the offset has no meaning, and after it no rate.
             Some(offset)
-                if reading.full_copy() != FullCopy::Short
+                if reading.full_sync() != FullSync::Incomplete
                     && reading.is_migrating != Some(false) =>
             {
                 progress |= self.offset.push(at, offset as f64, Better::Smaller);
@@ -97,7 +97,7 @@ impl RateEstimator {
         let before = self.eta;
         self.eta = match (self.estimate(reading), self.due) {
             (Eta::Within(_), Some(due)) if due < at => {
-                let is_stuck = self.full_copy.is_stuck() || self.offset.is_stuck();
+                let is_stuck = self.full_sync.is_stuck() || self.offset.is_stuck();
                 if is_stuck {
                     Eta::NotConverging
                 } else {
@@ -121,7 +121,7 @@ impl RateEstimator {
 
     /// Percent of the full copy a second.
     pub fn full_copy_rate(&self) -> Option<f64> {
-        self.full_copy.rate()
+        self.full_sync.rate()
     }
 
     /// Change of the offset a second; negative where it closes.
@@ -144,13 +144,15 @@ impl RateEstimator {
         let Condition {
             goal, max_offset, ..
         } = self.condition;
-        match (goal, reading.full_copy(), reading.full_migration_progress) {
+        match (goal, reading.full_sync(), reading.full_migration_progress) {
             // An operator asks for a switch, at a time that nothing shows in advance.
             (Goal::Switched, _, _) => Eta::Unknown,
-            (Goal::FullSync | Goal::Completed | Goal::InSync, FullCopy::Short, Some(percent)) => {
-                self.full_copy.eta_of_full_sync(percent)
-            }
-            (Goal::InSync, FullCopy::Done | FullCopy::Unknown, _) => {
+            (
+                Goal::FullSync | Goal::Completed | Goal::InSync,
+                FullSync::Incomplete,
+                Some(percent),
+            ) => self.full_sync.eta_of_full_sync(percent),
+            (Goal::InSync, FullSync::Done | FullSync::Unknown, _) => {
                 match reading
                     .offset
                     .and_then(|offset| offset.checked_sub(max_offset))
@@ -160,10 +162,10 @@ impl RateEstimator {
                     None => Eta::Unknown,
                 }
             }
-            (Goal::InSync, FullCopy::Short, None)
+            (Goal::InSync, FullSync::Incomplete, None)
             | (
                 Goal::FullSync | Goal::Completed,
-                FullCopy::Short | FullCopy::Done | FullCopy::Unknown,
+                FullSync::Incomplete | FullSync::Done | FullSync::Unknown,
                 _,
             ) => Eta::Unknown,
         }
@@ -315,7 +317,7 @@ mod tests {
             Goal::FullSync,
             (0..5_000).map(|n| copying(f64::from(n) / 51.0)),
         );
-        let points = &trend.full_copy.points;
+        let points = &trend.full_sync.points;
         assert_eq!((points.len(), points[0].0), (KEPT, 0.0));
         let last: Vec<f64> = points[KEPT - 4..].iter().map(|point| point.0).collect();
         assert_eq!(

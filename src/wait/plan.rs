@@ -1,7 +1,7 @@
 //! What a wait is asked for.
 
-use crate::config::TaskId;
 use crate::domain::Condition;
+use crate::domain::TaskId;
 use std::time::Duration;
 
 /// What is waited for, and within which bounds.

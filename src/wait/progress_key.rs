@@ -1,6 +1,6 @@
 //! How far a task is on its way to the goal, so that the least advanced of several can be found.
 
-use crate::domain::{FullCopy, Phase, Reading};
+use crate::domain::{FullSync, Phase, Reading};
 use std::cmp::{Ordering, Reverse};
 
 /// How far a task is; the fields stand in the order of their weight. The default is a task of which nothing is known.
@@ -19,9 +19,11 @@ pub struct ProgressKey {
 impl ProgressKey {
     /// What a reading says, of a task whose goal so many readings in a row have shown.
     pub fn new(stable: u32, phase: Phase, reading: &Reading) -> Self {
-        let copied = match reading.full_copy() {
-            FullCopy::Unknown => 0.0,
-            FullCopy::Short | FullCopy::Done => reading.full_migration_progress.unwrap_or_default(),
+        let copied = match reading.full_sync() {
+            FullSync::Unknown => 0.0,
+            FullSync::Incomplete | FullSync::Done => {
+                reading.full_migration_progress.unwrap_or_default()
+            }
         };
         let outstanding = reading.offset.map(|offset| Reverse(offset.unsigned_abs()));
         Self {

@@ -14,7 +14,7 @@ use super::rate_limit::RateLimiter;
 use super::task::{Step, TaskPoller};
 use crate::api::{ApiError, CHECK_IAM, Class, Page, SignedIn, Stats};
 use crate::clock::Clock;
-use crate::config::TaskId;
+use crate::domain::TaskId;
 use crate::domain::{Detail, Goal};
 use crate::outcome::Outcome;
 use std::collections::BTreeSet;
@@ -464,19 +464,19 @@ impl<C: Cloud> Scheduler<C> {
                 self.queue.put(task, now, Priority::StatusNext);
             }
             Step::StatsAt(at) => {
-                let notes = wait.poller.take_events();
+                let events = wait.poller.take_events();
                 wait.next = Next::StatsAt(at);
                 if wait.poller.stable() < self.rules.stable_polls {
                     wait.met_at = None;
                 }
                 self.queue.put(task, at, wait.poller.priority());
-                observer.polled(now, wait, &notes, Some(at));
+                observer.polled(now, wait, &events, Some(at));
                 if wait.poller.failing().is_none() {
                     self.sign_in.note_success();
                 }
             }
             Step::Done(outcome) => {
-                let notes = wait.poller.take_events();
+                let events = wait.poller.take_events();
                 wait.next = Next::Nothing;
                 self.queue.remove(task);
                 if outcome.consequence().stops_all && self.ends_all.is_none() {
@@ -492,7 +492,7 @@ impl<C: Cloud> Scheduler<C> {
                     wait.met_at = wait.poller.seen().map(|seen| seen.at);
                 }
                 wait.outcome = Some((outcome, now));
-                observer.polled(now, wait, &notes, None);
+                observer.polled(now, wait, &events, None);
                 if several && first_time {
                     observer.ended(now, wait);
                 }

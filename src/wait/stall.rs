@@ -1,6 +1,6 @@
 //! Whether anything improves, for `stall-timeout`.
 
-use crate::domain::{FullCopy, Phase, Reading};
+use crate::domain::{FullSync, Phase, Reading};
 use std::time::Duration;
 
 /// The best values that were seen, and when one of them improved last.
@@ -53,7 +53,7 @@ impl Stall {
         }
         if let Some(offset) = reading
             .offset
-            .filter(|_| reading.full_copy() != FullCopy::Short)
+            .filter(|_| reading.full_sync() != FullSync::Incomplete)
         {
             let distance = offset.checked_abs().unwrap_or(i64::MAX);
             if self.offset.is_none_or(|best| distance < best) {

@@ -15,7 +15,7 @@ use super::retry::{self, Decision, FAILURES_TO_BELIEVE, Outage, StatusDecision};
 use super::stall::Stall;
 use crate::api::{ApiError, Stats};
 use crate::domain::{
-    Check, Detail, Goal, Missing, Past, Phase, Reading, Restart, Row, Status, StatusClass,
+    Check, Detail, Goal, Missing, Phase, PollHistory, Reading, Restart, Row, Status, StatusClass,
 };
 use crate::outcome::Outcome;
 use std::time::Duration;
@@ -43,7 +43,7 @@ const STANDSTILL: Duration = Duration::from_secs(1);
 pub struct TaskPoller {
     rules: Rules,
     timer: PollTimer,
-    past: Past,
+    past: PollHistory,
     /// Consecutive readings that meet the goal.
     row: Row,
     /// The newest reading that was evaluated.
@@ -120,7 +120,7 @@ impl TaskPoller {
         Self {
             timer: PollTimer::seeded(&rules, seed),
             rates: RateEstimator::new(rules.condition),
-            past: Past::default(),
+            past: PollHistory::default(),
             row: Row::default(),
             seen: None,
             pending: Pending::Nothing,
@@ -493,7 +493,7 @@ impl TaskPoller {
         };
         let [fell, drifts] = &mut self.warned_of_keys;
         let is_reported = match restart {
-            Restart::Gap => false,
+            Restart::TooFarApart => false,
             Restart::Halved(..) => std::mem::replace(fell, true),
             Restart::MissingGrows(..) => std::mem::replace(drifts, true),
         };

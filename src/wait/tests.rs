@@ -1,8 +1,7 @@
 use super::*;
 use crate::api::{Class, ListedTask};
 use crate::auth::renew_after;
-use crate::condition::{Condition, Goal};
-use crate::migration::{Reading, Status};
+use crate::domain::{Condition, Goal, Reading, Status};
 use std::sync::Mutex;
 use std::time::Duration;
 

@@ -34,8 +34,8 @@ mod trials;
 mod truth;
 mod world;
 
+use dcs_migration_wait::outcome::Outcome;
 use dcs_migration_wait::report;
-use dcs_migration_wait::wait::Outcome;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,10 +1,11 @@
 //! The search for the tasks that run, page by page.
 
 use super::{Answered, Next, Scheduler};
+use crate::api::Cloud;
 use crate::api::{ApiError, ListedTask, Page};
-use crate::config::TaskId;
+use crate::domain::TaskId;
 use crate::outcome::Outcome;
-use crate::wait::{Cloud, Observer, Step, TaskPoller};
+use crate::wait::{Observer, Step, TaskPoller};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,10 +1,11 @@
 //! Why tasks failed, as the cloud says it.
 
 use super::{Scheduler, TaskWait};
+use crate::api::Cloud;
 use crate::clock::Clock;
-use crate::config::TaskId;
+use crate::domain::TaskId;
 use crate::outcome::{Interrupt, Outcome};
-use crate::wait::{Cloud, RateLimiter};
+use crate::wait::RateLimiter;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc;

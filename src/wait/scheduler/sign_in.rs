@@ -1,9 +1,10 @@
 //! The sign-in: when it is due, and what a refused session means.
 
 use super::{Answered, Scheduler};
+use crate::api::Cloud;
 use crate::api::{ApiError, Class, SignedIn};
 use crate::wait::backoff::Backoff;
-use crate::wait::{Cloud, Observer, PollSettings, retry};
+use crate::wait::{Observer, PollSettings, retry};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -4,9 +4,9 @@ use super::checks::{Story, Verdict, ensure};
 use super::truth::TICK;
 use super::world::{Call, Event, Poll, Run, Said, State, What};
 use dcs_migration_wait::api::Class;
-use dcs_migration_wait::condition::Goal;
-use dcs_migration_wait::config::TaskId;
-use dcs_migration_wait::wait::Outcome;
+use dcs_migration_wait::domain::Goal;
+use dcs_migration_wait::domain::TaskId;
+use dcs_migration_wait::outcome::Outcome;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -4,9 +4,9 @@ use super::script::{Credential, Trouble};
 use super::truth::{KeyTrouble, Progress, Stage};
 use super::world::{Call, Poll, Run, Said, State, What};
 use dcs_migration_wait::api::Class;
-use dcs_migration_wait::condition::Goal;
-use dcs_migration_wait::migration::{IpSwitch, Reading, StatusClass};
-use dcs_migration_wait::wait::{Outcome, StatusCheck};
+use dcs_migration_wait::domain::{Goal, IpSwitch, Reading, StatusClass};
+use dcs_migration_wait::outcome::Outcome;
+use dcs_migration_wait::wait::StatusCheck;
 use std::time::Duration;
 
 type Trial = (&'static str, bool);

@@ -2,14 +2,15 @@
 
 use super::script::{Credential, Fault, Kind, Rng, Script, Stall, Trouble, When, Where};
 use super::truth::Truth;
+use dcs_migration_wait::api::Cloud;
 use dcs_migration_wait::api::{ApiError, Class, ListedTask, Page, SignedIn, Stats};
 use dcs_migration_wait::auth::renew_after;
-use dcs_migration_wait::config::TaskId;
-use dcs_migration_wait::migration::{Detail, Reading};
+use dcs_migration_wait::clock::Clock;
+use dcs_migration_wait::domain::TaskId;
+use dcs_migration_wait::domain::{Detail, Reading};
+use dcs_migration_wait::outcome::{Interrupt, Outcome};
 use dcs_migration_wait::report::history::Recorder;
-use dcs_migration_wait::wait::{
-    Clock, Cloud, Interrupt, Note, Observer, Outcome, Plan, TaskWait, Tasks, wait,
-};
+use dcs_migration_wait::wait::{Event, Observer, Plan, TaskWait, Tasks, wait};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -542,7 +543,7 @@ impl EventLog {
 }
 
 impl Observer for EventLog {
-    fn polled(&mut self, now: Duration, wait: &TaskWait, notes: &[Note], next: Option<Duration>) {
+    fn polled(&mut self, now: Duration, wait: &TaskWait, notes: &[Event], next: Option<Duration>) {
         let task = self.world.task(&wait.id);
         let waiter = &wait.poller;
         let (failed, seen) = (waiter.failed_polls(), waiter.seen().map(|seen| seen.at));
@@ -558,8 +559,8 @@ impl Observer for EventLog {
                 .failing()
                 .map(|error| error.class)
                 .filter(|_| failed > before.0),
-            too_old: notes.iter().any(|note| matches!(note, Note::TooOld)),
-            reads_again: notes.iter().any(|note| matches!(note, Note::ReadAgain)),
+            too_old: notes.iter().any(|note| matches!(note, Event::TooOld)),
+            reads_again: notes.iter().any(|note| matches!(note, Event::ReadAgain)),
             stable,
         };
         self.note(Event::Polled(poll));
@@ -574,7 +575,7 @@ impl Observer for EventLog {
     fn listed(&mut self, now: Duration, _: &[TaskWait], _: usize) {
         self.note(Event::Listed { now });
     }
-    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {
+    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Event]) {
         self.note(Event::ListFailed);
     }
     fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
