@@ -539,7 +539,7 @@ impl Client {
 
     async fn id_token_from_file(&self, path: PathBuf) -> Result<SecretString, ApiError> {
         // On a thread of its own: a file system can hang, and the wait must not.
-        let read = tokio::task::spawn_blocking(move || crate::auth::file::read_id_token(&path));
+        let read = tokio::task::spawn_blocking(move || auth::file::read_id_token(&path));
         #[expect(
             clippy::disallowed_methods,
             reason = "bounds what a request waits for, as its client does"

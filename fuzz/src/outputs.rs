@@ -6,7 +6,7 @@ use super::text::{
 };
 use super::wire::{asked_for, sign_in_named};
 use dcs_migration_wait::api::Cloud;
-use dcs_migration_wait::api::error::{Refusal, SignIn, classify};
+use dcs_migration_wait::api::error::{ErrorResponse, SignIn, classify};
 use dcs_migration_wait::api::{ApiError, Class, Page, SignedIn, Stats, retry_after, wire};
 use dcs_migration_wait::auth::token;
 use dcs_migration_wait::clock::Clock;
@@ -374,7 +374,7 @@ fn refused(message: &Message<'_>, status: u16, sign_in: SignIn) -> ApiError {
     if status == 0 {
         return ApiError::transient(escape::line(&String::from_utf8_lossy(message.body)));
     }
-    classify(&Refusal {
+    classify(&ErrorResponse {
         status,
         body: message.body,
         request_id: message.header("x-request-id"),

@@ -3,11 +3,11 @@
 //! A line goes through a queue to a thread of its own, so that a reader who does not read cannot hold up the wait.
 
 use super::terminal::ProgressView;
+use super::{Forge, LogFormat, OutputSettings};
 use super::{Report, json, words};
 use crate::api::{ApiError, SignedIn};
 use crate::clock::Clock;
-use crate::config::{Forge, LogFormat, OutputSettings, TaskId};
-use crate::domain::Restart;
+use crate::domain::{Restart, TaskId};
 use crate::escape;
 use crate::wait::{Event, Observer, Rules, TaskWait, Tasks};
 use indicatif::ProgressBar;

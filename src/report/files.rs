@@ -1,8 +1,8 @@
 //! The one writer of files: each file has a thread of its own, so that a file system that hangs, or a pipe that nobody
 //! reads, holds up neither the wait nor the other files.
 
+use super::{OutputSettings, ReportFormat};
 use super::{Report, github, gitlab, html, json, junit, markdown};
-use crate::config::{OutputSettings, ReportFormat};
 use crate::escape;
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};

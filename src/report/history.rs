@@ -1,8 +1,9 @@
 //! What happened during a wait, kept small however long it lasts.
 
 use super::{chart, words};
+use crate::api::{ApiError, SignedIn};
+use crate::domain::{Reading, TaskId};
 use crate::wait::{Event, Observer, TaskWait};
-use crate::{api::ApiError, api::SignedIn, config::TaskId, domain::Reading};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 use super::*;
-use crate::api::{Class, ListedTask};
+use crate::api::{ApiError, Class, ListedTask, Page, SignedIn, Stats};
 use crate::auth::renew_after;
-use crate::domain::{Condition, Goal, Reading, Status};
+use crate::domain::{Condition, Detail, Goal, Reading, Status, TaskId};
 use std::sync::Mutex;
 use std::time::Duration;
 
