@@ -1,8 +1,8 @@
 //! How often each policy asks, and how late it sees the goal, over simulated migrations.
 //!
-//! `cargo bench --bench pace` prints the tables that README.md holds between its markers; `cargo test` compares them. Time
+//! `cargo bench --bench pace` prints the tables that docs/performance.md holds between its markers; `cargo test` compares them. Time
 //! is simulated and every draw comes from a seed, so that everybody gets the same numbers. Ours is the crate's own
-//! `Waiter`, asked and answered as the loop does it, its requests for the status counted. The others are written down here
+//! `TaskPoller`, asked and answered as the loop does it, its requests for the status counted. The others are written down here
 //! from their documents, and make one request a look. All of them need as many good looks in a row as the goal asks for;
 //! "late" is the first of them.
 
@@ -18,10 +18,10 @@
 mod worlds;
 
 use dcs_migration_wait::api::Stats;
-use dcs_migration_wait::condition::{Condition, Goal};
-use dcs_migration_wait::migration::{Detail, Phase, Status};
+use dcs_migration_wait::domain::{Condition, Detail, Goal, Phase, Status};
+use dcs_migration_wait::outcome::Outcome;
 use dcs_migration_wait::wait::{
-    Outcome, Outlook, Pace, Range, Rules, Schedule, StatusCheck, Step, Waiter,
+    Backoff, Eta, PollSettings, Range, Rules, StatusCheck, Step, TaskPoller,
 };
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -37,12 +37,12 @@ struct Run {
     estimates: Vec<Estimate>,
 }
 
-type Estimate = (Outlook, f64);
+type Estimate = (Eta, f64);
 
-fn within(outlook: Outlook) -> Option<Range> {
+fn within(outlook: Eta) -> Option<Range> {
     match outlook {
-        Outlook::Within(range) => Some(range),
-        Outlook::Unknown | Outlook::NotConverging => None,
+        Eta::Within(range) => Some(range),
+        Eta::Unknown | Eta::NotConverging => None,
     }
 }
 
@@ -80,9 +80,9 @@ fn blind(
 
 /// Who says when the next look is.
 enum Who {
-    Waiter,
+    TaskPoller,
     /// Backoff alone; the waiter judges, but its own wish for the next look is not heard.
-    Backoff(Schedule),
+    Backoff(Backoff),
 }
 
 fn seconds(seconds: f64) -> Duration {
@@ -90,7 +90,7 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 /// The crate's own waiter.
-fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
+fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) -> Run {
     let rules = Rules {
         condition: Condition {
             goal: world.goal,
@@ -106,7 +106,7 @@ fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
         request_timeout: seconds(10.0),
         deadline: seconds(30.0 * 24.0 * 3600.0),
     };
-    let mut waiter = Waiter::seeded(rules, Duration::ZERO, world.seed);
+    let mut waiter = TaskPoller::seeded(rules, Duration::ZERO, world.seed);
     let mut who = who(pace, world.seed);
     let goal_at = world.goal_at();
     let mut stages = stages(world);
@@ -147,13 +147,13 @@ fn ours(world: &World, pace: Pace, who: fn(Pace, u64) -> Who) -> Run {
         {
             stages.pop_front();
             if at < until {
-                run.estimates.push((waiter.outlook(), until - at));
+                run.estimates.push((waiter.eta(), until - at));
             }
         }
         match step {
             Step::StatsAt(next) => {
                 now = match &mut who {
-                    Who::Waiter => next,
+                    Who::TaskPoller => next,
                     Who::Backoff(schedule) => {
                         // As the waiter does it: where something happens, the next look comes soon.
                         let changed = phase != Phase::Unknown && waiter.phase() != phase;
@@ -196,8 +196,8 @@ fn stages(world: &World) -> VecDeque<(f64, f64)> {
     stages
 }
 
-fn pace(max: u64) -> Pace {
-    Pace {
+fn pace(max: u64) -> PollSettings {
+    PollSettings {
         initial: Duration::from_secs(5),
         max: Duration::from_secs(max),
         multiplier: 1.5,
@@ -239,17 +239,19 @@ const POLICIES: [Policy; 10] = [
     }),
     ("backoff alone, to 30 s", |world, _| {
         ours(world, pace(30), |pace, seed| {
-            Who::Backoff(Schedule::seeded(pace, seed))
+            Who::Backoff(Backoff::seeded(pace, seed))
         })
     }),
-    (OURS, |world, _| ours(world, pace(30), |_, _| Who::Waiter)),
+    (OURS, |world, _| {
+        ours(world, pace(30), |_, _| Who::TaskPoller)
+    }),
     ("backoff alone, to 2 min", |world, _| {
         ours(world, pace(120), |pace, seed| {
-            Who::Backoff(Schedule::seeded(pace, seed))
+            Who::Backoff(Backoff::seeded(pace, seed))
         })
     }),
     ("**ours**, with `max-interval: 2m`", |world, _| {
-        ours(world, pace(120), |_, _| Who::Waiter)
+        ours(world, pace(120), |_, _| Who::TaskPoller)
     }),
 ];
 
@@ -317,7 +319,7 @@ fn estimates(runs: &[&Run]) -> String {
     )
 }
 
-/// What the README holds between its markers.
+/// What docs/performance.md holds between its markers.
 fn block() -> String {
     let worlds = worlds();
     let runs: Vec<(&str, Vec<Run>)> = POLICIES
@@ -358,7 +360,7 @@ fn block() -> String {
     )
 }
 
-/// The markers in README.md.
+/// The markers in docs/performance.md.
 const BEGIN: &str = "<!-- pace: made by `cargo bench --bench pace` -->\n";
 const END: &str = "<!-- /pace -->";
 
@@ -367,14 +369,14 @@ fn main() {
     if std::env::args().any(|argument| argument == "--bench") {
         println!("{block}");
     }
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"))
-        .expect("README.md is there");
-    let held = readme
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
+    let page = std::fs::read_to_string(page).expect("docs/performance.md is there");
+    let held = page
         .split_once(BEGIN)
         .and_then(|(_, rest)| rest.split_once(END))
         .map(|(held, _)| held.trim());
     assert!(
         held == Some(block.trim()),
-        "README.md holds something else between its markers than\n\n{BEGIN}{block}{END}"
+        "docs/performance.md holds something else between its markers than\n\n{BEGIN}{block}{END}"
     );
 }

@@ -7,7 +7,7 @@
 # usage: benches/peers.sh [--quick] [--write] [BINARY]
 #   --quick   a few polls of everything, in less than a minute: whether it still works. Its numbers mean nothing, and any
 #             build of BINARY will do. `.ci/run` does this.
-#   --write   puts the tables between README.md's markers
+#   --write   puts the tables between docs/performance.md's markers
 #   BINARY    a release build of dcs-migration-wait; without it, cargo makes one
 #
 # Needs bash, curl, jq, hyperfine, GNU time, Python 3 with venv, and Node with npm (Debian: curl jq hyperfine time
@@ -31,7 +31,7 @@ for argument in "$@"; do
     esac
 done
 if [[ -n $is_quick && -n $writes ]]; then
-    echo "the numbers of --quick are not for README.md" >&2
+    echo "the numbers of --quick are not for docs/performance.md" >&2
     exit 2
 fi
 for command in curl jq hyperfine python3 node npm; do
@@ -216,7 +216,7 @@ polled() {
 for command in ours ours_signed; do
     declare -n wait=$command
     polled 0 "${wait[@]}" --until in-sync --stable-polls "$polls" --status-check off \
-        --initial-interval 1ms --max-interval 1ms --max-requests-per-second 10000
+        --initial-interval 1ms --max-interval 100ms --max-requests-per-second 10000
 done
 # They are told to stop after so many, and say that they timed out.
 polled 124 "${curl_jq[@]}"
@@ -339,6 +339,6 @@ if [[ -n $writes ]]; then
         /^<!-- peers: / { print $0 "\n"; while ((getline line < tables) > 0) print line; print ""; is_inside = 1 }
         /^<!-- \/peers -->/ { is_inside = 0 }
         !is_inside { print }
-    ' README.md >"$work/README.md"
-    cat "$work/README.md" >README.md
+    ' docs/performance.md >"$work/performance.md"
+    cat "$work/performance.md" >docs/performance.md
 fi

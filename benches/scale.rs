@@ -1,4 +1,4 @@
-//! What the budget of requests means for many tasks in one process: how often each is looked at, and how late its goal is
+//! What the limit of requests means for many tasks in one process: how often each is polled, and how late its goal is
 //! seen.
 //!
 //! `cargo bench --bench scale` prints the tables that docs/scale.md holds between its markers. The loop is the crate's own
@@ -18,12 +18,13 @@
 #[path = "pace/worlds.rs"]
 mod worlds;
 
+use dcs_migration_wait::api::Cloud;
 use dcs_migration_wait::api::{ApiError, Page, SignedIn, Stats};
-use dcs_migration_wait::condition::{Condition, Goal};
-use dcs_migration_wait::config::TaskId;
-use dcs_migration_wait::migration::{Detail, Status};
+use dcs_migration_wait::clock::Clock;
+use dcs_migration_wait::domain::TaskId;
+use dcs_migration_wait::domain::{Condition, Detail, Goal, Status};
 use dcs_migration_wait::wait::{
-    Clock, Cloud, Note, Observer, Pace, Plan, Rules, StatusCheck, TaskWait, Tasks, wait,
+    Event, Observer, Plan, PollSettings, Rules, StatusCheck, TaskWait, Tasks, wait,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -145,11 +146,11 @@ impl Cloud for Wave {
 struct Arrivals(Arc<Wave>);
 
 impl Observer for Arrivals {
-    fn looked(&mut self, _: Duration, task: &TaskWait, _: &[Note], next: Option<Duration>) {
+    fn polled(&mut self, _: Duration, task: &TaskWait, _: &[Event], next: Option<Duration>) {
         self.0.tasks[&task.id].asked().is_there |= next.is_none();
     }
     fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
-    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {}
+    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Event]) {}
     fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
     fn renewal_failed(&mut self, _: Duration, _: &ApiError) {}
     fn ended(&mut self, _: Duration, _: &TaskWait) {}
@@ -178,7 +179,7 @@ fn play(setting: &Setting, worlds: Vec<World>) -> Vec<Asked> {
             },
             stable_polls: 3,
             status_check: setting.status_check,
-            pace: Pace {
+            pace: PollSettings {
                 initial: Duration::from_secs(5),
                 max: Duration::from_secs(setting.max_interval),
                 multiplier: 1.5,
@@ -237,7 +238,7 @@ struct Row {
 }
 
 const HEAD: &str = "\
-| Tasks | Looks at a task in an hour | Requests for it | Longest gap: median | worst | Seen late: median | 95 % | worst |
+| Tasks | Polls of a task in an hour | Requests for it | Longest gap: median | worst | LastPoll late: median | 95 % | worst |
 | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ";
 

@@ -2,24 +2,26 @@
 //!
 //! The only code that owns an HTTP client. Requests are signed when they are sent.
 
+mod cloud;
 pub mod endpoint;
 pub mod error;
 mod exchange;
 pub mod retry_after;
 pub mod wire;
 
+pub use cloud::Cloud;
 pub use error::{ApiError, CHECK_IAM, Class};
 
 use crate::auth::{
     self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, Redactor, Session,
     oidc, password, sign, token,
 };
-use crate::config::TaskId;
+use crate::clock::Clock;
+use crate::domain::TaskId;
+use crate::domain::{Detail, IpSwitch, Reading, Status};
 use crate::escape;
-use crate::migration::{Detail, IpSwitch, Reading, Status};
-use crate::wait::{Clock, Cloud};
-use error::{Asked, Refusal, SignIn};
-use exchange::{Broken, Exchanges, Reply};
+use error::{ErrorResponse, RequestKind, SignIn};
+use exchange::{Broken, HttpThread, Reply};
 use reqwest::header::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
     RETRY_AFTER, WARNING,
@@ -114,7 +116,7 @@ pub type Mask = dyn Fn(&SecretString) + Send + Sync;
 
 /// A client of one cloud.
 pub struct Client {
-    exchanges: Exchanges,
+    exchanges: HttpThread,
     connection: Connection,
     credentials: Credentials,
     clock: Clock,
@@ -204,7 +206,7 @@ impl Client {
             ),
         })?;
         let exchanges =
-            Exchanges::start(http, connection.request_timeout).map_err(|error| ApiError {
+            HttpThread::start(http, connection.request_timeout).map_err(|error| ApiError {
                 class: Class::Rejected,
                 message: format!("cannot start a thread for HTTP: {error}"),
                 advice: Some("raise the limit of processes".to_owned()),
@@ -264,7 +266,7 @@ impl Client {
     /// Reads something below the project.
     async fn get(
         &self,
-        asked: Asked,
+        asked: RequestKind,
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<Answer, ApiError> {
@@ -356,7 +358,7 @@ impl Client {
         url: &Url,
         wanted: StatusCode,
         sign_in: SignIn,
-        asked: Asked,
+        asked: RequestKind,
     ) -> Result<Answer, ApiError> {
         let server = server(url);
         debug!(method = %request.method(), path = url.path(), %server, "request");
@@ -401,7 +403,7 @@ impl Client {
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let date = text(&DATE).and_then(|date| httpdate::parse_http_date(date).ok());
         let location = text(&LOCATION).map(|location| self.redact(location));
-        let error = error::classify(&Refusal {
+        let error = error::classify(&ErrorResponse {
             status: status.as_u16(),
             // A refusal whose body breaks off is a refusal all the same.
             body: &body.unwrap_or_default(),
@@ -478,9 +480,15 @@ impl Client {
                 .insert(oidc::IDP_HEADER, secret_header(&SecretString::from(id))?);
         }
         *request.body_mut() = Some(body.expose_secret().to_owned().into());
-        self.send(request, url, StatusCode::CREATED, sign_in, Asked::Session)
-            .await
-            .map_err(|error| error.or_advise(CHECK_IAM))
+        self.send(
+            request,
+            url,
+            StatusCode::CREATED,
+            sign_in,
+            RequestKind::Session,
+        )
+        .await
+        .map_err(|error| error.or_advise(CHECK_IAM))
     }
 
     fn iam(&self) -> Result<&Url, ApiError> {
@@ -531,7 +539,7 @@ impl Client {
 
     async fn id_token_from_file(&self, path: PathBuf) -> Result<SecretString, ApiError> {
         // On a thread of its own: a file system can hang, and the wait must not.
-        let read = tokio::task::spawn_blocking(move || crate::config::read_id_token(&path));
+        let read = tokio::task::spawn_blocking(move || auth::file::read_id_token(&path));
         #[expect(
             clippy::disallowed_methods,
             reason = "bounds what a request waits for, as its client does"
@@ -581,7 +589,7 @@ impl Client {
                 &url,
                 StatusCode::OK,
                 SignIn::AskingGitHub,
-                Asked::Session,
+                RequestKind::Session,
             )
             .await;
         let answer = answer.map_err(|error| {
@@ -649,7 +657,7 @@ impl Client {
                 &url,
                 StatusCode::OK,
                 self.sign_in_kind(),
-                Asked::Project,
+                RequestKind::Project,
             )
             .await?;
         let id = token::only_project(&answer.body).map_err(|error| ApiError {
@@ -722,7 +730,7 @@ impl Cloud for Client {
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
         let answer = self
             .get(
-                Asked::Task,
+                RequestKind::Task,
                 &["migration-task", task.as_str(), "stats"],
                 &[],
             )
@@ -742,7 +750,7 @@ impl Cloud for Client {
     async fn detail(&self, task: &TaskId) -> Result<Detail, ApiError> {
         // Never log this body: it holds the Redis passwords of both sides.
         let answer = self
-            .get(Asked::Task, &["migration-task", task.as_str()], &[])
+            .get(RequestKind::Task, &["migration-task", task.as_str()], &[])
             .await?;
         let (id, detail) = wire::detail(&answer.body).map_err(|error| self.malformed(&error))?;
         if let Some(other) = id.filter(|id| !TaskId::parse(id).is_some_and(|id| id.is_same(task))) {
@@ -781,7 +789,7 @@ impl Cloud for Client {
         };
         let answer = self
             .get(
-                Asked::List,
+                RequestKind::List,
                 &["migration-tasks"],
                 &[("offset", &offset), ("limit", limit)],
             )
@@ -808,7 +816,7 @@ impl Cloud for Client {
         let query = [("offset", "0"), ("limit", "10"), ("log_level", "ERROR")];
         let answer = self
             .get(
-                Asked::Task,
+                RequestKind::Task,
                 &["migration-task", task.as_str(), "logs"],
                 &query,
             )

@@ -10,12 +10,14 @@ pub mod inputs;
 pub use error::{Problem, Problems};
 
 use crate::api::{Connection, Proxies, endpoint};
+use crate::auth::file::{is_plain, read_file, read_id_token};
 use crate::auth::{
     self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, clouds, oidc,
 };
-use crate::condition::{Condition, Goal, KeyLimit};
+use crate::domain::{Condition, Goal, KeyLimit, TaskId};
 use crate::escape;
-use crate::wait::{Pace, Plan, Rules, StatusCheck, Tasks};
+use crate::report::{Forge, LogFormat, OutputSettings, ReportFile, ReportFormat};
+use crate::wait::{Plan, PollSettings, Rules, StatusCheck, Tasks};
 use cli::Flags;
 use inputs::{INPUTS, Input};
 use rustls::RootCertStore;
@@ -84,17 +86,6 @@ impl Environment {
     }
 }
 
-/// The forge that runs us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forge {
-    /// GitHub Actions.
-    GitHub,
-    /// GitLab CI.
-    GitLab,
-    /// A shell, or a forge without markup of its own.
-    None,
-}
-
 /// Everything that a wait needs.
 #[derive(Debug)]
 pub struct Config {
@@ -108,140 +99,8 @@ pub struct Config {
     pub remarks: Vec<String>,
 }
 
-/// Where results go: known even when other inputs are wrong, so that no end is lost.
-#[derive(Debug, Clone)]
-pub struct Output {
-    /// The forge that runs us.
-    pub forge: Forge,
-    /// Every secret of the environment, used or not.
-    pub secrets: Vec<SecretString>,
-    /// `GITHUB_OUTPUT`.
-    pub github_output: Option<PathBuf>,
-    /// `GITHUB_STEP_SUMMARY`, unless `summary` is false.
-    pub step_summary: Option<PathBuf>,
-    /// The dotenv file.
-    pub dotenv: Option<PathBuf>,
-    /// Report files.
-    pub reports: Vec<ReportFile>,
-    /// Whether a live view can be drawn: a terminal, outside of CI, that understands more than text.
-    pub on_terminal: bool,
-    /// Lines or JSON.
-    pub log_format: LogFormat,
-    /// What is logged.
-    pub log_filter: Targets,
-    /// The goal, for outputs of a wait that never began.
-    pub goal: Option<Goal>,
-}
-
-/// A report file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportFile {
-    /// Where it goes.
-    pub path: PathBuf,
-    /// What goes into it.
-    pub format: ReportFormat,
-}
-
-/// What a report file holds, by its ending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportFormat {
-    /// `.json`
-    Json,
-    /// `.html`
-    Html,
-    /// `.xml`
-    Junit,
-    /// `.md`
-    Markdown,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// As fits where they go.
-    Auto,
-    /// Lines of text.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// A migration task's id: a UUID or 32 hex digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId(String);
-
-impl TaskId {
-    /// Reads an id.
-    pub fn parse(text: &str) -> Option<Self> {
-        let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-        let well_formed =
-            text.split('-').all(is_hex) && matches!(lengths.as_slice(), [32] | [8, 4, 4, 4, 12]);
-        well_formed.then(|| Self(text.to_owned()))
-    }
-
-    /// Whether both name the same task: the API writes ids with and without hyphens.
-    pub fn is_same(&self, other: &Self) -> bool {
-        let digits = |id: &Self| id.0.replace('-', "").to_ascii_lowercase();
-        digits(self) == digits(other)
-    }
-
-    /// As it was given.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What two spellings of one id, with or without hyphens, in whichever case, have in common.
-    fn digits(&self) -> String {
-        self.0
-            .chars()
-            .filter(|&char| char != '-')
-            .map(|char| char.to_ascii_lowercase())
-            .collect()
-    }
-}
-
-/// Reads a file that an input names, up to a size that no such file has.
-///
-/// # Errors
-/// What is wrong, in words that can be shown.
-pub fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    use std::io::Read;
-    const LARGEST: u64 = 8 * 1024 * 1024;
-    let shown = escape::line(&path.to_string_lossy());
-    let is_file = std::fs::metadata(path).map(|metadata| metadata.is_file());
-    let open = |error: std::io::Error| format!("`{shown}`: {}", escape::line(&error.to_string()));
-    if !is_file.map_err(open)? {
-        return Err(format!("`{shown}` is not a file"));
-    }
-    let mut text = Vec::new();
-    let file = std::fs::File::open(path).map_err(open)?;
-    file.take(LARGEST).read_to_end(&mut text).map_err(open)?;
-    Ok(text)
-}
-
-/// Reads the job's OIDC token from its file.
-///
-/// # Errors
-/// What is wrong, as the end of a sentence about the input; nothing of the content is in it.
-pub fn read_id_token(path: &Path) -> Result<SecretString, String> {
-    let text = read_file(path).map_err(|error| format!("cannot be read: {error}"))?;
-    match std::str::from_utf8(&text).map(str::trim) {
-        Ok(token) if !token.is_empty() && is_plain(token) => Ok(SecretString::from(token)),
-        _ => Err(format!(
-            "holds no token: `{}`",
-            escape::line(&path.to_string_lossy())
-        )),
-    }
-}
-
-/// Whether it is nothing but visible ASCII characters, as every token and key is.
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
 /// Where results go, as far as that can be told without opening a file.
-pub fn output(environment: &Environment, flags: &Flags) -> Output {
+pub fn output(environment: &Environment, flags: &Flags) -> OutputSettings {
     Reader {
         environment,
         flags: flags.clone(),
@@ -256,7 +115,7 @@ pub fn resolve(
     environment: &Environment,
     flags: Flags,
     problems: Problems,
-) -> (Output, Result<Config, Problems>) {
+) -> (OutputSettings, Result<Config, Problems>) {
     let mut reader = Reader {
         environment,
         flags,
@@ -557,7 +416,7 @@ impl Reader<'_> {
         }
     }
 
-    fn output(&mut self) -> Output {
+    fn output(&mut self) -> OutputSettings {
         let forge = self.environment.forge();
         let path = |name: &str| self.environment.get(name).map(PathBuf::from);
         let (github_output, step_summary) = (path("GITHUB_OUTPUT"), path("GITHUB_STEP_SUMMARY"));
@@ -572,7 +431,7 @@ impl Reader<'_> {
             .get("TERM")
             .is_none_or(|term| term == "dumb");
         let is_ci = self.environment.get("CI").is_some();
-        Output {
+        OutputSettings {
             forge,
             on_terminal: self.environment.has_terminal
                 && !is_dumb
@@ -882,7 +741,7 @@ impl Reader<'_> {
         let multiplier = self.parse("multiplier", 1.5, |text| {
             in_range(text, 1.0, 10.0).map_err(|()| "accepted: a number from 1 to 10".to_owned())
         });
-        let pace = Pace {
+        let pace = PollSettings {
             initial,
             max: max.max(initial),
             multiplier,

@@ -9,10 +9,12 @@ mod phase;
 mod reading;
 mod ready;
 mod status;
+mod task_id;
 
 pub use ip_switch::IpSwitch;
 pub use keys::{KeyHistory, KeyLimit, Restart, Row, Side, missing};
 pub use phase::Phase;
-pub use reading::{FullCopy, Gap, Reading};
-pub use ready::{Check, Condition, Failure, Goal, Missing, Past, Suspicion};
+pub use reading::{FullSync, OffsetState, Reading};
+pub use ready::{Check, Condition, Failure, Goal, Missing, PollHistory, UnconfirmedFailure};
 pub use status::{Detail, Status, StatusClass};
+pub use task_id::TaskId;

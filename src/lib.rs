@@ -14,6 +14,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod clock;
 pub mod config;
 mod demo;
 pub mod domain;
@@ -26,28 +27,26 @@ pub mod wait;
 mod watchdog;
 
 pub use outcome::exit_code;
-// Until every caller names `domain`.
-pub use domain as condition;
-pub use domain as migration;
 
 use api::Client;
+use clock::Clock;
 use config::cli::{self, Flags, Invocation, SimulateFlags};
-use config::{Config, Environment, Forge, LogFormat, Output, Problems};
-use report::console::{Console, Lines};
+use config::{Config, Environment, Problems};
+use outcome::{Interrupt, Outcome};
+use report::console::{Console, StdioWriter};
+use report::files::ReportFiles;
 use report::history::Recorder;
-use report::sinks::Sinks;
-use report::{Report, TaskReport};
+use report::{Forge, LogFormat, OutputSettings, Report, TaskReport};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::{debug, info, warn};
-use wait::{Clock, Interrupt, Outcome};
 use watchdog::Watchdog;
 
 /// Runs the program and returns its exit code.
 pub fn run(environment: Environment) -> u8 {
     let clock = Clock::start();
-    let lines = Lines::start();
+    let lines = StdioWriter::start();
     let watchdog = Watchdog::start();
     // Files that inputs name can hang, too.
     watchdog.end_within(WITHOUT_INPUTS, exit_code::INVALID_INPUT);
@@ -84,7 +83,7 @@ const STORY: Duration = Duration::from_millis(200);
 async fn dispatch(
     environment: Environment,
     clock: Clock,
-    lines: &Lines,
+    lines: &StdioWriter,
     watchdog: &Watchdog,
 ) -> u8 {
     let mut interrupts = signals::listen(watchdog, GRACE_AFTER_SIGNAL, FIRST_ANSWER);
@@ -141,10 +140,10 @@ async fn dispatch(
 
 /// The whole of a wait: the first answer, the wait itself, the last answer. Every end passes through here.
 async fn wait_and_report(
-    output: &Output,
+    output: &OutputSettings,
     config: Result<Config, Problems>,
     clock: Clock,
-    lines: &Lines,
+    lines: &StdioWriter,
     interrupts: &mut UnboundedReceiver<Interrupt>,
     watchdog: &Watchdog,
 ) -> u8 {
@@ -165,16 +164,16 @@ async fn wait_and_report(
 
     let mut console = Console::start(lines.clone(), output, clock);
     let started_at = clock.wall();
-    let sinks = Sinks::new(output);
-    report_panics(output, Some(&sinks), lines, clock, watchdog);
-    watchdog.set_last_words(Some(last_words(output, Some(&sinks), lines, clock)));
+    let report_files = ReportFiles::new(output);
+    report_panics(output, Some(&report_files), lines, clock, watchdog);
+    watchdog.set_last_words(Some(last_words(output, Some(&report_files), lines, clock)));
     let mask = mask(output, lines);
     for secret in &output.secrets {
         mask(secret);
     }
     let first = Report::without_tasks(output, None, started_at);
-    let mut trouble_before = sinks.write_answer(&first, FIRST_ANSWER.min(left / 4));
-    trouble_before.extend(sinks.write_reports(&first, FIRST_ANSWER.min(left / 4)));
+    let mut trouble_before = report_files.write_answer(&first, FIRST_ANSWER.min(left / 4));
+    trouble_before.extend(report_files.write_reports(&first, FIRST_ANSWER.min(left / 4)));
     for trouble in &trouble_before {
         warn!("{trouble}");
     }
@@ -203,8 +202,8 @@ async fn wait_and_report(
     };
     watchdog.set_last_words(None);
     watchdog.end_within(grace, exit_code);
-    let mut trouble = sinks.write_answer(&report, LAST_ANSWER);
-    trouble.extend(sinks.write_story(&report, STORY));
+    let mut trouble = report_files.write_answer(&report, LAST_ANSWER);
+    trouble.extend(report_files.write_story(&report, STORY));
     // Last, since a terminal that is stopped holds up whoever draws on it.
     console.finish(&report);
     for trouble in trouble
@@ -217,7 +216,7 @@ async fn wait_and_report(
 }
 
 /// What makes GitHub hide a secret, and nothing anywhere else.
-fn mask(output: &Output, lines: &Lines) -> Arc<api::Mask> {
+fn mask(output: &OutputSettings, lines: &StdioWriter) -> Arc<api::Mask> {
     match output.forge {
         Forge::GitHub => {
             let lines = lines.clone();
@@ -229,7 +228,7 @@ fn mask(output: &Output, lines: &Lines) -> Arc<api::Mask> {
 
 async fn wait_for(
     config: Config,
-    output: &Output,
+    output: &OutputSettings,
     clock: Clock,
     mask: Arc<api::Mask>,
     interrupts: &mut UnboundedReceiver<Interrupt>,
@@ -277,7 +276,7 @@ async fn wait_for(
 }
 
 /// Everything that is wrong with the inputs, a line each; the verdict that follows holds it all again, in one line.
-fn explain(problems: &Problems, output: &Output, lines: &Lines) {
+fn explain(problems: &Problems, output: &OutputSettings, lines: &StdioWriter) {
     if output.log_format == LogFormat::Json {
         return;
     }
@@ -291,7 +290,7 @@ fn explain(problems: &Problems, output: &Output, lines: &Lines) {
 }
 
 /// The end of something that is no wait, and has no answer to write.
-fn refuse(problems: &Problems, lines: &Lines) -> u8 {
+fn refuse(problems: &Problems, lines: &StdioWriter) -> u8 {
     for problem in &problems.0 {
         lines.err(escape::log(&format!("error: {problem}")));
     }
@@ -300,15 +299,15 @@ fn refuse(problems: &Problems, lines: &Lines) -> u8 {
 
 /// A bug must not leave a stale answer behind: the hook writes every sink and ends the process.
 fn report_panics(
-    output: &Output,
-    sinks: Option<&Sinks>,
-    lines: &Lines,
+    output: &OutputSettings,
+    report_files: Option<&ReportFiles>,
+    lines: &StdioWriter,
     clock: Clock,
     watchdog: &Watchdog,
 ) {
-    let (output, sinks, lines, watchdog) = (
+    let (output, report_files, lines, watchdog) = (
         output.clone(),
-        sinks.cloned(),
+        report_files.cloned(),
         lines.clone(),
         watchdog.clone(),
     );
@@ -325,9 +324,11 @@ fn report_panics(
             Outcome::InternalError(format!("panic{place}")),
             clock,
         );
-        let sinks = sinks.clone().unwrap_or_else(|| Sinks::new(&output));
-        let mut trouble = sinks.write_answer(&report, LAST_ANSWER);
-        trouble.extend(sinks.write_story(&report, STORY));
+        let report_files = report_files
+            .clone()
+            .unwrap_or_else(|| ReportFiles::new(&output));
+        let mut trouble = report_files.write_answer(&report, LAST_ANSWER);
+        trouble.extend(report_files.write_story(&report, STORY));
         let reason = escape::command_data(&report::words::reason(&report));
         match output.forge {
             Forge::GitHub => lines.out(format!(
@@ -345,12 +346,12 @@ fn report_panics(
 
 /// The answer of a wait that hangs where nothing can be done about it, as behind a terminal that is stopped.
 fn last_words(
-    output: &Output,
-    sinks: Option<&Sinks>,
-    lines: &Lines,
+    output: &OutputSettings,
+    report_files: Option<&ReportFiles>,
+    lines: &StdioWriter,
     clock: Clock,
 ) -> Box<dyn FnOnce(u8) + Send> {
-    let (output, sinks, lines) = (output.clone(), sinks.cloned(), lines.clone());
+    let (output, report_files, lines) = (output.clone(), report_files.cloned(), lines.clone());
     Box::new(move |exit_code| {
         let outcome = match exit_code {
             exit_code::TIMEOUT => Outcome::TimedOut,
@@ -361,9 +362,9 @@ fn last_words(
             _ => Outcome::InternalError("the wait did not end in time".to_owned()),
         };
         let report = in_short(&output, outcome, clock);
-        let sinks = sinks.unwrap_or_else(|| Sinks::new(&output));
+        let report_files = report_files.unwrap_or_else(|| ReportFiles::new(&output));
         // Nobody is left to be told what could not be written.
-        let _ = sinks.write_answer(&report, LAST_ANSWER / 2);
+        let _ = report_files.write_answer(&report, LAST_ANSWER / 2);
         lines.err(format!(
             "{}: {}",
             report.result(),
@@ -378,7 +379,7 @@ const HUNG_FILE: &str = "a file that an input names (`ca-file`, `id-token-file`,
     read in time";
 
 /// A report that tells an end and nothing of the tasks.
-fn in_short(output: &Output, outcome: Outcome, clock: Clock) -> Report {
+fn in_short(output: &OutputSettings, outcome: Outcome, clock: Clock) -> Report {
     let (now, elapsed) = (clock.wall(), clock.elapsed());
     let started_at = now.checked_sub(elapsed).unwrap_or(now);
     Report {
@@ -393,7 +394,7 @@ async fn simulate(
     flags: &SimulateFlags,
     mut problems: Problems,
     clock: Clock,
-    lines: &Lines,
+    lines: &StdioWriter,
     interrupts: &mut UnboundedReceiver<Interrupt>,
     watchdog: &Watchdog,
 ) -> u8 {
@@ -438,7 +439,7 @@ mod tests {
             report_panics(
                 &output,
                 None,
-                &Lines::start(),
+                &StdioWriter::start(),
                 Clock::start(),
                 &Watchdog::start(),
             );

@@ -1,10 +1,11 @@
 //! How the wait stands or ended, as one value.
 //!
-//! Renderers below are pure: a [`Report`] in, text out; [`sinks`] has the one writer of files. What cannot be written is
+//! Renderers below are pure: a [`Report`] in, text out; [`report_files`] has the one writer of files. What cannot be written is
 //! said once and changes no exit code.
 
 pub mod chart;
 pub mod console;
+pub mod files;
 pub mod github;
 pub mod gitlab;
 pub mod history;
@@ -12,16 +13,17 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
-pub mod sinks;
+mod settings;
 pub mod terminal;
 pub mod words;
 
+pub use settings::{Forge, LogFormat, OutputSettings, ReportFile, ReportFormat};
+
 use self::history::History;
 use crate::api::ApiError;
-use crate::condition::{Check, Goal};
-use crate::config::{Output, TaskId};
-use crate::migration::{Detail, Reading};
-use crate::wait::{Advance, Outcome, Rules, TaskWait};
+use crate::domain::{Check, Detail, Goal, Reading, TaskId};
+use crate::outcome::Outcome;
+use crate::wait::{ProgressKey, Rules, TaskWait};
 use std::cmp::Ordering;
 use std::time::{Duration, SystemTime};
 
@@ -84,13 +86,13 @@ pub struct TaskReport {
     /// How it came there.
     pub history: History,
     /// How far it is, to find the least advanced.
-    advance: Advance,
+    advance: ProgressKey,
 }
 
 impl TaskReport {
     /// The state of a task's wait at `now`.
     pub fn of(task: &TaskWait, history: History, now: Duration) -> Self {
-        let waiter = &task.waiter;
+        let waiter = &task.poller;
         let seen = waiter.newest();
         Self {
             id: task.id.clone(),
@@ -111,7 +113,7 @@ impl TaskReport {
                 .filter(|&since| since >= Duration::from_secs(1)),
             elapsed: task.outcome.as_ref().map_or(now, |&(_, at)| at),
             history,
-            advance: waiter.advance(),
+            advance: waiter.progress_key(),
         }
     }
 
@@ -132,7 +134,7 @@ impl TaskReport {
 impl Report {
     /// A report of a wait that has no tasks to show, because it has not begun, or never could.
     pub fn without_tasks(
-        output: &Output,
+        output: &OutputSettings,
         outcome: Option<Outcome>,
         started_at: SystemTime,
     ) -> Self {

@@ -1,6 +1,6 @@
 //! SIGINT, SIGTERM and SIGHUP, on a thread of their own, which nothing else can hold up.
 
-use crate::wait::{Interrupt, Outcome};
+use crate::outcome::{Interrupt, Outcome};
 use crate::watchdog::Watchdog;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};

@@ -3,8 +3,7 @@
 //! Nothing of it was measured on a live cloud. The shapes follow what a Redis replica does: a copy, then an offset that
 //! drains as fast as the line and the target allow, under whatever is written meanwhile.
 
-use dcs_migration_wait::condition::Goal;
-use dcs_migration_wait::migration::Reading;
+use dcs_migration_wait::domain::{Goal, Reading};
 
 /// Migrations of each shape.
 pub(crate) const OF_EACH: u64 = 150;

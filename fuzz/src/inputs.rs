@@ -9,10 +9,11 @@ use dcs_migration_wait::api::endpoint;
 use dcs_migration_wait::auth::{ProjectScope, clouds};
 use dcs_migration_wait::config::cli::{self, Flags, Invocation};
 use dcs_migration_wait::config::inputs::{INPUTS, Input};
-use dcs_migration_wait::config::{Config, Environment, Output, Problems, resolve};
+use dcs_migration_wait::config::{Config, Environment, Problems, resolve};
 use dcs_migration_wait::escape;
-use dcs_migration_wait::report::Report;
-use dcs_migration_wait::wait::{Outcome, Tasks};
+use dcs_migration_wait::outcome::Outcome;
+use dcs_migration_wait::report::{OutputSettings, Report};
+use dcs_migration_wait::wait::Tasks;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -197,7 +198,7 @@ fn is_valid(config: &Config, allows_http: bool) {
 }
 
 /// Problems, and the answer that is written because of them.
-fn are_told(problems: &Problems, output: &Output) -> String {
+fn are_told(problems: &Problems, output: &OutputSettings) -> String {
     assert!(!problems.0.is_empty());
     for problem in &problems.0 {
         for text in [&problem.input, &problem.text]

@@ -5,19 +5,20 @@ use super::text::{
     Message, SECRET, assert_line, assert_log_line, assert_no_secret, parts, read, with_secret,
 };
 use super::wire::{asked_for, sign_in_named};
-use dcs_migration_wait::api::error::{Refusal, SignIn, classify};
+use dcs_migration_wait::api::Cloud;
+use dcs_migration_wait::api::error::{ErrorResponse, SignIn, classify};
 use dcs_migration_wait::api::{ApiError, Class, Page, SignedIn, Stats, retry_after, wire};
 use dcs_migration_wait::auth::token;
-use dcs_migration_wait::condition::{Condition, Failure, Goal};
-use dcs_migration_wait::config::TaskId;
+use dcs_migration_wait::clock::Clock;
+use dcs_migration_wait::domain::TaskId;
+use dcs_migration_wait::domain::{Condition, Detail, Failure, FullSync, Goal, OffsetState};
 use dcs_migration_wait::escape;
 use dcs_migration_wait::exit_code;
-use dcs_migration_wait::migration::{Detail, FullCopy, Gap};
+use dcs_migration_wait::outcome::{Interrupt, Outcome};
 use dcs_migration_wait::report::history::Recorder;
 use dcs_migration_wait::report::{Report, TaskReport, words};
 use dcs_migration_wait::wait::{
-    Clock, Cloud, Interrupt, Note, Observer, Outcome, Pace, Plan, Rules, StatusCheck, TaskWait,
-    Tasks, wait,
+    Event, Observer, Plan, PollSettings, Rules, StatusCheck, TaskWait, Tasks, wait,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,21 +108,25 @@ fn ended_rightly(report: &Report, rules: &Rules) {
             assert!(!report.tasks.is_empty(), "of no tasks, none is ready");
             for task in &report.tasks {
                 let reading = task.reading.as_ref().expect("ready without a reading");
-                let gap = reading.gap(rules.condition.max_offset);
+                let gap = reading.offset_state(rules.condition.max_offset);
                 assert!(task.stable >= rules.stable_polls);
                 match rules.condition.goal {
                     Goal::Completed => {
                         assert_eq!(reading.is_migrating, Some(false));
-                        assert!(reading.full_copy() != FullCopy::Short || gap == Gap::Unknown);
                         assert!(
-                            gap == Gap::Closed || (gap == Gap::Unknown && task.detail.is_some())
+                            reading.full_sync() != FullSync::Incomplete
+                                || gap == OffsetState::Unknown
+                        );
+                        assert!(
+                            gap == OffsetState::Closed
+                                || (gap == OffsetState::Unknown && task.detail.is_some())
                         );
                     }
                     Goal::InSync => {
                         assert_eq!(reading.is_migrating, Some(true));
-                        assert!(reading.full_copy() == FullCopy::Done || task.detail.is_some());
-                        assert_ne!(reading.full_copy(), FullCopy::Short);
-                        assert_eq!(gap, Gap::Closed);
+                        assert!(reading.full_sync() == FullSync::Done || task.detail.is_some());
+                        assert_ne!(reading.full_sync(), FullSync::Incomplete);
+                        assert_eq!(gap, OffsetState::Closed);
                     }
                     Goal::Switched => {
                         assert!(reading.is_migrating.is_some());
@@ -133,7 +138,7 @@ fn ended_rightly(report: &Report, rules: &Rules) {
                     }
                     Goal::FullSync => {
                         assert!(reading.is_migrating.is_some());
-                        assert_eq!(reading.full_copy(), FullCopy::Done);
+                        assert_eq!(reading.full_sync(), FullSync::Done);
                     }
                 }
             }
@@ -226,7 +231,7 @@ impl Settings {
                 Some("off") => StatusCheck::Off,
                 _ => StatusCheck::Auto,
             },
-            pace: Pace {
+            pace: PollSettings {
                 initial: Duration::from_secs(5),
                 max: Duration::from_secs(30),
                 multiplier: 1.5,
@@ -369,7 +374,7 @@ fn refused(message: &Message<'_>, status: u16, sign_in: SignIn) -> ApiError {
     if status == 0 {
         return ApiError::transient(escape::line(&String::from_utf8_lossy(message.body)));
     }
-    classify(&Refusal {
+    classify(&ErrorResponse {
         status,
         body: message.body,
         request_id: message.header("x-request-id"),
@@ -457,10 +462,10 @@ impl Log {
 }
 
 impl Observer for Log {
-    fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
+    fn polled(&mut self, now: Duration, task: &TaskWait, events: &[Event], next: Option<Duration>) {
         assert!(next.is_none_or(|next| next >= now));
-        for note in notes {
-            self.say(&words::note(note));
+        for event in events {
+            self.say(&words::event(event));
         }
         let standing = words::standing(task, &self.rules);
         self.say(&standing);
@@ -470,9 +475,9 @@ impl Observer for Log {
         assert!(!running.is_empty());
     }
 
-    fn list_failed(&mut self, _: Duration, _: &ApiError, notes: &[Note]) {
-        for note in notes {
-            self.say(&words::note(note));
+    fn list_failed(&mut self, _: Duration, _: &ApiError, events: &[Event]) {
+        for event in events {
+            self.say(&words::event(event));
         }
     }
 

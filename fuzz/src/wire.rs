@@ -3,11 +3,11 @@
 use super::text::{
     Message, SECRET, assert_line, assert_log_line, assert_no_secret, read, with_secret,
 };
-use dcs_migration_wait::api::error::{Asked, ErrorBody, Refusal, SignIn, classify};
+use dcs_migration_wait::api::error::{ErrorBody, ErrorResponse, RequestKind, SignIn, classify};
 use dcs_migration_wait::api::{Class, ListedTask, retry_after as header, wire};
 use dcs_migration_wait::auth::{self, oidc, token};
+use dcs_migration_wait::domain::{FullSync, Reading};
 use dcs_migration_wait::escape;
-use dcs_migration_wait::migration::{FullCopy, Reading};
 use secrecy::ExposeSecret;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -138,7 +138,7 @@ pub fn reading(body: &[u8]) {
                 expected.full_migration_progress = almost;
             }
             assert_eq!(reading, expected);
-            if reading.full_copy() == FullCopy::Done {
+            if reading.full_sync() == FullSync::Done {
                 assert_eq!(reading.full_migration_progress, Some(100.0));
             }
             raw(body, &reading);
@@ -293,16 +293,16 @@ pub(super) fn sign_in_named(name: &str) -> SignIn {
 }
 
 /// What a request was for, by the words of an answer.
-pub(super) fn asked_for(words: &[String]) -> Asked {
+pub(super) fn asked_for(words: &[String]) -> RequestKind {
     let has = |word: &str| words.iter().any(|other| other == word);
     if has("list") {
-        Asked::List
+        RequestKind::List
     } else if has("project") {
-        Asked::Project
+        RequestKind::Project
     } else if has("iam") || has("session") {
-        Asked::Session
+        RequestKind::Session
     } else {
-        Asked::Task
+        RequestKind::Task
     }
 }
 
@@ -315,7 +315,7 @@ pub fn error_body(data: &[u8]) {
     let Ok(status) = word(0).parse::<u16>() else {
         return;
     };
-    let refusal = Refusal {
+    let refusal = ErrorResponse {
         status,
         body: message.body,
         request_id: message.header("x-request-id"),
@@ -377,7 +377,7 @@ pub fn error_body(data: &[u8]) {
     }
     // The same trouble is said once, although each answer has an id of its own.
     assert!(error.is_like(&error));
-    assert!(error.is_like(&classify(&Refusal {
+    assert!(error.is_like(&classify(&ErrorResponse {
         request_id: Some("another"),
         ..refusal
     })));

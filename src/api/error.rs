@@ -125,7 +125,7 @@ const REQUEST_ID: &str = " (request id ";
 
 /// An answer with a status other than 200, as far as it matters.
 #[derive(Debug, Clone, Copy)]
-pub struct Refusal<'a> {
+pub struct ErrorResponse<'a> {
     /// HTTP status.
     pub status: u16,
     /// The body, as far as it was read.
@@ -141,12 +141,12 @@ pub struct Refusal<'a> {
     /// How the request was authenticated.
     pub sign_in: SignIn,
     /// What was asked for.
-    pub asked: Asked,
+    pub asked: RequestKind,
 }
 
 /// What a request asked for, as far as it decides what to change after a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum RequestKind {
     /// Stats or detail of a task.
     Task,
     /// The project's tasks.
@@ -176,13 +176,13 @@ pub enum SignIn {
 
 impl SignIn {
     /// Who answers, where that is not the API that people expect.
-    fn server(self, asked: Asked) -> &'static str {
+    fn server(self, asked: RequestKind) -> &'static str {
         match (self, asked) {
             (Self::AskingGitHub, _) => "GitHub: ",
-            (Self::ByPassword | Self::ByOidc, _) | (_, Asked::Project) => "IAM: ",
+            (Self::ByPassword | Self::ByOidc, _) | (_, RequestKind::Project) => "IAM: ",
             (
                 Self::Token | Self::RenewableToken | Self::AccessKey,
-                Asked::Task | Asked::List | Asked::Session,
+                RequestKind::Task | RequestKind::List | RequestKind::Session,
             ) => "",
         }
     }
@@ -228,7 +228,7 @@ impl ErrorBody {
 }
 
 /// The table: status and code to class and advice.
-pub fn classify(refusal: &Refusal<'_>) -> ApiError {
+pub fn classify(refusal: &ErrorResponse<'_>) -> ApiError {
     let ErrorBody { code, message } = ErrorBody::parse(refusal.body);
     // Keystone's code is the HTTP status once more.
     let code = code.filter(|code| *code != refusal.status.to_string());
@@ -300,18 +300,18 @@ fn of_today(code: &str) -> Cow<'_, str> {
 }
 
 /// Which input names the server that was asked.
-pub fn input(sign_in: SignIn, asked: Asked) -> &'static str {
+pub fn input(sign_in: SignIn, asked: RequestKind) -> &'static str {
     match (sign_in, asked) {
         (SignIn::AskingGitHub, _) => "the job's network",
-        (SignIn::ByPassword | SignIn::ByOidc, _) | (_, Asked::Project) => "`iam-endpoint`",
+        (SignIn::ByPassword | SignIn::ByOidc, _) | (_, RequestKind::Project) => "`iam-endpoint`",
         (
             SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey,
-            Asked::Task | Asked::List | Asked::Session,
+            RequestKind::Task | RequestKind::List | RequestKind::Session,
         ) => "`endpoint`",
     }
 }
 
-fn redirect_advice(refusal: &Refusal<'_>) -> String {
+fn redirect_advice(refusal: &ErrorResponse<'_>) -> String {
     let to = refusal
         .location
         .map(|location| format!(" (to `{}`)", escape::line(location)))
@@ -327,10 +327,10 @@ const BUSY: &[&str] = &[
     "DCS.4231", "DCS.4975",
 ];
 
-fn bad_request(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
+fn bad_request(code: Option<&str>, refusal: &ErrorResponse<'_>) -> (Class, String) {
     match code {
         // A list names no task, so it cannot be the task that is not known.
-        Some("DCS.4133") if refusal.asked == Asked::Task => (
+        Some("DCS.4133") if refusal.asked == RequestKind::Task => (
             Class::UnknownTask,
             "check `task-id`, and that `region` and `project-id` are those of the task".to_owned(),
         ),
@@ -364,13 +364,13 @@ fn bad_request(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
                 }
                 (SignIn::ByOidc, _) => "check `idp-id`, the job's OIDC token and `iam-endpoint`",
                 (SignIn::AskingGitHub, _) => "check `oidc-audience`",
-                (_, Asked::Project) => "set `project-id`, or check `iam-endpoint`",
-                (_, Asked::List) => {
+                (_, RequestKind::Project) => "set `project-id`, or check `iam-endpoint`",
+                (_, RequestKind::List) => {
                     "check `project-id` and `endpoint`, or name the tasks in `task-id`"
                 }
                 (
                     SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey,
-                    Asked::Task | Asked::Session,
+                    RequestKind::Task | RequestKind::Session,
                 ) => "check `task-id`, `project-id` and `endpoint`",
             };
             (Class::Rejected, advice.to_owned())
@@ -381,18 +381,18 @@ fn bad_request(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
 const EXPIRED_KEYS: &str =
     "the temporary access keys have expired: get new ones, or sign in with `idp-id`";
 
-fn not_found_advice(code: Option<&str>, refusal: &Refusal<'_>) -> String {
+fn not_found_advice(code: Option<&str>, refusal: &ErrorResponse<'_>) -> String {
     let advice = match (refusal.sign_in, refusal.asked) {
         (SignIn::ByOidc, _) if code == Some("IAM.0004") => {
             "the identity provider is not known: check `idp-id` and `iam-endpoint`"
         }
-        (SignIn::ByPassword | SignIn::ByOidc, _) | (_, Asked::Project) => {
+        (SignIn::ByPassword | SignIn::ByOidc, _) | (_, RequestKind::Project) => {
             "check `iam-endpoint` and `region`"
         }
         (SignIn::AskingGitHub, _) => "check the job's permission `id-token: write`",
         (
             SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey,
-            Asked::Task | Asked::List | Asked::Session,
+            RequestKind::Task | RequestKind::List | RequestKind::Session,
         ) => "check `endpoint`, `region` and `project-id`",
     };
     advice.to_owned()
@@ -401,7 +401,7 @@ fn not_found_advice(code: Option<&str>, refusal: &Refusal<'_>) -> String {
 /// Gateways refuse signatures that are further off than this, in seconds.
 const MAX_CLOCK_SKEW: u64 = 15 * 60;
 
-fn unauthorized(code: Option<&str>, text: &str, refusal: &Refusal<'_>) -> (Class, String) {
+fn unauthorized(code: Option<&str>, text: &str, refusal: &ErrorResponse<'_>) -> (Class, String) {
     let lower = text.to_ascii_lowercase();
     let skew = refusal
         .clock_skew
@@ -486,7 +486,7 @@ fn clock_advice(skew: Option<i64>) -> String {
     format!("the signature's time is refused: {what} (15 minutes are allowed)")
 }
 
-fn forbidden(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
+fn forbidden(code: Option<&str>, refusal: &ErrorResponse<'_>) -> (Class, String) {
     let grant = |action: &str| {
         format!(
             "grant the action `{action}` in the IAM project of the task (a grant in an enterprise project does not count)"
@@ -507,13 +507,13 @@ fn forbidden(code: Option<&str>, refusal: &Refusal<'_>) -> (Class, String) {
                 .to_owned(),
         ),
         (_, SignIn::AskingGitHub, _) => (Class::Denied, "check the job's permission `id-token: write`".to_owned()),
-        (_, _, Asked::Project) => {
+        (_, _, RequestKind::Project) => {
             (Class::Denied, "the credential may not look up projects by name: set `project-id`".to_owned())
         }
-        (_, _, Asked::List) => {
+        (_, _, RequestKind::List) => {
             (Class::Forbidden, format!("{}, or name the tasks in `task-id`", grant("dcs:migrationTask:list")))
         }
-        (_, SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, Asked::Task | Asked::Session) => {
+        (_, SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, RequestKind::Task | RequestKind::Session) => {
             (Class::Forbidden, grant("dcs:migrationTask:get"))
         }
     }

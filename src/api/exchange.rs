@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 const MAX_BODY: usize = 1024 * 1024;
 
 /// The client and its thread.
-pub(super) struct Exchanges {
+pub(super) struct HttpThread {
     client: reqwest::Client,
     thread: Handle,
     bound: Duration,
@@ -45,7 +45,7 @@ impl<T> Drop for Task<T> {
     }
 }
 
-impl Exchanges {
+impl HttpThread {
     /// Starts the thread. The client has to bound each request by `request_timeout`.
     pub(super) fn start(client: reqwest::Client, request_timeout: Duration) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;

@@ -5,9 +5,9 @@
 
 use super::error::ErrorBody;
 use super::{ListedTask, Page};
-use crate::config::TaskId;
+use crate::domain::TaskId;
+use crate::domain::{Detail, Reading, Status};
 use crate::escape;
-use crate::migration::{Detail, Reading, Status};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};

@@ -4,11 +4,14 @@ use super::TaskId;
 use super::error::Problems;
 use super::inputs::{Group, INPUTS, Input, Kind};
 use crate::escape;
-use crate::simulator::Scenario;
+use crate::simulator::{Auth, Scenario};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+
+mod help;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -52,97 +55,144 @@ pub struct SimulateFlags {
     pub auth: Option<String>,
 }
 
-/// The whole command line.
-pub fn command() -> Command {
-    let scenarios: Vec<&str> = Scenario::ALL
-        .iter()
-        .map(|scenario| scenario.as_str())
-        .collect();
-    let simulated = |command: Command, auth: &str| {
-        command
-            .arg(option(
-                "scenario",
-                "NAME",
-                format!("What happens to the task: {}", scenarios.join(", ")),
-            ))
-            .arg(option(
-                "speed",
-                "N",
-                "Simulated seconds a second [default: 120]".to_owned(),
-            ))
-            .arg(option(
-                "auth",
-                "KIND",
-                format!("How to sign in: token, access-key, password, oidc [default: {auth}]"),
-            ))
-    };
-    let root = with_inputs(Command::new(NAME))
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(
-            "Waits until an online Redis migration of a Distributed Cache Service (Open Telekom Cloud, Huawei Cloud) \
-             is really done or really in sync. Without a subcommand it waits.",
-        )
-        .after_help(after_help())
-        .max_term_width(100)
-        .disable_help_subcommand(true)
-        .subcommand_help_heading("Without a cloud")
-        .subcommand_value_name("SUBCOMMAND");
-    root.subcommand(
-        simulated(with_inputs(Command::new("demo")), "token")
-            .about("Starts a simulated DCS on loopback, in this process, and waits on it")
-            .disable_version_flag(true),
-    )
-    .subcommand(
-        simulated(Command::new("simulate"), "any of them")
-            .arg(option("listen", "ADDRESS", "Address to listen on [default: 127.0.0.1:8080]".to_owned()))
-            .about("Serves the simulated DCS alone, to rehearse a pipeline before the night of the cutover")
-            .disable_version_flag(true),
-    )
-    .subcommand(
-        Command::new("completions")
-            .arg(Arg::new("shell").value_name("SHELL").required(true).help("bash, zsh or fish"))
-            .about("Prints the shell's completions")
-            .disable_version_flag(true),
-    )
-    .subcommand(Command::new("man").about("Prints the man page").disable_version_flag(true))
-}
-
-/// Completions for a shell, where it is one that is known.
-fn completions(shell: &str) -> Option<String> {
-    let shell = shell.parse::<clap_complete::Shell>().ok()?;
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), NAME, &mut script);
-    String::from_utf8(script).ok()
-}
-
-/// The man page, as roff.
-fn man_page() -> Option<String> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command()).render(&mut page).ok()?;
-    String::from_utf8(page).ok()
-}
-
 /// The program's name.
 const NAME: &str = "dcs-migration-wait";
 
+/// Shells that there are completions for.
+const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
+
+/// Where help flags stand in the list of options.
+const LAST: usize = 998;
+
+/// The whole command line.
+fn command() -> Command {
+    let help_flag = Arg::new("help")
+        .long("help")
+        .global(true)
+        .action(ArgAction::HelpLong)
+        .display_order(LAST)
+        .help("Print the whole help");
+    // Not clap's action for `-h`, whose layout does not fit a screen: `parse` prints `help::short`.
+    let short_help_flag = Arg::new("h")
+        .short('h')
+        .global(true)
+        .action(ArgAction::SetTrue)
+        .display_order(LAST)
+        .help("Print a help that fits one screen");
+    let shell = Arg::new("shell")
+        .value_name("SHELL")
+        .required_unless_present("h")
+        .help(SHELLS.join(", "));
+    with_inputs(Command::new(NAME), describe)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(
+            "Waits until an online Redis migration of a Distributed Cache Service (Open Telekom Cloud, Huawei Cloud) \
+             is really done or really in sync.",
+        )
+        .override_usage(help::USAGE)
+        .after_help(help::after_help())
+        .max_term_width(100)
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .arg(short_help_flag)
+        .arg(help_flag)
+        .subcommand(
+            simulated(with_inputs(Command::new("demo"), describe_in_demo), "token")
+                .about("Starts a simulated DCS in this process and waits on it; needs no cloud account")
+                .after_help(help::AFTER_DEMO),
+        )
+        .subcommand(
+            simulated(Command::new("simulate"), "any")
+                .arg(option(
+                    "listen",
+                    "ADDRESS",
+                    "Address to listen on [default: 127.0.0.1:8080]".to_owned(),
+                ))
+                .about("Serves the simulated DCS alone, to test a pipeline before the cutover"),
+        )
+        .subcommand(
+            Command::new("completions")
+                .arg(offering(shell, &SHELLS))
+                .override_usage("dcs-migration-wait completions <SHELL>")
+                .about("Prints the completions for a shell"),
+        )
+        .subcommand(Command::new("man").about("Prints the man page"))
+}
+
+/// Adds the options of the simulator.
+fn simulated(command: Command, default_auth: &str) -> Command {
+    let scenarios = Scenario::ALL.map(Scenario::as_str);
+    let scenario = format!("What happens to the task: {}", scenarios.join(", "));
+    let speed = "Simulated seconds per second [default: 120]".to_owned();
+    let auth = format!(
+        "How to sign in: {} [default: {default_auth}]",
+        Auth::KINDS.join(", ")
+    );
+    command
+        .arg(offering(option("scenario", "NAME", scenario), &scenarios))
+        .arg(option("speed", "N", speed))
+        .arg(offering(option("auth", "KIND", auth), &Auth::KINDS))
+}
+
 fn option(name: &'static str, value: &'static str, help: String) -> Arg {
+    let hint = if value.starts_with("PATH") {
+        ValueHint::FilePath
+    } else {
+        ValueHint::Other
+    };
     Arg::new(name)
         .long(name)
         .value_name(value)
+        .value_hint(hint)
         .help(help)
         .action(ArgAction::Append)
         .allow_negative_numbers(true)
 }
 
-fn with_inputs(mut command: Command) -> Command {
+/// An argument whose completions offer these words.
+fn offering(arg: Arg, words: &[&'static str]) -> Arg {
+    arg.value_parser(Offered(words.to_vec()))
+        .hide_possible_values(true)
+}
+
+/// Words that completions offer. Any other text is accepted too: `config` judges it together with the other inputs, so
+/// that all problems are reported at once and words are read in any case.
+#[derive(Clone)]
+struct Offered(Vec<&'static str>);
+
+impl TypedValueParser for Offered {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(PossibleValue::new)))
+    }
+}
+
+/// Adds a flag for each input that is not a secret, with the help that `describe` gives.
+fn with_inputs(mut command: Command, describe: fn(&Input) -> String) -> Command {
     for group in Group::ALL {
         for input in INPUTS.iter().filter(|input| input.group == group) {
             let arg = match input.kind {
                 Kind::Secret => continue,
-                Kind::Text(placeholder) => option(input.name, placeholder, help(input)),
-                Kind::Switch => option(input.name, "BOOL", help(input))
-                    .num_args(0..=1)
-                    .default_missing_value("true"),
+                Kind::Text(placeholder) => option(input.name, placeholder, describe(input)),
+                Kind::Word(placeholder, words) => {
+                    offering(option(input.name, placeholder, describe(input)), words)
+                }
+                Kind::Switch => {
+                    let switch = option(input.name, "BOOL", describe(input));
+                    offering(switch, &["true", "false"])
+                        .num_args(0..=1)
+                        .default_missing_value("true")
+                }
             };
             command = command.arg(arg.help_heading(group.heading()));
         }
@@ -150,15 +200,41 @@ fn with_inputs(mut command: Command) -> Command {
     command
 }
 
-fn help(input: &Input) -> String {
-    let mut help = input.help.to_owned();
-    match input.default {
-        "" => {}
-        "required" => help.push_str(" [required]"),
-        default => help.push_str(&format!(" [default: {default}]")),
+/// The help of an input: what it is, its default and its environment variables.
+fn describe(input: &Input) -> String {
+    let mut text = with_default(input);
+    text.push_str(&format!(" [env: {}]", environment(input).join(", ")));
+    text
+}
+
+/// The help of an input in `demo`, which takes no input from the environment.
+fn describe_in_demo(input: &Input) -> String {
+    if SET_BY_DEMO.contains(&input.name) {
+        format!("{} [set by the simulation]", input.help)
+    } else {
+        with_default(input)
     }
-    help.push_str(&format!(" [env: {}]", environment(input).join(", ")));
-    help
+}
+
+/// Inputs that `demo` sets from its scenario, unless there is a flag.
+const SET_BY_DEMO: [&str; 9] = [
+    "task-id",
+    "project-id",
+    "until",
+    "timeout",
+    "initial-interval",
+    "max-interval",
+    "max-requests-per-second",
+    "endpoint",
+    "iam-endpoint",
+];
+
+fn with_default(input: &Input) -> String {
+    match input.default {
+        "" => input.help.to_owned(),
+        "required" => format!("{} [required]", input.help),
+        default => format!("{} [default: {default}]", input.help),
+    }
 }
 
 /// The environment variables that people write themselves; GitHub's come on top.
@@ -170,27 +246,6 @@ pub fn environment(input: &Input) -> Vec<String> {
         .collect()
 }
 
-fn after_help() -> String {
-    let mut text =
-        "Secrets have no flag, since a process list shows flags. From the environment:\n"
-            .to_owned();
-    for input in INPUTS.iter().filter(|input| input.is_secret()) {
-        text.push_str(&format!(
-            "  {}: {} [env: {}]\n",
-            input.name,
-            input.help,
-            environment(input).join(", ")
-        ));
-    }
-    text.push_str(
-        "\nEach input is also read from INPUT_NAME, as GitHub sets it for an action. The first that is set wins: flag, \
-         INPUT_, DCS_, then the other names. OS_CLOUD names a cloud of clouds.yaml for whatever is not set.\n\n\
-         Exit codes: 0 goal reached, 1 internal error, 2 invalid input, 3 failed, 4 stalled, 5 denied, 6 unreachable, \
-         124 timeout, 129, 130 and 143 interrupted.",
-    );
-    text
-}
-
 /// Reads the command line. What is wrong with it goes to `problems`, and the rest is read all the same.
 pub fn parse(arguments: &[OsString], problems: &mut Problems) -> Invocation {
     let mut arguments = arguments.to_vec();
@@ -198,6 +253,9 @@ pub fn parse(arguments: &[OsString], problems: &mut Problems) -> Invocation {
         let error = match command().try_get_matches_from(
             std::iter::once(OsString::from(NAME)).chain(arguments.iter().cloned()),
         ) {
+            Ok(matches) if matches.get_flag("h") => {
+                return Invocation::Print(help::short(matches.subcommand_name()));
+            }
             Ok(matches) => return invocation(&matches, problems),
             Err(error) => error,
         };
@@ -340,11 +398,12 @@ fn invocation(matches: &ArgMatches, problems: &mut Problems) -> Invocation {
         }
         Some(("completions", matches)) => {
             let shell = last(matches, "shell").unwrap_or_default();
-            completions(&shell).map_or_else(
+            help::completions(&shell).map_or_else(
                 || {
                     let text = format!(
-                        "has nothing for `{}`; accepted: bash, zsh, fish",
-                        escape::line(&shell)
+                        "has nothing for `{}`; accepted: {}",
+                        escape::line(&shell),
+                        SHELLS.join(", ")
                     );
                     problems.add("completions", text);
                     Invocation::Refused
@@ -352,7 +411,7 @@ fn invocation(matches: &ArgMatches, problems: &mut Problems) -> Invocation {
                 Invocation::Print,
             )
         }
-        Some(("man", _)) => Invocation::Print(man_page().unwrap_or_default()),
+        Some(("man", _)) => Invocation::Print(help::man_page().unwrap_or_default()),
         Some((_, matches)) => Invocation::Simulate(SimulateFlags {
             listen: last(matches, "listen"),
             scenario: last(matches, "scenario"),

@@ -1,4 +1,4 @@
-//! The one table of inputs. `--help` is made from it; the README's table and `action.yml` are tested against it.
+//! The one table of inputs. `--help` is made from it; docs/reference.md's table and `action.yml` are tested against it.
 
 /// One input.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Input {
 pub enum Kind {
     /// Free text; the placeholder for `--help`.
     Text(&'static str),
+    /// One of these words, in any case; the placeholder for `--help`, and the words.
+    Word(&'static str, &'static [&'static str]),
     /// `true` or `false`.
     Switch,
     /// A secret: it has no flag, since a process list shows flags.
@@ -83,7 +85,7 @@ macro_rules! inputs {
 }
 
 inputs! {
-    "task-id" Kind::Text("ID[,ID...]"), Task, [], "required",
+    "task-id" Kind::Text("ID,..."), Task, [], "required",
         "Migration task: one or more ids (UUID or 32 hex digits), separated by commas, spaces or newlines, or `all-running`";
     "project-id" Kind::Text("ID"), Task,
         ["OS_PROJECT_ID", "OS_TENANT_ID", "HW_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID", "HUAWEI_CLOUD_PROJECT_ID"],
@@ -92,24 +94,24 @@ inputs! {
         "Region, such as `eu-de`; gives both endpoints";
     "fail-fast" Kind::Switch, Task, [], "true", "With several tasks: the first failure ends the wait for all";
 
-    "until" Kind::Text("GOAL"), Goal, [], "completed", "What to wait for: `completed`, `in-sync`, `full-sync` or `switched`";
+    "until" Kind::Word("GOAL", &["completed", "in-sync", "full-sync", "switched"]), Goal, [], "completed", "What to wait for: `completed`, `in-sync`, `full-sync` or `switched`";
     "max-offset" Kind::Text("N"), Goal, [], "0", "Largest offset that still counts as in sync";
     "max-missing-keys" Kind::Text("N|N%|off"), Goal, [], "10%",
         "How many keys the target may lack: a number, a percentage of the source's keys, or `off`";
     "stable-polls" Kind::Text("N"), Goal, [], "1, for `in-sync` 3",
         "Consecutive readings that must show the goal";
-    "status-check" Kind::Text("MODE"), Goal, [], "auto",
+    "status-check" Kind::Word("MODE", &["auto", "require", "off"]), Goal, [], "auto",
         "Also read the task's status: `auto`, `require` (no verdict without it) or `off`";
 
-    "timeout" Kind::Text("DURATION"), Limits, [], "1h",
+    "timeout" Kind::Text("TIME"), Limits, [], "1h",
         "Gives up after so long (`90s`, `45m`, `1h 30m`); covers everything, start to exit";
-    "stall-timeout" Kind::Text("DURATION"), Limits, [], "0 (off)", "Gives up when nothing has improved for so long";
-    "max-outage" Kind::Text("DURATION"), Limits, [], "10m",
+    "stall-timeout" Kind::Text("TIME"), Limits, [], "0 (off)", "Gives up when nothing has improved for so long";
+    "max-outage" Kind::Text("TIME"), Limits, [], "10m",
         "Gives up when the API has given no good answer for so long";
 
-    "initial-interval" Kind::Text("DURATION"), Pace, [], "5s",
+    "initial-interval" Kind::Text("TIME"), Pace, [], "5s",
         "Shortest and first time between two looks, 1s or more (less only for loopback endpoints)";
-    "max-interval" Kind::Text("DURATION"), Pace, [], "30s", "Longest time between two looks";
+    "max-interval" Kind::Text("TIME"), Pace, [], "30s", "Longest time between two looks";
     "multiplier" Kind::Text("N"), Pace, [], "1.5", "Growth of the time between two looks, 1 to 10";
     "max-requests-per-second" Kind::Text("N"), Pace, [], "4", "One budget over all requests of the process";
 
@@ -141,17 +143,17 @@ inputs! {
     "iam-endpoint" Kind::Text("URL"), Connection,
         ["OS_AUTH_URL", "HW_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT"], "from region",
         "Base URL of IAM, with or without `/v3`";
-    "request-timeout" Kind::Text("DURATION"), Connection, [], "10s", "For one HTTP request, connect included";
+    "request-timeout" Kind::Text("TIME"), Connection, [], "10s", "For one HTTP request, connect included";
     "ca-file" Kind::Text("PATH"), Connection, ["OS_CACERT"], "the system's roots", "Extra root certificates (PEM)";
     "allow-http" Kind::Switch, Connection, [], "false", "Allows http to addresses that are not loopback";
 
     "summary" Kind::Switch, Output, [], "true", "Write the job summary on GitHub";
-    "report" Kind::Text("PATH[,PATH...]"), Output, [], "",
+    "report" Kind::Text("PATH,..."), Output, [], "",
         "Report files, by ending: `.json`, `.html`, `.xml` (JUnit), `.md`";
     "dotenv" Kind::Text("PATH"), Output, [], "`dcs-migration.env` in GitLab CI, else none",
         "File for GitLab's `artifacts:reports:dotenv`";
-    "log-format" Kind::Text("FORMAT"), Output, [], "auto", "`auto` (progress bar on a terminal, else lines), `text` or `json`";
-    "log-level" Kind::Text("LEVEL"), Output, ["RUST_LOG"], "info",
+    "log-format" Kind::Word("FORMAT", &["auto", "text", "json"]), Output, [], "auto", "`auto` (progress bar on a terminal, else lines), `text` or `json`";
+    "log-level" Kind::Word("LEVEL", &["error", "warn", "info", "debug", "trace", "off"]), Output, ["RUST_LOG"], "info",
         "`error`, `warn`, `info`, `debug`, `trace` or `off`";
 }
 

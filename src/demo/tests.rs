@@ -1,7 +1,8 @@
 //! The scenarios, judged by this program's own rules.
 
 use crate::domain::{
-    Check, Condition, Detail, Failure, Goal, Missing, Past, Reading, Side, Status, StatusClass,
+    Check, Condition, Detail, Failure, Goal, Missing, PollHistory, Reading, Side, Status,
+    StatusClass,
 };
 use crate::simulator::{Scenario, Snapshot, TimeSeries};
 use serde_json::Value;
@@ -49,7 +50,7 @@ fn verdict(scenario: Scenario, with_status: bool) -> (u64, Check) {
         max_offset: 0,
         max_missing_keys: Default::default(),
     };
-    let mut past = Past::default();
+    let mut past = PollHistory::default();
     let mut last = (0, Check::NotYet(Missing::MigratingUnknown));
     for (second, snapshot) in snapshots(scenario).filter(|(_, snapshot)| snapshot.fault.is_none()) {
         let detail = detail(&snapshot);

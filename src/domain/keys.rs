@@ -163,7 +163,7 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restart {
     /// The two newest readings are so far apart that they say nothing about the time between them.
-    Gap,
+    TooFarApart,
     /// The keys of one side fell by more than half: from, to.
     Halved(Side, i64, i64),
     /// The target lacked more keys in each reading of the row: from, to.
@@ -208,7 +208,7 @@ impl Row {
         let restart = if let Some((side, from, to)) = halved {
             Some(Restart::Halved(side, from, to))
         } else if row.readings > 0 && after_gap {
-            Some(Restart::Gap)
+            Some(Restart::TooFarApart)
         } else {
             // More than 1 % of the source's keys in all.
             grew.filter(|(first, now)| {

@@ -1,6 +1,6 @@
 //! The phase of a migration, as people call it.
 
-use super::reading::{FullCopy, Reading};
+use super::reading::{FullSync, Reading};
 use super::status::StatusClass;
 
 /// Where a task stands, in words that people use; derived from a reading and, where it is known, the status.
@@ -27,10 +27,10 @@ impl Phase {
             (Some(false), Some(StatusClass::NotStarted)) => Self::NotStarted,
             (Some(true) | None, Some(StatusClass::Stopping)) => Self::Stopping,
             (Some(false), _) => Self::Ended,
-            (Some(true), _) => match reading.full_copy() {
-                FullCopy::Done => Self::Incremental,
-                FullCopy::Short => Self::FullSync,
-                FullCopy::Unknown => match status {
+            (Some(true), _) => match reading.full_sync() {
+                FullSync::Done => Self::Incremental,
+                FullSync::Incomplete => Self::FullSync,
+                FullSync::Unknown => match status {
                     Some(StatusClass::FullSync) => Self::FullSync,
                     Some(StatusClass::Incremental) => Self::Incremental,
                     _ => Self::Unknown,

@@ -24,38 +24,38 @@ pub struct Reading {
 
 impl Reading {
     /// Where the full copy stands.
-    pub fn full_copy(&self) -> FullCopy {
+    pub fn full_sync(&self) -> FullSync {
         match self.full_migration_progress {
-            None => FullCopy::Unknown,
-            Some(percent) if percent >= 100.0 => FullCopy::Done,
-            Some(_) => FullCopy::Short,
+            None => FullSync::Unknown,
+            Some(percent) if percent >= 100.0 => FullSync::Done,
+            Some(_) => FullSync::Incomplete,
         }
     }
 
     /// How the offset compares with the largest one that still counts as in sync.
-    pub fn gap(&self, max_offset: i64) -> Gap {
+    pub fn offset_state(&self, max_offset: i64) -> OffsetState {
         match self.offset {
-            None => Gap::Unknown,
-            Some(offset) if (0..=max_offset).contains(&offset) => Gap::Closed,
-            Some(_) => Gap::Open,
+            None => OffsetState::Unknown,
+            Some(offset) if (0..=max_offset).contains(&offset) => OffsetState::Closed,
+            Some(_) => OffsetState::Open,
         }
     }
 }
 
 /// The full copy of a [`Reading`], as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FullCopy {
+pub enum FullSync {
     /// The reading does not say.
     Unknown,
     /// Under 100 percent.
-    Short,
+    Incomplete,
     /// 100 percent.
     Done,
 }
 
 /// The offset of a [`Reading`] against `max-offset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gap {
+pub enum OffsetState {
     /// The reading has no offset.
     Unknown,
     /// Between zero and `max-offset`.
@@ -74,10 +74,10 @@ mod tests {
             offset,
             ..Reading::default()
         };
-        assert_eq!(reading(Some(0)).gap(0), Gap::Closed);
-        assert_eq!(reading(Some(5)).gap(5), Gap::Closed);
-        assert_eq!(reading(Some(6)).gap(5), Gap::Open);
-        assert_eq!(reading(Some(-1)).gap(5), Gap::Open);
-        assert_eq!(reading(None).gap(i64::MAX), Gap::Unknown);
+        assert_eq!(reading(Some(0)).offset_state(0), OffsetState::Closed);
+        assert_eq!(reading(Some(5)).offset_state(5), OffsetState::Closed);
+        assert_eq!(reading(Some(6)).offset_state(5), OffsetState::Open);
+        assert_eq!(reading(Some(-1)).offset_state(5), OffsetState::Open);
+        assert_eq!(reading(None).offset_state(i64::MAX), OffsetState::Unknown);
     }
 }

@@ -1,13 +1,13 @@
 //! What is waited for, and the contract's verdict tables.
 //!
 //! [`Condition::check`] is a pure function of the readings so far, reduced to what the tables ask of the past
-//! ([`Past`]). It is the only place where "ready" can come from. Three kinds of evidence meet here: the numbers of a
+//! ([`PollHistory`]). It is the only place where "ready" can come from. Three kinds of evidence meet here: the numbers of a
 //! reading, the task's `status` with its IP switch, and the key counts of both sides. Each can only take away from what
 //! the others show.
 
 use super::ip_switch::IpSwitch;
 use super::keys::{KeyHistory, KeyLimit, Objection, Side};
-use super::reading::{FullCopy, Gap, Reading};
+use super::reading::{FullSync, OffsetState, Reading};
 use super::status::{Detail, StatusClass};
 use std::fmt;
 
@@ -64,13 +64,13 @@ pub struct Condition {
 
 /// What the past adds to a reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Past {
+pub struct PollHistory {
     /// An earlier reading showed the task migrating.
     pub seen_migrating: bool,
-    /// How many readings directly before this one had the same [`Suspicion`].
+    /// How many readings directly before this one had the same [`UnconfirmedFailure`].
     pub agreeing: u32,
     /// The suspicion of the reading before.
-    pub suspicion: Option<Suspicion>,
+    pub suspicion: Option<UnconfirmedFailure>,
     /// Percentage of the full copy, as it was last known.
     pub progress: Option<f64>,
     /// Key counts so far.
@@ -79,7 +79,7 @@ pub struct Past {
 
 /// A reading that looks like a bad end, while nothing else confirms it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Suspicion {
+pub enum UnconfirmedFailure {
     /// Not migrating with the full copy under 100 percent.
     Short,
     /// Not migrating with the offset open.
@@ -126,7 +126,7 @@ pub enum Missing {
     /// The status contradicts the reading, or says that an end is near but not reached.
     StatusDisagrees,
     /// The reading looks like a bad end that the status has not confirmed.
-    Unconfirmed(Suspicion),
+    Unconfirmed(UnconfirmedFailure),
     /// No IP switch has been seen.
     NotSwitched,
     /// IP addresses are being switched: neither side is the one that serves.
@@ -188,9 +188,9 @@ impl Condition {
     /// unknown  any             otherwise                          wait
     /// ```
     ///
-    /// A progress that is unknown now counts as it was last known. What the IP switch says comes first
-    /// ([`Self::check_switch`]), and what is met then still has to agree with the key counts.
-    pub fn check(&self, reading: &Reading, detail: Option<&Detail>, past: Past) -> Check {
+    /// A progress that is unknown now counts as it was last known. What the IP switch says comes first,
+    /// and what is met then still has to agree with the key counts.
+    pub fn check(&self, reading: &Reading, detail: Option<&Detail>, past: PollHistory) -> Check {
         let completed = Reading {
             full_migration_progress: reading.full_migration_progress.or(past.progress),
             ..reading.clone()
@@ -214,7 +214,7 @@ impl Condition {
     /// ```
     ///
     /// A task that failed or was deleted has failed in every cell: no goal can follow.
-    fn check_switch(&self, reading: &Reading, detail: Option<&Detail>, past: Past) -> Check {
+    fn check_switch(&self, reading: &Reading, detail: Option<&Detail>, past: PollHistory) -> Check {
         use StatusClass as S;
         let status = detail.map(|detail| detail.status.class());
         let known = Known {
@@ -258,7 +258,7 @@ impl Condition {
     }
 
     /// The tables of the goals, for a task whose status is neither failed nor deleted.
-    fn check_status(&self, reading: &Reading, known: Known, past: Past) -> Check {
+    fn check_status(&self, reading: &Reading, known: Known, past: PollHistory) -> Check {
         match (self.goal, reading.is_migrating) {
             (_, None) => Check::NotYet(Missing::MigratingUnknown),
             (Goal::Completed, Some(true)) => Check::NotYet(Missing::StillMigrating),
@@ -273,7 +273,7 @@ impl Condition {
     }
 
     /// What the key counts say against a reading that meets the goal otherwise.
-    fn check_keys(&self, reading: &Reading, past: Past) -> Check {
+    fn check_keys(&self, reading: &Reading, past: PollHistory) -> Check {
         match past
             .keys
             .after(reading)
@@ -287,8 +287,8 @@ impl Condition {
             Some(Objection::TooManyMissing) => {
                 // Nothing follows that could bring the keys. The task need not have been seen migrating for that.
                 believe(
-                    Suspicion::KeysMissing,
-                    Past {
+                    UnconfirmedFailure::KeysMissing,
+                    PollHistory {
                         seen_migrating: true,
                         ..past
                     },
@@ -298,11 +298,11 @@ impl Condition {
     }
 
     /// `completed`, for a reading that has `is_migrating` false: the contract's table, row by row.
-    fn check_ended(&self, reading: &Reading, known: Known, past: Past) -> Check {
+    fn check_ended(&self, reading: &Reading, known: Known, past: PollHistory) -> Check {
         use StatusClass as S;
         match (
-            reading.gap(self.max_offset),
-            reading.full_copy(),
+            reading.offset_state(self.max_offset),
+            reading.full_sync(),
             known.status,
         ) {
             (_, _, Some(S::Failed)) => Check::Failed(Failure::TaskFailed),
@@ -313,24 +313,30 @@ impl Condition {
                 _,
                 Some(S::Stopping | S::FullSync | S::Migrating | S::Incremental | S::Unknown),
             ) => Check::NotYet(Missing::StatusDisagrees),
-            (Gap::Closed, FullCopy::Done | FullCopy::Unknown, Some(S::Succeeded | S::Stopped)) => {
-                Check::Met
-            }
-            (Gap::Closed, FullCopy::Done | FullCopy::Unknown, None) => Check::Met,
-            (Gap::Closed, FullCopy::Done, Some(S::Released)) => Check::Met,
-            (Gap::Closed, FullCopy::Unknown, Some(S::Released)) => {
+            (
+                OffsetState::Closed,
+                FullSync::Done | FullSync::Unknown,
+                Some(S::Succeeded | S::Stopped),
+            ) => Check::Met,
+            (OffsetState::Closed, FullSync::Done | FullSync::Unknown, None) => Check::Met,
+            (OffsetState::Closed, FullSync::Done, Some(S::Released)) => Check::Met,
+            (OffsetState::Closed, FullSync::Unknown, Some(S::Released)) => {
                 Check::NotYet(Missing::FullCopyUnknown)
             }
-            (Gap::Closed, FullCopy::Short, Some(S::Succeeded | S::Stopped | S::Released)) => {
-                Check::Failed(Failure::StoppedShort)
+            (
+                OffsetState::Closed,
+                FullSync::Incomplete,
+                Some(S::Succeeded | S::Stopped | S::Released),
+            ) => Check::Failed(Failure::StoppedShort),
+            (OffsetState::Closed, FullSync::Incomplete, None) => {
+                believe(UnconfirmedFailure::Short, past)
             }
-            (Gap::Closed, FullCopy::Short, None) => believe(Suspicion::Short, past),
-            (Gap::Open, _, Some(S::Succeeded | S::Stopped | S::Released)) => {
+            (OffsetState::Open, _, Some(S::Succeeded | S::Stopped | S::Released)) => {
                 Check::Failed(Failure::StoppedOutOfSync)
             }
-            (Gap::Open, _, None) => believe(Suspicion::OutOfSync, past),
-            (Gap::Unknown, _, Some(S::Succeeded)) if known.is_full_only => Check::Met,
-            (Gap::Unknown, _, Some(S::Succeeded | S::Stopped | S::Released) | None) => {
+            (OffsetState::Open, _, None) => believe(UnconfirmedFailure::OutOfSync, past),
+            (OffsetState::Unknown, _, Some(S::Succeeded)) if known.is_full_only => Check::Met,
+            (OffsetState::Unknown, _, Some(S::Succeeded | S::Stopped | S::Released) | None) => {
                 Check::NotYet(Missing::OffsetUnknown)
             }
         }
@@ -350,23 +356,28 @@ impl Condition {
             Some(S::Failed) => return Check::Failed(Failure::TaskFailed),
             Some(S::Deleted) => return Check::Failed(Failure::TaskDeleted),
         }
-        match reading.full_copy() {
-            FullCopy::Done => {}
-            FullCopy::Short => return Check::NotYet(Missing::FullCopyShort),
+        match reading.full_sync() {
+            FullSync::Done => {}
+            FullSync::Incomplete => return Check::NotYet(Missing::FullCopyShort),
             // The incremental phase begins where the full copy ends.
-            FullCopy::Unknown if known.status == Some(S::Incremental) => {}
-            FullCopy::Unknown => return Check::NotYet(Missing::FullCopyUnknown),
+            FullSync::Unknown if known.status == Some(S::Incremental) => {}
+            FullSync::Unknown => return Check::NotYet(Missing::FullCopyUnknown),
         }
-        match reading.gap(self.max_offset) {
-            Gap::Closed => Check::Met,
-            Gap::Open => Check::NotYet(Missing::OffsetOpen),
-            Gap::Unknown => Check::NotYet(Missing::OffsetUnknown),
+        match reading.offset_state(self.max_offset) {
+            OffsetState::Closed => Check::Met,
+            OffsetState::Open => Check::NotYet(Missing::OffsetOpen),
+            OffsetState::Unknown => Check::NotYet(Missing::OffsetUnknown),
         }
     }
 
     /// `in-sync`, for a task that does not migrate: it fails where `completed` would fail, and where it would be
     /// met, too.
-    fn check_ended_before_in_sync(&self, reading: &Reading, known: Known, past: Past) -> Check {
+    fn check_ended_before_in_sync(
+        &self,
+        reading: &Reading,
+        known: Known,
+        past: PollHistory,
+    ) -> Check {
         use StatusClass as S;
         if let Some(S::Succeeded | S::Stopped | S::Released) = known.status {
             return Check::Failed(match self.check_ended(reading, known, past) {
@@ -376,10 +387,10 @@ impl Condition {
         }
         match self.check_ended(reading, known, past) {
             // Without a status, only a finished full copy shows that the task has been running at all.
-            Check::Met if reading.full_copy() == FullCopy::Done => {
+            Check::Met if reading.full_sync() == FullSync::Done => {
                 Check::Failed(Failure::StoppedBeforeInSync)
             }
-            Check::Met => believe(Suspicion::StoppedInSync, past),
+            Check::Met => believe(UnconfirmedFailure::StoppedInSync, past),
             other @ (Check::NotYet(_) | Check::Failed(_)) => other,
         }
     }
@@ -389,22 +400,22 @@ impl Condition {
         &self,
         reading: &Reading,
         known: Known,
-        past: Past,
+        past: PollHistory,
         is_migrating: bool,
     ) -> Check {
         use StatusClass as S;
         if known.status == Some(S::NotStarted) {
             return Check::NotYet(Missing::NotStarted);
         }
-        match (reading.full_copy(), is_migrating) {
-            (FullCopy::Done, _) => Check::Met,
-            (FullCopy::Unknown, true) => Check::NotYet(Missing::FullCopyUnknown),
-            (FullCopy::Short, true) => Check::NotYet(Missing::FullCopyShort),
-            (FullCopy::Short, false) => match known.status {
+        match (reading.full_sync(), is_migrating) {
+            (FullSync::Done, _) => Check::Met,
+            (FullSync::Unknown, true) => Check::NotYet(Missing::FullCopyUnknown),
+            (FullSync::Incomplete, true) => Check::NotYet(Missing::FullCopyShort),
+            (FullSync::Incomplete, false) => match known.status {
                 Some(S::Succeeded | S::Stopped | S::Released) => {
                     Check::Failed(Failure::StoppedShort)
                 }
-                None => believe(Suspicion::Short, past),
+                None => believe(UnconfirmedFailure::Short, past),
                 Some(
                     S::NotStarted
                     | S::FullSync
@@ -416,7 +427,7 @@ impl Condition {
                     | S::Unknown,
                 ) => Check::NotYet(Missing::StatusDisagrees),
             },
-            (FullCopy::Unknown, false) => match self.check_ended(reading, known, past) {
+            (FullSync::Unknown, false) => match self.check_ended(reading, known, past) {
                 // A migration that ended well has copied everything, but only the percentage is evidence.
                 Check::Met => Check::NotYet(Missing::FullCopyUnknown),
                 // Kept as it is, so that readings that agree are counted.
@@ -452,7 +463,7 @@ impl Check {
 }
 
 /// An unconfirmed bad end is believed once the task was seen migrating and enough readings in a row agree.
-fn believe(suspicion: Suspicion, past: Past) -> Check {
+fn believe(suspicion: UnconfirmedFailure, past: PollHistory) -> Check {
     let before = if past.suspicion == Some(suspicion) {
         past.agreeing
     } else {
@@ -460,17 +471,17 @@ fn believe(suspicion: Suspicion, past: Past) -> Check {
     };
     if past.seen_migrating && before + 1 >= READINGS_TO_BELIEVE {
         Check::Failed(match suspicion {
-            Suspicion::Short => Failure::StoppedShort,
-            Suspicion::OutOfSync => Failure::StoppedOutOfSync,
-            Suspicion::StoppedInSync => Failure::StoppedBeforeInSync,
-            Suspicion::KeysMissing => Failure::KeysMissing,
+            UnconfirmedFailure::Short => Failure::StoppedShort,
+            UnconfirmedFailure::OutOfSync => Failure::StoppedOutOfSync,
+            UnconfirmedFailure::StoppedInSync => Failure::StoppedBeforeInSync,
+            UnconfirmedFailure::KeysMissing => Failure::KeysMissing,
         })
     } else {
         Check::NotYet(Missing::Unconfirmed(suspicion))
     }
 }
 
-impl Past {
+impl PollHistory {
     /// The past of the next reading, after `reading` was checked.
     pub fn after(self, reading: &Reading, check: Check) -> Self {
         let suspicion = match check {

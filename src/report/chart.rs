@@ -5,7 +5,7 @@
 //! lasted one reading is still there after a week.
 
 use super::TaskReport;
-use crate::migration::{FullCopy, Reading};
+use crate::domain::{FullSync, Reading};
 use std::time::Duration;
 
 /// Values in the order of their times.
@@ -13,7 +13,7 @@ pub type Points<T> = Vec<(Duration, T)>;
 
 /// What a task's readings show over time.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Course {
+pub struct TimeSeries {
     /// The full copy, in percent, where it is known.
     pub copied: Points<f64>,
     /// The offset where it is known and counts, in stretches: while the data set is copied, no offset means anything,
@@ -25,7 +25,7 @@ pub struct Course {
     pub until: Duration,
 }
 
-impl Course {
+impl TimeSeries {
     /// The course of a task's wait.
     pub fn of(task: &TaskReport) -> Self {
         let mut course = Self::default();
@@ -35,14 +35,14 @@ impl Course {
             if let Some(percent) = reading.full_migration_progress {
                 course.copied.push((*at, percent));
             }
-            match reading.full_copy() {
-                FullCopy::Short => {
+            match reading.full_sync() {
+                FullSync::Incomplete => {
                     course.offsets.extend(
                         Some(std::mem::take(&mut stretch)).filter(|stretch| !stretch.is_empty()),
                     );
                     copying = Some((copying.map_or(*at, |(from, _)| from), *at));
                 }
-                FullCopy::Done | FullCopy::Unknown => {
+                FullSync::Done | FullSync::Unknown => {
                     course
                         .copying
                         .extend(copying.take().map(|(from, _)| (from, *at)));
@@ -95,9 +95,9 @@ impl Course {
 
 /// Whether a reading's offset counts.
 pub fn counts(reading: &Reading) -> bool {
-    match reading.full_copy() {
-        FullCopy::Short => false,
-        FullCopy::Done | FullCopy::Unknown => true,
+    match reading.full_sync() {
+        FullSync::Incomplete => false,
+        FullSync::Done | FullSync::Unknown => true,
     }
 }
 
@@ -213,7 +213,7 @@ fn block(share: f64) -> char {
 }
 
 /// The full copy as a line of blocks: the full block is 100 percent and nothing else, the lowest is zero.
-pub fn copied_sparkline(course: &Course, width: usize) -> String {
+pub fn copied_sparkline(course: &TimeSeries, width: usize) -> String {
     let draw = |percent: f64| match percent {
         percent if percent >= 100.0 => '█',
         percent if percent <= 0.0 => LOWEST,
@@ -227,7 +227,7 @@ pub fn copied_sparkline(course: &Course, width: usize) -> String {
 }
 
 /// The offset as a line of blocks, on its scale: the lowest block is in sync and nothing else.
-pub fn offset_sparkline(course: &Course, max_offset: i64, width: usize) -> String {
+pub fn offset_sparkline(course: &TimeSeries, max_offset: i64, width: usize) -> String {
     let limit = scaled(max_offset);
     let top = course
         .peak()
@@ -420,7 +420,7 @@ mod tests {
             (50, 10.0, Some(0)),
             (60, 100.0, Some(70)),
         ]);
-        let course = Course::of(&task);
+        let course = TimeSeries::of(&task);
         let stretch = |values: &[(u64, i64)]| {
             values
                 .iter()
@@ -548,7 +548,7 @@ mod tests {
             (30, 100.0, Some(1)),
             (40, 100.0, Some(0)),
         ]);
-        let course = Course::of(&task);
+        let course = TimeSeries::of(&task);
         assert_eq!(copied_sparkline(&course, 5), "▁▇███");
         assert_eq!(offset_sparkline(&course, 0, 5), "··█▂▁");
         assert_eq!(offset_sparkline(&course, 1, 5), "··█▁▁");
@@ -613,7 +613,7 @@ mod tests {
                     (seconds(at), Reading { full_migration_progress, offset, ..Reading::default() })
                 })
                 .collect();
-            let course = Course::of(&task);
+            let course = TimeSeries::of(&task);
             prop_assert_eq!(copied_sparkline(&course, width).chars().count(), width);
             prop_assert_eq!(offset_sparkline(&course, 0, width).chars().count(), width);
             prop_assert!(course.offset_samples(width).into_iter().flatten().all(f64::is_finite));

@@ -1,14 +1,15 @@
-//! Lines for whoever follows the wait: on change and as a heartbeat, not one a poll.
+//! Lines for the people who follow the wait: on change and as a heartbeat, not one a poll.
 //!
 //! A line goes through a queue to a thread of its own, so that a reader who does not read cannot hold up the wait.
 
-use super::terminal::Live;
+use super::terminal::ProgressView;
+use super::{Forge, LogFormat, OutputSettings};
 use super::{Report, json, words};
 use crate::api::{ApiError, SignedIn};
-use crate::condition::Restart;
-use crate::config::{Forge, LogFormat, Output, TaskId};
+use crate::clock::Clock;
+use crate::domain::{Restart, TaskId};
 use crate::escape;
-use crate::wait::{Clock, Note, Observer, Rules, TaskWait, Tasks};
+use crate::wait::{Event, Observer, Rules, TaskWait, Tasks};
 use indicatif::ProgressBar;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -20,14 +21,14 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber, info, warn};
+use tracing::{Level, Subscriber, info, warn};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The process's standard streams, written by a thread of their own.
 #[derive(Debug, Clone)]
-pub struct Lines {
+pub struct StdioWriter {
     queue: Sender<Line>,
     /// Lines that are not written yet.
     waiting: Arc<AtomicUsize>,
@@ -44,7 +45,7 @@ enum Line {
 /// Lines that may wait for a slow reader; what comes on top is dropped.
 const QUEUE: usize = 4096;
 
-impl Lines {
+impl StdioWriter {
     /// Starts the thread.
     pub fn start() -> Self {
         let (queue, lines) = channel();
@@ -124,7 +125,7 @@ fn write_lines(lines: &Receiver<Line>, below: &OnceLock<ProgressBar>, waiting: &
 
 /// Sends every event of `tracing` to the lines; each is escaped.
 struct LogLayer {
-    lines: Lines,
+    lines: StdioWriter,
     clock: Clock,
     json: bool,
     /// Forges show one stream in order; shells keep standard output for the result.
@@ -132,7 +133,7 @@ struct LogLayer {
 }
 
 impl<S: Subscriber> Layer<S> for LogLayer {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let time = words::instant(self.clock.wall());
@@ -203,7 +204,7 @@ impl Visit for Fields {
 
 /// The story of a wait, told to whoever reads the log.
 pub struct Console {
-    lines: Lines,
+    lines: StdioWriter,
     forge: Forge,
     json: bool,
     clock: Clock,
@@ -214,7 +215,7 @@ pub struct Console {
     section_open: bool,
     /// Whether there is a terminal to draw on, and the view on it.
     on_terminal: bool,
-    live: Option<Live>,
+    live: Option<ProgressView>,
 }
 
 /// What was said about a task last.
@@ -227,7 +228,7 @@ struct Said {
 
 impl Console {
     /// Sets up logging for the process.
-    pub fn start(lines: Lines, output: &Output, clock: Clock) -> Self {
+    pub fn start(lines: StdioWriter, output: &OutputSettings, clock: Clock) -> Self {
         let forge = output.forge;
         let json = output.log_format == LogFormat::Json;
         let to_out = match forge {
@@ -305,7 +306,7 @@ impl Console {
     /// Begins to draw the live view, where there is a terminal.
     fn go_live(&mut self, rules: &Rules) {
         if self.on_terminal {
-            let live = Live::start(rules, self.clock);
+            let live = ProgressView::start(rules, self.clock);
             let _ = self.lines.below.set(live.bar());
             self.live = Some(live);
         }
@@ -359,7 +360,7 @@ impl Console {
     }
 
     /// Makes GitHub hide a secret from now on.
-    pub fn mask(lines: &Lines, secret: &SecretString) {
+    pub fn mask(lines: &StdioWriter, secret: &SecretString) {
         for line in secret
             .expose_secret()
             .lines()
@@ -386,7 +387,7 @@ impl Console {
             return false;
         }
         let reading = task
-            .waiter
+            .poller
             .seen()
             .map(|seen| seen.reading.clone())
             .unwrap_or_default();
@@ -431,25 +432,25 @@ enum Weight {
     Minor,
 }
 
-fn weight(note: &Note) -> Weight {
-    match note {
-        Note::Regressed(..)
-        | Note::NegativeOffset(_)
-        | Note::StatusUnavailable(_)
-        | Note::Failing(_)
-        | Note::Restarted(Restart::Halved(..) | Restart::MissingGrows(..)) => Weight::Warning,
-        Note::Phase(_)
-        | Note::Status(_)
-        | Note::Recovered(..)
-        | Note::Restarted(Restart::Gap)
-        | Note::ReadAgain
-        | Note::TooOld => Weight::Line,
-        Note::GoalShows(_) | Note::GoalLost => Weight::Minor,
+fn weight(event: &Event) -> Weight {
+    match event {
+        Event::Regressed(..)
+        | Event::NegativeOffset(_)
+        | Event::StatusUnavailable(_)
+        | Event::Failing(_)
+        | Event::Restarted(Restart::Halved(..) | Restart::MissingGrows(..)) => Weight::Warning,
+        Event::Phase(_)
+        | Event::Status(_)
+        | Event::Recovered(..)
+        | Event::Restarted(Restart::TooFarApart)
+        | Event::ReadAgain
+        | Event::TooOld => Weight::Line,
+        Event::GoalMet(_) | Event::GoalLost => Weight::Minor,
     }
 }
 
 impl Observer for Console {
-    fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], next: Option<Duration>) {
+    fn polled(&mut self, now: Duration, task: &TaskWait, events: &[Event], next: Option<Duration>) {
         let Some(rules) = self.rules.clone() else {
             return;
         };
@@ -462,9 +463,9 @@ impl Observer for Console {
             ),
         };
         let mut minor = false;
-        for note in notes {
-            let text = words::note(note);
-            match weight(note) {
+        for event in events {
+            let text = words::event(event);
+            match weight(event) {
                 Weight::Warning => warn!("{prefix}{text}"),
                 Weight::Line => info!("{prefix}{text}"),
                 Weight::Minor => minor = true,
@@ -474,7 +475,7 @@ impl Observer for Console {
             live.update(task, next);
             return;
         }
-        if task.waiter.failing().is_some() || !self.is_due(now, task, minor) {
+        if task.poller.failing().is_some() || !self.is_due(now, task, minor) {
             return;
         }
         let next = next.map(|next| {
@@ -488,7 +489,7 @@ impl Observer for Console {
             words::standing(task, &rules),
             next.unwrap_or_default()
         );
-        let reading = task.waiter.seen().map(|seen| &seen.reading);
+        let reading = task.poller.seen().map(|seen| &seen.reading);
         let said = Said {
             at: now,
             percent: reading.and_then(|reading| reading.full_migration_progress),
@@ -510,9 +511,9 @@ impl Observer for Console {
         }
     }
 
-    fn list_failed(&mut self, _: Duration, _: &ApiError, notes: &[Note]) {
-        for note in notes {
-            warn!("the list of tasks: {}", words::note(note));
+    fn list_failed(&mut self, _: Duration, _: &ApiError, events: &[Event]) {
+        for event in events {
+            warn!("the list of tasks: {}", words::event(event));
         }
     }
 
@@ -539,11 +540,12 @@ impl Observer for Console {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Cloud;
     use crate::api::{Page, Stats};
-    use crate::condition::{Condition, Goal};
     use crate::config::{self, Environment, Problems, cli::Flags};
-    use crate::migration::{Detail, Reading, Status};
-    use crate::wait::{self, Cloud, Outcome, Pace, Plan, StatusCheck};
+    use crate::domain::{Condition, Detail, Goal, Reading, Status};
+    use crate::outcome::Outcome;
+    use crate::wait::{self, Plan, PollSettings, StatusCheck};
 
     const HOUR: f64 = 3600.0;
 
@@ -603,24 +605,24 @@ mod tests {
     struct Counting(Console, usize);
 
     impl Observer for Counting {
-        fn looked(
+        fn polled(
             &mut self,
             now: Duration,
             task: &TaskWait,
-            notes: &[Note],
+            events: &[Event],
             next: Option<Duration>,
         ) {
             let said_at = |console: &Console| console.said.get(&task.id).map(|said| said.at);
             let before = said_at(&self.0);
-            self.0.looked(now, task, notes, next);
+            self.0.polled(now, task, events, next);
             self.1 += usize::from(said_at(&self.0) != before);
-            self.1 += notes
+            self.1 += events
                 .iter()
-                .filter(|note| !matches!(weight(note), Weight::Minor))
+                .filter(|event| !matches!(weight(event), Weight::Minor))
                 .count();
         }
         fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
-        fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {}
+        fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Event]) {}
         fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
         fn renewal_failed(&mut self, _: Duration, _: &ApiError) {}
         fn ended(&mut self, _: Duration, _: &TaskWait) {}
@@ -638,7 +640,7 @@ mod tests {
             },
             stable_polls: 3,
             status_check: StatusCheck::Auto,
-            pace: Pace {
+            pace: PollSettings {
                 initial: Duration::from_secs(5),
                 max: Duration::from_secs(30),
                 multiplier: 1.5,
@@ -649,7 +651,7 @@ mod tests {
             request_timeout: Duration::from_secs(10),
             deadline: Duration::from_secs(7 * 3600),
         };
-        let mut console = Console::start(Lines::start(), &output, clock);
+        let mut console = Console::start(StdioWriter::start(), &output, clock);
         console.rules = Some(rules.clone());
         let task = TaskId::parse("31c6fd2b2893430b90ffd1adb8060585").unwrap();
         let tasks = Tasks::Named(vec![task]);

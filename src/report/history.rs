@@ -1,8 +1,9 @@
 //! What happened during a wait, kept small however long it lasts.
 
 use super::{chart, words};
-use crate::wait::{Note, Observer, TaskWait};
-use crate::{api::ApiError, api::SignedIn, config::TaskId, migration::Reading};
+use crate::api::{ApiError, SignedIn};
+use crate::domain::{Reading, TaskId};
+use crate::wait::{Event, Observer, TaskWait};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -80,14 +81,14 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
-    fn looked(&mut self, now: Duration, task: &TaskWait, notes: &[Note], _: Option<Duration>) {
+    fn polled(&mut self, now: Duration, task: &TaskWait, events: &[Event], _: Option<Duration>) {
         let n_tasks = self.tasks.len();
         let history = self.tasks.entry(task.id.clone()).or_default();
-        if let Some(seen) = task.waiter.seen().filter(|seen| seen.judged_at == now) {
+        if let Some(seen) = task.poller.seen().filter(|seen| seen.judged_at == now) {
             history.add_reading_of(n_tasks, now, &seen.reading);
         }
-        for note in notes {
-            history.add_event(now, words::note(note));
+        for event in events {
+            history.add_event(now, words::event(event));
         }
     }
 
@@ -95,9 +96,9 @@ impl Observer for Recorder {
         self.listing = None;
     }
 
-    fn list_failed(&mut self, now: Duration, error: &ApiError, notes: &[Note]) {
-        for note in notes {
-            self.add_event(now, words::note(note));
+    fn list_failed(&mut self, now: Duration, error: &ApiError, events: &[Event]) {
+        for event in events {
+            self.add_event(now, words::event(event));
         }
         self.listing = Some(error.clone());
     }

@@ -3,12 +3,12 @@
 //! Its charts are pictures for the eye and are described for the ear; the table beside them has the same numbers. No
 //! meaning is in a colour alone.
 
-use super::chart::{self, Course};
+use super::chart::{self, TimeSeries};
 use super::words::{self, Met};
 use super::{Report, TaskReport};
+use crate::domain::Reading;
 use crate::escape::html as escape;
-use crate::migration::Reading;
-use crate::wait::Outcome;
+use crate::outcome::Outcome;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -32,7 +32,7 @@ const MOST_DETAILS: usize = 200;
 
 /// How much there is to show of each task, by their number.
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct Limits {
     spans: usize,
     table_spans: usize,
     events: usize,
@@ -40,7 +40,7 @@ struct Room {
     marks: usize,
 }
 
-impl Room {
+impl Limits {
     fn of(tasks: usize) -> Self {
         let tasks = tasks.max(1);
         Self {
@@ -92,7 +92,7 @@ pub fn report(report: &Report) -> String {
         prose(&words::verdict(report))
     );
 
-    let room = Room::of(report.tasks.len());
+    let room = Limits::of(report.tasks.len());
     match report.tasks.as_slice() {
         [] => {}
         [task] => {
@@ -261,7 +261,7 @@ fn figures(page: &mut String, report: &Report, task: Option<&TaskReport>) {
     page.push_str("</tbody></table>\n");
 }
 
-fn time_line(page: &mut String, report: &Report, task: &TaskReport, room: Room) {
+fn time_line(page: &mut String, report: &Report, task: &TaskReport, room: Limits) {
     let rows: Vec<String> = words::time_line(report, Some(task))
         .iter()
         .map(|(at, what)| {
@@ -317,7 +317,7 @@ fn fleet(page: &mut String, report: &Report) {
                     .map_or_else(|| "unknown".to_owned(), words::percent)
             ),
             escape(&words::known(reading.offset)),
-            mini(&Course::of(task)),
+            mini(&TimeSeries::of(task)),
             task.detail
                 .as_ref()
                 .map(|detail| escape(detail.status.word()))
@@ -329,7 +329,7 @@ fn fleet(page: &mut String, report: &Report) {
 }
 
 /// A chart of the offset as small as a word; everything in it is said elsewhere.
-fn mini(course: &Course) -> String {
+fn mini(course: &TimeSeries) -> String {
     let samples = course.offset_samples(24);
     let top = samples
         .iter()
@@ -362,7 +362,7 @@ fn mini(course: &Course) -> String {
 }
 
 /// Each of several tasks, folded, but for the least advanced.
-fn details(page: &mut String, report: &Report, room: Room) {
+fn details(page: &mut String, report: &Report, room: Limits) {
     let tasks = report.by_advance();
     page.push_str("<h2>Each task</h2>\n");
     for (n, task) in tasks.iter().take(MOST_DETAILS).enumerate() {
@@ -396,9 +396,9 @@ fn details(page: &mut String, report: &Report, room: Room) {
 }
 
 /// The chart and the table of the same numbers.
-fn course(page: &mut String, report: &Report, task: &TaskReport, room: Room) {
+fn course(page: &mut String, report: &Report, task: &TaskReport, room: Limits) {
     let readings = &task.history.readings;
-    let course = Course::of(task);
+    let course = TimeSeries::of(task);
     if readings.is_empty() {
         page.push_str("<p>There was no reading.</p>\n");
         return;
@@ -448,8 +448,8 @@ fn copied(reading: &Reading) -> String {
 struct Drawing<'a> {
     report: &'a Report,
     task: &'a TaskReport,
-    course: &'a Course,
-    room: Room,
+    course: &'a TimeSeries,
+    room: Limits,
     max_offset: i64,
     /// The ends of the offset's axis, on its scale.
     bottom: f64,
@@ -470,7 +470,7 @@ const OFFSET_BOTTOM: f64 = 318.0;
 const BELOW: f64 = 48.0;
 
 impl<'a> Drawing<'a> {
-    fn new(report: &'a Report, task: &'a TaskReport, course: &'a Course, room: Room) -> Self {
+    fn new(report: &'a Report, task: &'a TaskReport, course: &'a TimeSeries, room: Limits) -> Self {
         let max_offset = report.max_offset();
         let scaled = || {
             course

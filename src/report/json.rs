@@ -3,8 +3,8 @@
 
 use super::words::{self, Met};
 use super::{Report, TaskReport, chart, result};
+use crate::domain::Reading;
 use crate::escape;
-use crate::migration::Reading;
 use crate::wait::{Rules, StatusCheck};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -33,7 +33,7 @@ struct Whole<'a> {
     polls: u64,
     started_at: String,
     finished_at: Option<String>,
-    rules: Option<Asked>,
+    rules: Option<RequestKind>,
     tasks: Vec<Task<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<Vec<Happened<'a>>>,
@@ -42,7 +42,7 @@ struct Whole<'a> {
 /// What was asked for.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Asked {
+struct RequestKind {
     max_offset: i64,
     max_missing_keys: String,
     stable_polls: u32,
@@ -155,7 +155,7 @@ impl Serialize for Percent {
     }
 }
 
-impl Asked {
+impl RequestKind {
     fn of(rules: &Rules) -> Self {
         Self {
             max_offset: rules.condition.max_offset,
@@ -283,7 +283,7 @@ enum Depth {
     /// And the newest body, and what the verdict rests on.
     Verdict,
     /// And how it came there.
-    Course,
+    Full,
 }
 
 fn task<'a>(report: &'a Report, task: &'a TaskReport, depth: Depth) -> Task<'a> {
@@ -318,8 +318,8 @@ fn task<'a>(report: &'a Report, task: &'a TaskReport, depth: Depth) -> Task<'a> 
             .filter(|_| depth != Depth::Outputs)
             .and_then(|raw| serde_json::from_str(raw).ok()),
         verdict: (depth != Depth::Outputs).then(|| Verdict::of(report, task)),
-        readings: (depth == Depth::Course).then(|| Readings::of(report, task)),
-        events: (depth == Depth::Course).then(|| Events::of(report, task)),
+        readings: (depth == Depth::Full).then(|| Readings::of(report, task)),
+        events: (depth == Depth::Full).then(|| Events::of(report, task)),
     }
 }
 
@@ -345,13 +345,13 @@ fn whole(report: &Report, depth: Depth) -> Whole<'_> {
         polls: report.polls(),
         started_at: words::instant(report.started_at),
         finished_at: report.finished_at.map(words::instant),
-        rules: report.rules.as_ref().map(Asked::of),
+        rules: report.rules.as_ref().map(RequestKind::of),
         tasks: report
             .tasks
             .iter()
             .map(|one| task(report, one, depth))
             .collect(),
-        events: (depth == Depth::Course).then(|| report.events.iter().map(Happened::of).collect()),
+        events: (depth == Depth::Full).then(|| report.events.iter().map(Happened::of).collect()),
     }
 }
 
@@ -378,8 +378,8 @@ pub fn line(report: &Report) -> String {
 
 /// The whole report, as a file.
 pub fn report(report: &Report) -> String {
-    let mut text = serde_json::to_string_pretty(&whole(report, Depth::Course))
-        .unwrap_or_else(|_| line(report));
+    let mut text =
+        serde_json::to_string_pretty(&whole(report, Depth::Full)).unwrap_or_else(|_| line(report));
     text.push('\n');
     text
 }

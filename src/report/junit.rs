@@ -3,10 +3,11 @@
 
 use super::{Report, TaskReport, chart, result, words};
 use crate::escape::xml as escape;
-use crate::wait::Outcome;
+use crate::outcome::Outcome;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use std::io;
+use std::time::Duration;
 
 /// Bytes for what happened to a task; and to all of them.
 const EVENTS_ROOM: usize = 16 * 1024;
@@ -45,7 +46,7 @@ fn kind(outcome: Option<&Outcome>) -> Kind {
 /// A test case.
 struct Case<'a> {
     name: String,
-    seconds: f64,
+    elapsed: Duration,
     kind: Kind,
     /// The contract's word.
     result: &'a str,
@@ -68,7 +69,7 @@ impl<'a> Case<'a> {
         }
         Self {
             name: task.id.as_str().to_owned(),
-            seconds: task.elapsed.as_secs_f64(),
+            elapsed: task.elapsed,
             kind: kind(outcome),
             result: outcome.map_or("unknown", |outcome| result(outcome, report.goal)),
             reason,
@@ -86,7 +87,7 @@ impl<'a> Case<'a> {
         let outcome = report.outcome.as_ref();
         Self {
             name: "wait".to_owned(),
-            seconds: report.elapsed.as_secs_f64(),
+            elapsed: report.elapsed,
             kind: kind(outcome),
             result: report.result(),
             reason: words::reason(report),
@@ -157,7 +158,7 @@ fn write(report: &Report) -> io::Result<String> {
         ("failures", number(Kind::Failure)),
         ("errors", number(Kind::Error)),
         ("skipped", number(Kind::Skipped)),
-        ("time", seconds(report.elapsed.as_secs_f64())),
+        ("time", seconds(report.elapsed)),
         ("timestamp", words::instant(report.started_at)),
     ];
     let goal = report.goal.map_or("wait", |goal| goal.as_str());
@@ -182,7 +183,7 @@ fn write(report: &Report) -> io::Result<String> {
         let about = [
             ("name", case.name.clone()),
             ("classname", class),
-            ("time", seconds(case.seconds)),
+            ("time", seconds(case.elapsed)),
         ];
         start(&mut xml, "testcase", &about, &[])?;
         let about = [
@@ -215,8 +216,9 @@ fn properties(xml: &mut Writer<Vec<u8>>, report: &Report) -> io::Result<()> {
     end(xml, "properties")
 }
 
-fn seconds(seconds: f64) -> String {
-    format!("{seconds:.3}")
+/// Cut to milliseconds, not rounded: whole seconds are the `elapsed-seconds` of the other outputs.
+fn seconds(elapsed: Duration) -> String {
+    format!("{}.{:03}", elapsed.as_secs(), elapsed.subsec_millis())
 }
 
 fn opening<'a>(name: &'a str, attributes: &[(&str, String)]) -> BytesStart<'a> {
@@ -261,6 +263,11 @@ mod tests {
     use super::super::tests::{fleet, hostile, long_wait, samples};
     use super::*;
     use quick_xml::Reader;
+
+    #[test]
+    fn time_agrees_with_whole_seconds() {
+        assert_eq!(seconds(Duration::from_micros(7_999_900)), "7.999");
+    }
 
     /// Names of the elements, with attributes; fails where the XML is not well-formed.
     fn elements(xml: &str) -> Vec<(String, Vec<(String, String)>)> {
@@ -319,7 +326,7 @@ mod tests {
         }
         // A task that was still on its way when another one failed did not pass.
         let mut report = fleet();
-        report.outcome = Some(Outcome::Failed(crate::condition::Failure::TaskFailed));
+        report.outcome = Some(Outcome::Failed(crate::domain::Failure::TaskFailed));
         report.tasks[0].outcome.clone_from(&report.outcome);
         report.tasks[1].outcome = None;
         let found = elements(&self::report(&report));

@@ -1,6 +1,6 @@
 //! The job summary and the `.md` report, in Markdown as GitHub and GitLab show it.
 
-use super::chart::{self, Axis, Course, Points};
+use super::chart::{self, Axis, Points, TimeSeries};
 use super::words;
 use super::{Report, TaskReport};
 use crate::escape::markdown as escape;
@@ -142,7 +142,7 @@ fn conditions(text: &mut String, report: &Report, task: &TaskReport) {
 
 /// Charts of the full copy and the offset, and the same in blocks for readers without Mermaid.
 fn course(text: &mut String, report: &Report, task: &TaskReport) {
-    let course = Course::of(task);
+    let course = TimeSeries::of(task);
     let charts = [copy_chart(&course), offset_chart(&course, report)];
     if charts.iter().all(Option::is_none) {
         return;
@@ -166,7 +166,7 @@ fn course(text: &mut String, report: &Report, task: &TaskReport) {
     let _ = writeln!(text, "</details>\n");
 }
 
-fn blocks(course: &Course, report: &Report, task: &TaskReport) -> String {
+fn blocks(course: &TimeSeries, report: &Report, task: &TaskReport) -> String {
     let mut lines = String::new();
     let reading = task.reading.as_ref();
     if !course.copied.is_empty() {
@@ -233,7 +233,7 @@ impl Mermaid<'_> {
     }
 }
 
-fn copy_chart(course: &Course) -> Option<String> {
+fn copy_chart(course: &TimeSeries) -> Option<String> {
     // A copy that was done from the beginning, or of which nothing shows, is told by the table. When it is done, its
     // line is flat, and the offset goes on.
     let &(_, done) = course.copying.last()?;
@@ -273,7 +273,7 @@ fn copy_chart(course: &Course) -> Option<String> {
     )
 }
 
-fn offset_chart(course: &Course, report: &Report) -> Option<String> {
+fn offset_chart(course: &TimeSeries, report: &Report) -> Option<String> {
     let stretch = course.last_stretch()?;
     let (&(from, _), &(until, _)) = (stretch.first()?, stretch.last()?);
     if until <= from {
@@ -371,7 +371,7 @@ fn fleet(text: &mut String, report: &Report) {
     let tasks = report.by_advance();
     for task in tasks.iter().take(MOST_ROWS) {
         let reading = task.reading.clone().unwrap_or_default();
-        let course = Course::of(task);
+        let course = TimeSeries::of(task);
         let blocks = if course.offsets.is_empty() {
             String::new()
         } else {
@@ -439,7 +439,7 @@ fn details(text: &mut String, report: &Report) {
             prose(&words::sentence(&words::task_reason(report, task)))
         );
         conditions(text, report, task);
-        let course = Course::of(task);
+        let course = TimeSeries::of(task);
         if !course.copied.is_empty() || !course.offsets.is_empty() {
             let _ = writeln!(text, "```text\n{}```\n", blocks(&course, report, task));
         }

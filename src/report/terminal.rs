@@ -3,9 +3,11 @@
 //! Drawn by a thread of the library; nothing of it is there when the output is no terminal.
 
 use super::words;
-use crate::config::TaskId;
-use crate::migration::{FullCopy, Phase};
-use crate::wait::{Advance, Clock, Outcome, Rules, TaskWait};
+use crate::clock::Clock;
+use crate::domain::TaskId;
+use crate::domain::{FullSync, Phase};
+use crate::outcome::Outcome;
+use crate::wait::{ProgressKey, Rules, TaskWait};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
@@ -13,8 +15,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The view. Dropping it leaves what is on the screen; [`Live::clear`] takes it away.
-pub struct Live {
+/// The view. Dropping it leaves what is on the screen; [`ProgressView::clear`] takes it away.
+pub struct ProgressView {
     bar: ProgressBar,
     shared: Arc<Mutex<View>>,
 }
@@ -34,7 +36,7 @@ struct Shown {
     second: String,
     failing: Option<String>,
     outcome: Option<Outcome>,
-    advance: Advance,
+    advance: ProgressKey,
 }
 
 /// Cells of the bar for the full copy.
@@ -42,7 +44,7 @@ const BAR: usize = 20;
 /// How often the lines are drawn anew: a clock that jumps is hard to read.
 const TICK: Duration = Duration::from_millis(250);
 
-impl Live {
+impl ProgressView {
     /// Begins to draw on standard error.
     pub fn start(rules: &Rules, clock: Clock) -> Self {
         let view = View {
@@ -99,19 +101,19 @@ impl Live {
 
 impl Shown {
     fn of(task: &TaskWait, rules: &Rules) -> Self {
-        let waiter = &task.waiter;
+        let waiter = &task.poller;
         let reading = waiter
             .seen()
             .map(|seen| seen.reading.clone())
             .unwrap_or_default();
         let phase = waiter.phase();
-        let middle = match (reading.full_copy(), reading.full_migration_progress) {
-            (FullCopy::Short, Some(percent)) => {
+        let middle = match (reading.full_sync(), reading.full_migration_progress) {
+            (FullSync::Incomplete, Some(percent)) => {
                 format!("{} {}", bar(percent), words::percent(percent))
             }
             _ => {
                 let rate = waiter
-                    .trend()
+                    .rates()
                     .offset_rate()
                     .filter(|rate| rate.abs() >= 0.5);
                 let rate = rate
@@ -120,9 +122,9 @@ impl Shown {
                 format!("offset {}{rate}", words::known(reading.offset))
             }
         };
-        let goal = match reading.full_copy() {
-            FullCopy::Short => "full copy done".to_owned(),
-            FullCopy::Done | FullCopy::Unknown => rules.condition.goal.to_string(),
+        let goal = match reading.full_sync() {
+            FullSync::Incomplete => "full copy done".to_owned(),
+            FullSync::Done | FullSync::Unknown => rules.condition.goal.to_string(),
         };
         let to_goal = if waiter.stable() > 0 {
             format!(
@@ -131,7 +133,7 @@ impl Shown {
                 rules.stable_polls
             )
         } else {
-            words::time_to(&goal, waiter.outlook())
+            words::time_to(&goal, waiter.eta())
         };
         Self {
             phase,
@@ -145,7 +147,7 @@ impl Shown {
                 .failing()
                 .map(|error| format!("no good answer: {}", error.message)),
             outcome: task.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
-            advance: waiter.advance(),
+            advance: waiter.progress_key(),
         }
     }
 }

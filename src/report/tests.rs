@@ -1,8 +1,8 @@
 use super::*;
 use crate::api::Class;
-use crate::condition::{Condition, Failure, Missing};
-use crate::migration::{Phase, Status};
-use crate::wait::{Interrupt, Pace, StatusCheck};
+use crate::domain::{Condition, Failure, Missing, Phase, Status};
+use crate::outcome::Interrupt;
+use crate::wait::{PollSettings, StatusCheck};
 
 fn error(class: Class, message: &str, advice: &str) -> ApiError {
     ApiError {
@@ -24,7 +24,7 @@ fn report(goal: Goal, outcome: Outcome, task: TaskReport) -> Report {
             },
             stable_polls: if goal == Goal::InSync { 3 } else { 1 },
             status_check: StatusCheck::Auto,
-            pace: Pace {
+            pace: PollSettings {
                 initial: Duration::from_secs(5),
                 max: Duration::from_secs(30),
                 multiplier: 1.5,
@@ -73,7 +73,7 @@ fn task(reading: Reading, status: Option<&str>, check: Check) -> TaskReport {
         unanswered: None,
         elapsed: Duration::from_secs(754),
         history: History::default(),
-        advance: Advance::default(),
+        advance: ProgressKey::default(),
     }
 }
 
@@ -277,7 +277,7 @@ pub(crate) fn fleet() -> Report {
     let (done, _) = samples().remove(2);
     report.tasks.insert(0, done.tasks[0].clone());
     report.tasks[0].id = TaskId::parse("00000000000000000000000000000001").unwrap();
-    report.tasks[0].advance = Advance::new(3, Phase::Ended, &Reading::default());
+    report.tasks[0].advance = ProgressKey::new(3, Phase::Ended, &Reading::default());
     report.tasks[1].outcome = None;
     report
 }

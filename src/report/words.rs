@@ -8,13 +8,16 @@ mod conditions;
 pub use advice::next_steps;
 pub use conditions::{Condition, Met, conditions};
 
-use super::chart::Course;
+use super::chart::TimeSeries;
 use super::history::MOST_EVENTS;
 use super::{Report, TaskReport, result};
 use crate::api::{ApiError, Class, SignedIn};
-use crate::condition::{Check, Failure, Goal, KeyLimit, Missing, Restart, Suspicion};
-use crate::migration::{Detail, FullCopy, Gap, Phase, Reading, StatusClass};
-use crate::wait::{Note, Outcome, Outlook, Range, Rules, TaskWait};
+use crate::domain::{
+    Check, Detail, Failure, FullSync, Goal, KeyLimit, Missing, OffsetState, Phase, Reading,
+    Restart, StatusClass, UnconfirmedFailure,
+};
+use crate::outcome::Outcome;
+use crate::wait::{Eta, Event, Range, Rules, TaskWait};
 use std::time::{Duration, SystemTime};
 
 /// A duration to the second, to the tenth under ten seconds, to the millisecond under one.
@@ -488,16 +491,16 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
                     status
                 }
             }
-            Missing::Unconfirmed(Suspicion::Short) => {
+            Missing::Unconfirmed(UnconfirmedFailure::Short) => {
                 "not migrating with the full copy under 100 %, unconfirmed".to_owned()
             }
-            Missing::Unconfirmed(Suspicion::OutOfSync) => {
+            Missing::Unconfirmed(UnconfirmedFailure::OutOfSync) => {
                 format!(
                     "not migrating, while {}; unconfirmed",
                     open_offset(&reading, max_offset)
                 )
             }
-            Missing::Unconfirmed(Suspicion::StoppedInSync) => {
+            Missing::Unconfirmed(UnconfirmedFailure::StoppedInSync) => {
                 "the task does not migrate".to_owned()
             }
             Missing::NotSwitched => "no IP switch has been seen".to_owned(),
@@ -513,7 +516,7 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
             Missing::RolledBack => {
                 "the IP switch was rolled back, and the task migrates again".to_owned()
             }
-            Missing::KeysMissing | Missing::Unconfirmed(Suspicion::KeysMissing) => {
+            Missing::KeysMissing | Missing::Unconfirmed(UnconfirmedFailure::KeysMissing) => {
                 missing_keys(report, &reading)
             }
             Missing::Emptied(side) => {
@@ -570,10 +573,10 @@ fn open_offset(reading: &Reading, max_offset: i64) -> String {
 /// Whether the offset alone would keep the goal from showing.
 fn is_offset_missing(rules: &Rules, reading: &Reading) -> bool {
     let is_asked = match rules.condition.goal {
-        Goal::Completed | Goal::InSync => reading.full_copy() == FullCopy::Done,
+        Goal::Completed | Goal::InSync => reading.full_sync() == FullSync::Done,
         Goal::FullSync | Goal::Switched => false,
     };
-    is_asked && reading.gap(rules.condition.max_offset) == Gap::Open
+    is_asked && reading.offset_state(rules.condition.max_offset) == OffsetState::Open
 }
 
 /// A fragment as a sentence.
@@ -611,11 +614,11 @@ pub fn wanted(rules: &Rules) -> String {
 }
 
 /// When something will be reached, or that nobody can know.
-pub fn time_to(what: &str, outlook: Outlook) -> String {
+pub fn time_to(what: &str, outlook: Eta) -> String {
     match outlook {
-        Outlook::Unknown => format!("time to {what} unknown"),
-        Outlook::NotConverging => format!("{what}: not converging at the present rate"),
-        Outlook::Within(Range {
+        Eta::Unknown => format!("time to {what} unknown"),
+        Eta::NotConverging => format!("{what}: not converging at the present rate"),
+        Eta::Within(Range {
             earliest, latest, ..
         }) => {
             let (from, to) = (roughly(earliest), roughly(latest));
@@ -644,7 +647,7 @@ fn roughly(estimate: Duration) -> Duration {
 
 /// How a task stands, for one line of a log.
 pub fn standing(task: &TaskWait, rules: &Rules) -> String {
-    let waiter = &task.waiter;
+    let waiter = &task.poller;
     let Some(seen) = waiter.seen() else {
         return "no reading yet".to_owned();
     };
@@ -653,7 +656,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
     match waiter.phase() {
         Phase::FullSync => {
             let rate = waiter
-                .trend()
+                .rates()
                 .full_copy_rate()
                 .filter(|rate| rate.abs() >= 0.005);
             let rate = rate
@@ -672,7 +675,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
         | Phase::Stopping
         | Phase::Ended => {
             let rate = waiter
-                .trend()
+                .rates()
                 .offset_rate()
                 .filter(|rate| rate.abs() >= 0.5);
             let rate = rate
@@ -701,7 +704,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
             | Phase::Stopping
             | Phase::Ended => rules.condition.goal.to_string(),
         };
-        parts.push(time_to(&goal, waiter.outlook()));
+        parts.push(time_to(&goal, waiter.eta()));
     }
     parts.join(", ")
 }
@@ -727,10 +730,10 @@ pub fn renewal_failed(error: &ApiError) -> String {
 }
 
 /// A note, for one line of a log.
-pub fn note(note: &Note) -> String {
-    match note {
-        Note::Phase(phase) => format!("phase: {}", phase.as_str()),
-        Note::Status(status) => match status.class() {
+pub fn event(event: &Event) -> String {
+    match event {
+        Event::Phase(phase) => format!("phase: {}", phase.as_str()),
+        Event::Status(status) => match status.class() {
             StatusClass::Unknown => {
                 format!("status {}, a word that is not known here: it is never taken for an end", status.word())
             }
@@ -745,41 +748,41 @@ pub fn note(note: &Note) -> String {
             | StatusClass::Released
             | StatusClass::Deleted => format!("status {}", status.word()),
         },
-        Note::Regressed(from, to) => {
+        Event::Regressed(from, to) => {
             format!("the full copy began anew: {} after {}; the link may have broken", percent(*to), percent(*from))
         }
-        Note::NegativeOffset(offset) => {
+        Event::NegativeOffset(offset) => {
             format!("the offset is negative ({}), which counts as not in sync", count(*offset))
         }
-        Note::StatusUnavailable(error) => {
+        Event::StatusUnavailable(error) => {
             format!("the task's status cannot be read, going on without it: {}", error.message)
         }
-        Note::Failing(error) if error.class == Class::Unauthenticated => {
+        Event::Failing(error) if error.class == Class::Unauthenticated => {
             format!("the session is no longer accepted, signing in again: {}", error.message)
         }
-        Note::Failing(error) => match &error.advice {
+        Event::Failing(error) => match &error.advice {
             Some(advice) => format!("no good answer: {}; {advice}", error.message),
             None => format!("no good answer: {}", error.message),
         },
-        Note::Recovered(polls, since) => {
+        Event::Recovered(polls, since) => {
             format!("the API answers again after {} in {}", plural((*polls).into(), "failed poll"), duration(*since))
         }
-        Note::GoalShows(times) => format!("the goal shows ({times} in a row)"),
-        Note::GoalLost => "the goal no longer shows".to_owned(),
-        Note::Restarted(Restart::Gap) => {
+        Event::GoalMet(times) => format!("the goal shows ({times} in a row)"),
+        Event::GoalLost => "the goal no longer shows".to_owned(),
+        Event::Restarted(Restart::TooFarApart) => {
             "more than 3 × `max-interval` since the reading before, counting readings from the start again".to_owned()
         }
-        Note::Restarted(Restart::Halved(side, from, to)) => format!(
+        Event::Restarted(Restart::Halved(side, from, to)) => format!(
             "the keys of the {} fell from {} to {} between two readings, counting readings from the start again",
             side.as_str(),
             count(*from),
             count(*to)
         ),
-        Note::Restarted(Restart::MissingGrows(from, to)) => format!(
+        Event::Restarted(Restart::MissingGrows(from, to)) => format!(
             "the target lacks more keys with each reading ({from} to {to}), counting readings from the start again"
         ),
-        Note::ReadAgain => "not all tasks got there at the same time: reading this one once more".to_owned(),
-        Note::TooOld => "the reading was too old when it could be judged, reading again".to_owned(),
+        Event::ReadAgain => "not all tasks got there at the same time: reading this one once more".to_owned(),
+        Event::TooOld => "the reading was too old when it could be judged, reading again".to_owned(),
     }
 }
 
@@ -857,9 +860,9 @@ pub fn keys(reading: &Reading) -> String {
             let more = if source > target { "fewer" } else { "more" };
             let differ = count(differ.try_into().unwrap_or(i64::MAX));
             // A target that is still being filled lacks more than what has expired.
-            let why = match reading.full_copy() {
-                FullCopy::Done => " (expiring keys make them differ)",
-                FullCopy::Short | FullCopy::Unknown => "",
+            let why = match reading.full_sync() {
+                FullSync::Done => " (expiring keys make them differ)",
+                FullSync::Incomplete | FullSync::Unknown => "",
             };
             format!("{keys}, {differ} {more}{why}")
         }
@@ -918,7 +921,7 @@ pub fn task_result(report: &Report, task: &TaskReport) -> &'static str {
 }
 
 /// What the offset's course shows, in numbers.
-pub fn offset_course(course: &Course) -> Option<String> {
+pub fn offset_course(course: &TimeSeries) -> Option<String> {
     let (at, peak) = course.peak()?;
     let &(_, last) = course.offsets.last()?.last()?;
     Some(format!(

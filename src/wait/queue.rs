@@ -5,9 +5,9 @@ use std::time::Duration;
 
 /// How urgent a look is; lower goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rank {
+pub enum Priority {
     /// The status that belongs to a reading: it is worth nothing without it.
-    HalfRead,
+    StatusNext,
     /// The goal shows and is to be confirmed.
     Confirming,
     /// The goal is near.
@@ -24,30 +24,30 @@ pub enum Rank {
 pub struct Queue {
     later: BTreeSet<(Duration, usize)>,
     /// Those who are due, in both orders.
-    by_rank: BTreeSet<(Rank, Duration, usize)>,
+    by_priority: BTreeSet<(Priority, Duration, usize)>,
     by_age: BTreeSet<(Duration, usize)>,
-    entries: Vec<Option<(Duration, Rank)>>,
-    was_by_rank: bool,
+    entries: Vec<Option<(Duration, Priority)>>,
+    was_by_priority: bool,
 }
 
 impl Queue {
     /// The task is to be looked at then, and at no other time.
-    pub fn put(&mut self, task: usize, at: Duration, rank: Rank) {
+    pub fn put(&mut self, task: usize, at: Duration, priority: Priority) {
         self.remove(task);
         if self.entries.len() <= task {
             self.entries.resize(task + 1, None);
         }
         if let Some(entry) = self.entries.get_mut(task) {
-            *entry = Some((at, rank));
+            *entry = Some((at, priority));
         }
         self.later.insert((at, task));
     }
 
     /// The task is not to be looked at.
     pub fn remove(&mut self, task: usize) {
-        if let Some((at, rank)) = self.entries.get_mut(task).and_then(Option::take) {
+        if let Some((at, priority)) = self.entries.get_mut(task).and_then(Option::take) {
             self.later.remove(&(at, task));
-            self.by_rank.remove(&(rank, at, task));
+            self.by_priority.remove(&(priority, at, task));
             self.by_age.remove(&(at, task));
         }
     }
@@ -64,31 +64,31 @@ impl Queue {
     pub fn pop(&mut self, now: Duration, patience: Duration) -> Option<usize> {
         while let Some(&(at, task)) = self.later.first().filter(|&&(at, _)| at <= now) {
             self.later.remove(&(at, task));
-            if let Some(&Some((_, rank))) = self.entries.get(task) {
-                self.by_rank.insert((rank, at, task));
+            if let Some(&Some((_, priority))) = self.entries.get(task) {
+                self.by_priority.insert((priority, at, task));
                 self.by_age.insert((at, task));
             }
         }
-        let (rank, _, nearest) = *self.by_rank.first()?;
-        let patience = match rank {
+        let (priority, _, nearest) = *self.by_priority.first()?;
+        let patience = match priority {
             // A status that comes late belongs to no reading. There are never more of them than readings before.
-            Rank::HalfRead => {
+            Priority::StatusNext => {
                 self.remove(nearest);
                 return Some(nearest);
             }
             // Readings that are far apart make no row.
-            Rank::Confirming => patience.saturating_mul(10),
-            Rank::Near | Rank::Far => patience,
+            Priority::Confirming => patience.saturating_mul(10),
+            Priority::Near | Priority::Far => patience,
         };
         let impatient = self
             .by_age
             .first()
             .filter(|&&(at, _)| now.saturating_sub(at) > patience);
         let task = match impatient {
-            Some(&(_, oldest)) if self.was_by_rank => oldest,
+            Some(&(_, oldest)) if self.was_by_priority => oldest,
             _ => nearest,
         };
-        self.was_by_rank = task == nearest;
+        self.was_by_priority = task == nearest;
         self.remove(task);
         Some(task)
     }
@@ -122,11 +122,11 @@ mod tests {
     #[test]
     fn nobody_comes_before_its_time_and_the_nearest_of_those_who_are_due_come_first() {
         let mut queue = Queue::default();
-        queue.put(0, secs(10), Rank::Far);
-        queue.put(1, secs(12), Rank::Near);
-        queue.put(2, secs(11), Rank::Near);
-        queue.put(3, secs(13), Rank::HalfRead);
-        queue.put(4, secs(30), Rank::HalfRead);
+        queue.put(0, secs(10), Priority::Far);
+        queue.put(1, secs(12), Priority::Near);
+        queue.put(2, secs(11), Priority::Near);
+        queue.put(3, secs(13), Priority::StatusNext);
+        queue.put(4, secs(30), Priority::StatusNext);
         assert_eq!(queue.due_at(), Some(secs(10)));
         assert!(order(&mut queue, secs(9)).is_empty());
         assert_eq!(queue.due(secs(12)), [0, 2, 1]);
@@ -137,20 +137,20 @@ mod tests {
     #[test]
     fn a_half_read_task_is_never_late() {
         let mut queue = Queue::default();
-        queue.put(0, secs(0), Rank::Far);
-        queue.put(1, secs(0), Rank::Far);
-        queue.put(2, secs(9_000), Rank::HalfRead);
-        queue.put(3, secs(9_000), Rank::HalfRead);
+        queue.put(0, secs(0), Priority::Far);
+        queue.put(1, secs(0), Priority::Far);
+        queue.put(2, secs(9_000), Priority::StatusNext);
+        queue.put(3, secs(9_000), Priority::StatusNext);
         assert_eq!(order(&mut queue, secs(9_999))[..2], [2, 3]);
     }
 
     #[test]
     fn whoever_is_put_in_again_is_there_once() {
         let mut queue = Queue::default();
-        queue.put(0, secs(1), Rank::Far);
+        queue.put(0, secs(1), Priority::Far);
         assert_eq!(queue.due(secs(1)), [0]);
-        queue.put(0, secs(5), Rank::Near);
-        queue.put(1, secs(2), Rank::Far);
+        queue.put(0, secs(5), Priority::Near);
+        queue.put(1, secs(2), Priority::Far);
         queue.remove(1);
         assert_eq!(order(&mut queue, secs(9)), [0]);
         assert_eq!(queue.due_at(), None);
@@ -159,11 +159,11 @@ mod tests {
     #[test]
     fn the_patient_are_not_forgotten_while_nearer_ones_keep_coming() {
         let mut queue = Queue::default();
-        queue.put(0, secs(0), Rank::Far);
-        queue.put(1, secs(1), Rank::Far);
+        queue.put(0, secs(0), Priority::Far);
+        queue.put(1, secs(1), Priority::Far);
         let mut turns = Vec::new();
         for now in 0..100 {
-            queue.put(9, secs(now), Rank::Near);
+            queue.put(9, secs(now), Priority::Near);
             turns.extend(queue.pop(secs(now), PATIENCE));
         }
         let far: Vec<usize> = (0..turns.len()).filter(|&turn| turns[turn] != 9).collect();
@@ -175,10 +175,10 @@ mod tests {
         fn everybody_who_was_put_in_comes_out_once(
             tasks in proptest::collection::vec((0u64..200, 0usize..4), 1..60), now in 0u64..200,
         ) {
-            let ranks = [Rank::HalfRead, Rank::Confirming, Rank::Near, Rank::Far];
+            let priorities = [Priority::StatusNext, Priority::Confirming, Priority::Near, Priority::Far];
             let mut queue = Queue::default();
-            for (task, &(at, rank)) in tasks.iter().enumerate() {
-                queue.put(task, secs(at), ranks[rank]);
+            for (task, &(at, priority)) in tasks.iter().enumerate() {
+                queue.put(task, secs(at), priorities[priority]);
             }
             let mut came = order(&mut queue, secs(now));
             came.sort_unstable();

@@ -1,9 +1,9 @@
 use super::*;
-use crate::api::{Class, ListedTask};
+use crate::api::{ApiError, Class, ListedTask, Page, SignedIn, Stats};
 use crate::auth::renew_after;
-use crate::condition::{Condition, Goal};
-use crate::migration::{Reading, Status};
+use crate::domain::{Condition, Detail, Goal, Reading, Status, TaskId};
 use std::sync::Mutex;
+use std::time::Duration;
 
 type Answers = dyn Fn(Duration, &TaskId) -> Result<Stats, ApiError> + Send + Sync;
 
@@ -141,7 +141,7 @@ fn plan(tasks: u32) -> Plan {
             },
             stable_polls: 1,
             status_check: StatusCheck::Off,
-            pace: Pace {
+            pace: PollSettings {
                 initial: Duration::from_secs(5),
                 max: Duration::from_secs(5),
                 multiplier: 1.0,
@@ -209,7 +209,7 @@ async fn the_deadline_ends_the_wait_whatever_hangs() {
 #[tokio::test(start_paused = true)]
 async fn the_last_look_before_the_deadline_counts() {
     let mut plan = plan(1);
-    plan.rules.pace = Pace {
+    plan.rules.pace = PollSettings {
         initial: Duration::from_secs(50),
         max: Duration::from_secs(50),
         multiplier: 1.0,
@@ -303,7 +303,7 @@ async fn a_wait_of_thirty_hours_outlives_its_sessions_with_exactly_the_renewals_
             .count();
         assert_eq!(asked, sign_ins, "sessions of {lifetime:?}");
         // None of them was renewed by a refusal.
-        assert_eq!(tasks[0].waiter.failed_polls(), 0);
+        assert_eq!(tasks[0].poller.failed_polls(), 0);
     }
 }
 
@@ -499,7 +499,7 @@ async fn a_session_that_cannot_be_renewed_serves_until_its_end() {
     };
     let mut plan = plan(3);
     plan.rules.deadline = 2 * HOUR;
-    plan.rules.pace = Pace {
+    plan.rules.pace = PollSettings {
         initial: Duration::from_secs(30),
         max: Duration::from_secs(30),
         multiplier: 1.0,
@@ -508,7 +508,7 @@ async fn a_session_that_cannot_be_renewed_serves_until_its_end() {
     let (outcome, took, script, tasks) = run(script, plan).await;
     assert!(outcome.is_ready());
     assert!(took < hour_and_a_half);
-    assert!(tasks.iter().all(|task| task.waiter.failed_polls() == 0));
+    assert!(tasks.iter().all(|task| task.poller.failed_polls() == 0));
     // Six minutes of trying, at the pace of retries.
     assert!(
         (8..=14).contains(&count(&script, "sign-in")),

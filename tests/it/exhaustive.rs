@@ -10,11 +10,11 @@
 
 mod waiter;
 
-use crate::model::{self, Kind, Model, Says, Seen, Sight, Terms, product};
-use dcs_migration_wait::condition::{
-    Check, Condition, Goal, KeyLimit, Missing, Past, Row, Side, Suspicion,
+use crate::model::{self, Kind, LastPoll, Model, Says, Sight, Terms, product};
+use dcs_migration_wait::domain::{
+    Check, Condition, Detail, Goal, KeyLimit, Missing, PollHistory, Reading, Row, Side, Status,
+    UnconfirmedFailure,
 };
-use dcs_migration_wait::migration::{Detail, Reading, Status};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,7 +64,7 @@ struct Walk<'a> {
     model: &'a Model,
     terms: Terms,
     condition: Condition,
-    history: Vec<Seen>,
+    history: Vec<LastPoll>,
     found: Found,
 }
 
@@ -86,7 +86,7 @@ impl Found {
 /// What the code carries along.
 #[derive(Clone, Copy, Default)]
 struct Code {
-    past: Past,
+    past: PollHistory,
     row: Row,
 }
 
@@ -149,7 +149,7 @@ impl<'a> Walk<'a> {
         if matches!(check, Check::Failed(_)) {
             return None;
         }
-        self.history.push(Seen {
+        self.history.push(LastPoll {
             sight: item.sight,
             judged: Some(judged),
         });
@@ -188,9 +188,9 @@ struct Class {
 fn of_code(check: Check) -> Says {
     match check {
         Check::Met => Says::Ready,
-        Check::NotYet(Missing::KeysMissing | Missing::Unconfirmed(Suspicion::KeysMissing)) => {
-            Says::WaitFor(Kind::KeysMissing)
-        }
+        Check::NotYet(
+            Missing::KeysMissing | Missing::Unconfirmed(UnconfirmedFailure::KeysMissing),
+        ) => Says::WaitFor(Kind::KeysMissing),
         Check::NotYet(Missing::Emptied(Side::Source)) => Says::WaitFor(Kind::SourceEmptied),
         Check::NotYet(Missing::Emptied(Side::Target)) => Says::WaitFor(Kind::TargetEmptied),
         Check::NotYet(_) => Says::Wait,
@@ -491,7 +491,7 @@ fn offsets_are_compared_at_their_edges() {
             };
             let sight = model.sight(terms, &reading, None);
             let expected = of_model(model.judge(terms, &[], &sight, false).says);
-            let said = of_code(condition.check(&reading, None, Past::default()));
+            let said = of_code(condition.check(&reading, None, PollHistory::default()));
             assert_eq!(said, expected, "offset {offset}, max-offset {max_offset}");
         }
     }
@@ -537,7 +537,7 @@ fn limits_of_keys_are_exact() {
             let terms = Terms::new(Goal::Completed, 0, limit);
             let sight = model.sight(terms, &reading, None);
             let expected = of_model(model.judge(terms, &[], &sight, false).says);
-            let said = of_code(condition.check(&reading, None, Past::default()));
+            let said = of_code(condition.check(&reading, None, PollHistory::default()));
             assert_eq!(
                 said, expected,
                 "{source} keys and {target}, limit {limit:?}"

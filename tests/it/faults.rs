@@ -220,13 +220,13 @@ fn broken_answers() -> Vec<(&'static str, Answer, &'static str)> {
             body(r#"{"is_migrating":false,"offset":0e99999}"#),
             "offset",
         ),
-        ("deep", body("[".repeat(1_000_000)), "JSON"),
+        ("deep", body("[".repeat(100_000)), "JSON"),
         (
             "a deep value",
             body(format!(
                 r#"{{"offset":{}{}}}"#,
-                "[".repeat(400_000),
-                "]".repeat(400_000)
+                "[".repeat(50_000),
+                "]".repeat(50_000)
             )),
             "`offset`",
         ),
@@ -341,7 +341,14 @@ fn what_is_odd_but_says_the_same_is_read() {
             let cloud = FakeCloud::start()
                 .stats([answer.clone()])
                 .detail([status("TERMINATED")]);
-            let run = Sandbox::waiting_on(&cloud).run();
+            // On a slow machine, too, one poll is enough.
+            let run = Sandbox::waiting_on(&cloud)
+                .sets(&[
+                    ("DCS_REQUEST_TIMEOUT", "30s"),
+                    ("DCS_MAX_OUTAGE", "1m"),
+                    ("DCS_TIMEOUT", "1m"),
+                ])
+                .run();
             run.ended("completed", 0);
             assert_eq!(run.output("polls"), "1");
         },

@@ -13,11 +13,13 @@
 
 mod corpus;
 mod demo;
+mod docs;
 mod ends;
 mod errors;
 mod evidence;
 mod exhaustive;
 mod faults;
+mod help;
 mod inputs;
 mod ip_switch;
 mod keys;

@@ -4,8 +4,7 @@
 //! columns ask for. Nothing here comes from the code under test but the types of its inputs. Nothing is carried along,
 //! either: each judgement is made from the whole history, so that no counter of ours can share a fault with one of theirs.
 
-use dcs_migration_wait::condition::{Failure, Goal, KeyLimit};
-use dcs_migration_wait::migration::{Detail, Reading};
+use dcs_migration_wait::domain::{Detail, Failure, Goal, KeyLimit, Reading};
 
 /// One column that a row is chosen by: its name and its values.
 type Column = (&'static str, &'static [&'static str]);
@@ -211,7 +210,7 @@ pub(crate) struct Sight {
 
 /// A reading of the past.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
+pub(crate) struct LastPoll {
     pub(crate) sight: Sight,
     /// What was said of it; `None` where its status was missing, so that it was not judged.
     pub(crate) judged: Option<Judgement>,
@@ -433,7 +432,7 @@ impl Model {
     }
 
     /// What the contract says of a reading after all others, before its row is counted.
-    fn says(&self, terms: Terms, past: &[Seen], sight: &Sight) -> Says {
+    fn says(&self, terms: Terms, past: &[LastPoll], sight: &Sight) -> Says {
         let known = |progress: usize| (progress != UNKNOWN_PROGRESS).then_some(progress);
         let last_known = || {
             past.iter()
@@ -463,7 +462,7 @@ impl Model {
 
     /// The row before a reading: that of the last judged one, unless there was one since that no status would have made
     /// ready.
-    fn row_before(&self, terms: Terms, past: &[Seen]) -> u32 {
+    fn row_before(&self, terms: Terms, past: &[LastPoll]) -> u32 {
         for (at, seen) in past.iter().enumerate().rev() {
             if let Some(judged) = seen.judged {
                 return judged.row;
@@ -489,7 +488,7 @@ impl Model {
     pub(crate) fn judge(
         &self,
         terms: Terms,
-        past: &[Seen],
+        past: &[LastPoll],
         sight: &Sight,
         after_hole: bool,
     ) -> Judgement {
@@ -564,7 +563,11 @@ fn index(sizes: &[usize], cell: &[usize]) -> usize {
 }
 
 /// Its count was over 0, then 0 in a reading that counts, and never over 0 since.
-fn is_emptied(past: &[Seen], now: &Sight, count: impl Fn(&Sight) -> (Option<i64>, bool)) -> bool {
+fn is_emptied(
+    past: &[LastPoll],
+    now: &Sight,
+    count: impl Fn(&Sight) -> (Option<i64>, bool),
+) -> bool {
     let mut is_zero = false;
     for sight in std::iter::once(now).chain(past.iter().rev().map(|seen| &seen.sight)) {
         match count(sight) {
@@ -578,7 +581,7 @@ fn is_emptied(past: &[Seen], now: &Sight, count: impl Fn(&Sight) -> (Option<i64>
 
 /// A count of 1,000 or more fell by more than half since it was last known, in this reading or in one that was not judged
 /// before it.
-fn is_halved(past: &[Seen], now: &Sight, count: impl Fn(&Sight) -> Option<i64>) -> bool {
+fn is_halved(past: &[LastPoll], now: &Sight, count: impl Fn(&Sight) -> Option<i64>) -> bool {
     let mut newer = count(now);
     for seen in past.iter().rev() {
         let older = count(&seen.sight);
@@ -611,7 +614,7 @@ fn is_over(limit: KeyLimit, sight: &Sight, missing: i128) -> bool {
 }
 
 /// `missing` grew in each of the `row` last judged readings and in this one, and by more than 1 % of the keys in all.
-fn grows(past: &[Seen], now: &Sight, row: u32) -> bool {
+fn grows(past: &[LastPoll], now: &Sight, row: u32) -> bool {
     let mut newer = missing(now);
     for seen in past
         .iter()
@@ -633,7 +636,7 @@ fn grows(past: &[Seen], now: &Sight, row: u32) -> bool {
 }
 
 /// Two judged readings in a row said it before. But for missing keys, the task has to have been seen migrating.
-fn is_believed(past: &[Seen], kind: Kind) -> bool {
+fn is_believed(past: &[LastPoll], kind: Kind) -> bool {
     let mut newest = past.iter().rev().filter_map(|seen| seen.judged).take(2);
     let agree = [newest.next(), newest.next()]
         .iter()

@@ -34,15 +34,15 @@ mod trials;
 mod truth;
 mod world;
 
+use dcs_migration_wait::outcome::Outcome;
 use dcs_migration_wait::report;
-use dcs_migration_wait::wait::Outcome;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use world::{Call, Event, Run, play};
+use world::{Call, LogEntry, Run, play};
 
 const RUNS: u64 = 10_000;
 
@@ -53,7 +53,7 @@ impl Run {
         self.world.state(|state| {
             for event in &state.events {
                 let _ = match event {
-                    Event::Answered(call) => {
+                    LogEntry::Answered(call) => {
                         let Call {
                             what,
                             asked,
@@ -63,11 +63,11 @@ impl Run {
                         } = &state.calls[*call];
                         writeln!(text, "{asked:?} {what:?} as of {made:?} -> {answer:?}")
                     }
-                    Event::Polled(poll) => writeln!(text, "{poll:?}"),
-                    Event::Listed { .. }
-                    | Event::ListFailed
-                    | Event::Ended
-                    | Event::Stalled { .. } => {
+                    LogEntry::Polled(poll) => writeln!(text, "{poll:?}"),
+                    LogEntry::Listed { .. }
+                    | LogEntry::ListFailed
+                    | LogEntry::Ended
+                    | LogEntry::Stalled { .. } => {
                         writeln!(text, "{event:?}")
                     }
                 };
@@ -116,7 +116,7 @@ impl Tally {
                 .map(|(name, met)| (name, u64::from(met)))
                 .collect(),
             time: run.ended,
-            polls: run.tasks.iter().map(|task| task.waiter.polls()).sum(),
+            polls: run.tasks.iter().map(|task| task.poller.polls()).sum(),
             known: 0,
         }
     }

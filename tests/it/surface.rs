@@ -1,11 +1,12 @@
-//! Flags, environment names, README, `action.yml` and the contract are one surface.
+//! Flags, environment names, README, docs/reference.md, `action.yml` and the contract list the same inputs and outputs.
 
+use crate::support::formats;
 use crate::support::sandbox::GITHUB_NAMES;
-use crate::support::{Sandbox, formats};
 use dcs_migration_wait::config::inputs::{INPUTS, Input, Kind};
 use dcs_migration_wait::report::OUTPUTS;
 use saphyr_parser::{Event, Parser};
 use std::collections::BTreeMap;
+use std::sync::Once;
 
 /// The contract's inputs: name and default.
 const CONTRACT: [(&str, &str); 37] = [
@@ -66,6 +67,10 @@ fn file(name: &str) -> String {
     std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
+fn write(name: &str, text: &str) {
+    std::fs::write(format!("{}/{name}", env!("CARGO_MANIFEST_DIR")), text).unwrap();
+}
+
 /// Names that people write into their environment themselves.
 fn environment(input: &Input) -> Vec<String> {
     let own = format!("DCS_{}", input.name.to_ascii_uppercase().replace('-', "_"));
@@ -75,7 +80,7 @@ fn environment(input: &Input) -> Vec<String> {
 }
 
 #[test]
-fn the_inputs_are_the_contract_s() {
+fn inputs_match_contract() {
     let ours: BTreeMap<&str, &str> = INPUTS
         .iter()
         .map(|input| (input.name, input.default))
@@ -99,39 +104,94 @@ fn the_inputs_are_the_contract_s() {
     );
 }
 
-#[test]
-fn the_readme_s_inputs_are_the_table_s() {
-    let rows = formats::markdown_table(&file("README.md"), "inputs");
-    let expected: Vec<Vec<String>> = INPUTS
+/// The row of an input in docs/reference.md.
+fn reference_row(input: &Input) -> Vec<String> {
+    let names: Vec<String> = environment(input)
         .iter()
-        .map(|input| {
-            let names: Vec<String> = environment(input)
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect();
-            let secret = if input.kind == Kind::Secret {
-                "(secret) "
-            } else {
-                ""
-            };
-            vec![
-                format!("`{}`", input.name),
-                input.default.to_owned(),
-                names.join(" "),
-                format!("{secret}{}", input.help),
-            ]
-        })
+        .map(|name| format!("`{name}`"))
         .collect();
+    let secret = if input.kind == Kind::Secret {
+        "(secret) "
+    } else {
+        ""
+    };
+    vec![
+        format!("`{}`", input.name),
+        input.default.to_owned(),
+        names.join(" "),
+        format!("{secret}{}", input.help),
+    ]
+}
+
+/// The description of an input in `action.yml`.
+fn action_description(input: &Input) -> String {
+    let default = match input.default {
+        "" | "required" => String::new(),
+        default => format!(" Default: {default}."),
+    };
+    format!("{}.{default}", input.help)
+}
+
+/// Under `UPDATE_DOCS=1`, writes the rows and descriptions of the inputs again: in docs/reference.md the whole table, in
+/// `action.yml` the description of each input that is there.
+fn update_pages() {
+    static ONCE: Once = Once::new();
+    if std::env::var_os("UPDATE_DOCS").is_none() {
+        return;
+    }
+    ONCE.call_once(|| {
+        let rows: String = INPUTS
+            .iter()
+            .map(|input| format!("| {} |\n", reference_row(input).join(" | ")))
+            .collect();
+        let page = file("docs/reference.md");
+        let marker = "<!-- ci: inputs -->\n";
+        let (before, rest) = page.split_once(marker).unwrap();
+        let (table, after) = rest.split_once("\n\n").unwrap();
+        let head: String = table.split_inclusive('\n').take(2).collect();
+        write(
+            "docs/reference.md",
+            &format!("{before}{marker}{head}{rows}\n{after}"),
+        );
+
+        let mut name = String::new();
+        let mut is_done = false;
+        let action: String = file("action.yml")
+            .lines()
+            .map(|line| {
+                is_done |= line == "outputs:";
+                if let Some(key) = line
+                    .strip_prefix("  ")
+                    .and_then(|key| key.strip_suffix(':'))
+                {
+                    key.clone_into(&mut name);
+                }
+                match INPUTS.iter().find(|input| input.name == name) {
+                    Some(input) if !is_done && line.starts_with("    description: ") => {
+                        format!("    description: \"{}\"\n", action_description(input))
+                    }
+                    _ => format!("{line}\n"),
+                }
+            })
+            .collect();
+        write("action.yml", &action);
+    });
+}
+
+#[test]
+fn reference_lists_every_input() {
+    update_pages();
+    let rows = formats::markdown_table(&file("docs/reference.md"), "inputs");
+    let expected: Vec<Vec<String>> = INPUTS.iter().map(reference_row).collect();
     for (row, expected) in rows.iter().zip(&expected) {
-        assert_eq!(row, expected);
+        assert_eq!(row, expected, "UPDATE_DOCS=1 cargo test writes the table");
     }
     assert_eq!(rows.len(), expected.len());
 }
 
 #[test]
-fn the_readme_s_outputs_and_exit_codes_are_the_contract_s() {
-    let readme = file("README.md");
-    let outputs = formats::markdown_table(&readme, "outputs");
+fn reference_lists_every_output() {
+    let outputs = formats::markdown_table(&file("docs/reference.md"), "outputs");
     let names: Vec<String> = outputs
         .iter()
         .map(|row| row[0].trim_matches('`').to_owned())
@@ -145,7 +205,11 @@ fn the_readme_s_outputs_and_exit_codes_are_the_contract_s() {
             "{row:?}"
         );
     }
-    let codes = formats::markdown_table(&readme, "exit-codes");
+}
+
+#[test]
+fn readme_lists_every_exit_code() {
+    let codes = formats::markdown_table(&file("README.md"), "exit-codes");
     let codes: Vec<(&str, &str)> = codes
         .iter()
         .map(|row| (row[0].as_str(), row[1].as_str()))
@@ -154,49 +218,14 @@ fn the_readme_s_outputs_and_exit_codes_are_the_contract_s() {
 }
 
 #[test]
-fn help_names_every_flag_variable_default_and_exit_code() {
-    for arguments in [&["--help"][..], &["demo", "--help"]] {
-        let run = Sandbox::new().args(arguments).run();
-        // Lines are wrapped where they happen to be too long.
-        let help = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        for input in INPUTS {
-            let is_secret = input.kind == Kind::Secret;
-            let flag = format!("--{} ", input.name);
-            let has_flag = help.contains(&flag) || help.contains(&format!("--{} [", input.name));
-            assert_eq!(has_flag, !is_secret, "{flag} in {arguments:?}");
-            if is_secret && arguments.len() > 1 {
-                continue;
-            }
-            assert!(help.contains(input.help), "{} in {arguments:?}", input.name);
-            assert!(
-                help.contains(&format!("[env: {}]", environment(input).join(", "))),
-                "{}",
-                input.name
-            );
-            if !is_secret && !input.default.is_empty() {
-                let default = match input.default {
-                    "required" => "[required]".to_owned(),
-                    default => format!("[default: {default}]"),
-                };
-                assert!(
-                    help.contains(&format!("{} {default}", input.help)),
-                    "{}",
-                    input.name
-                );
-            }
-        }
-        if arguments.len() == 1 {
-            let (_, codes) = help.split_once("Exit codes:").unwrap();
-            for (code, _) in EXIT_CODES {
-                assert!(
-                    codes
-                        .split(|c: char| !c.is_ascii_digit())
-                        .any(|word| word == code),
-                    "{code} in {codes}"
-                );
-            }
-        }
-    }
+fn readme_lists_every_goal() {
+    let goals = formats::markdown_table(&file("README.md"), "goals");
+    let goals: Vec<&str> = goals
+        .iter()
+        .map(|row| row[0].split(' ').next().unwrap())
+        .collect();
+    let (_, results) = EXIT_CODES[0];
+    assert_eq!(goals, results.split(", ").collect::<Vec<_>>());
 }
 
 /// The leaves of a YAML file, by their path.
@@ -240,7 +269,8 @@ fn leaves(text: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn action_yml_has_every_input_and_output() {
+fn action_lists_every_input_and_output() {
+    update_pages();
     let leaves = leaves(&file("action.yml"));
     let below = |prefix: &str, leaf: &str| -> Vec<(String, String)> {
         let found = leaves.iter().filter_map(|(path, value)| {
@@ -254,15 +284,7 @@ fn action_yml_has_every_input_and_output() {
     let expected: Vec<&str> = INPUTS.iter().map(|input| input.name).collect();
     assert_eq!(names, expected);
     for ((name, description), input) in inputs.iter().zip(INPUTS) {
-        assert!(
-            description.starts_with(&format!("{}.", input.help)),
-            "{name}: {description}"
-        );
-        let default = match input.default {
-            "" | "required" => String::new(),
-            default => format!(" Default: {default}."),
-        };
-        assert_eq!(description, &format!("{}.{default}", input.help), "{name}");
+        assert_eq!(description, &action_description(input), "{name}");
     }
     // An input that is not set has to arrive empty: aliases and defaults are the binary's business.
     assert_eq!(below("inputs/", "/default"), []);
@@ -292,7 +314,7 @@ fn action_yml_has_every_input_and_output() {
 }
 
 #[test]
-fn action_yml_s_outputs_say_every_result() {
+fn action_lists_every_result() {
     let leaves = leaves(&file("action.yml"));
     let (_, description) = leaves
         .iter()

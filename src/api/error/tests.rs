@@ -1,7 +1,7 @@
 use super::*;
 
-fn refused_with(status: u16, body: &[u8], sign_in: SignIn) -> Refusal<'_> {
-    Refusal {
+fn refused_with(status: u16, body: &[u8], sign_in: SignIn) -> ErrorResponse<'_> {
+    ErrorResponse {
         status,
         body,
         request_id: None,
@@ -10,8 +10,8 @@ fn refused_with(status: u16, body: &[u8], sign_in: SignIn) -> Refusal<'_> {
         location: None,
         sign_in,
         asked: match sign_in {
-            SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey => Asked::Task,
-            SignIn::ByPassword | SignIn::ByOidc | SignIn::AskingGitHub => Asked::Session,
+            SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey => RequestKind::Task,
+            SignIn::ByPassword | SignIn::ByOidc | SignIn::AskingGitHub => RequestKind::Session,
         },
     }
 }
@@ -228,7 +228,7 @@ fn advice_names_the_input_to_change() {
 #[test]
 fn a_wrong_clock_is_told_with_its_difference() {
     let advice = |skew| {
-        let refusal = Refusal {
+        let refusal = ErrorResponse {
             status: 401,
             body: br#"{"error_code":"APIGW.0301","error_msg":"Incorrect IAM authentication information"}"#,
             request_id: None,
@@ -236,7 +236,7 @@ fn a_wrong_clock_is_told_with_its_difference() {
             clock_skew: Some(skew),
             location: None,
             sign_in: SignIn::AccessKey,
-            asked: Asked::Task,
+            asked: RequestKind::Task,
         };
         classify(&refusal).advice.unwrap_or_default()
     };
@@ -255,7 +255,7 @@ fn a_wrong_clock_is_told_with_its_difference() {
 fn a_signature_that_came_too_late_from_a_clock_that_is_right_is_not_blamed_on_it() {
     let advice = |clock_skew| {
         let body = br#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail, signature expired"}"#;
-        let refusal = Refusal {
+        let refusal = ErrorResponse {
             clock_skew,
             ..refused_with(401, body, SignIn::AccessKey)
         };
@@ -275,7 +275,7 @@ fn a_signature_that_came_too_late_from_a_clock_that_is_right_is_not_blamed_on_it
 fn the_same_trouble_is_known_by_its_class_and_words_whatever_its_request_id() {
     let error = |status, code: &str, id| {
         let body = format!(r#"{{"error_code":"{code}","error_msg":"text"}}"#);
-        classify(&Refusal {
+        classify(&ErrorResponse {
             request_id: Some(id),
             ..refused_with(status, body.as_bytes(), SignIn::Token)
         })
@@ -353,7 +353,7 @@ fn a_body_that_says_nothing_is_told_as_such_and_an_empty_one_is_not() {
 
 #[test]
 fn advice_of_a_redirect_and_of_what_was_not_found_names_the_place() {
-    let redirect = Refusal {
+    let redirect = ErrorResponse {
         location: Some("https://elsewhere\n"),
         ..refused_with(302, b"", SignIn::Token)
     };
@@ -373,7 +373,7 @@ fn advice_of_a_redirect_and_of_what_was_not_found_names_the_place() {
 
 #[test]
 fn the_message_holds_code_words_and_request_id_on_one_visible_line() {
-    let error = classify(&Refusal {
+    let error = classify(&ErrorResponse {
         status: 403,
         body: "{\"error_code\":\"DCS.2003\",\"error_msg\":\"no\\n::error::\\u001b[31m\"}"
             .as_bytes(),
@@ -382,7 +382,7 @@ fn the_message_holds_code_words_and_request_id_on_one_visible_line() {
         clock_skew: None,
         location: None,
         sign_in: SignIn::Token,
-        asked: Asked::Task,
+        asked: RequestKind::Task,
     });
     insta::assert_snapshot!(error.message, @r#"HTTP 403 DCS.2003 "no ::error::\u{1b}[31m" (request id abc\u{202e})"#);
 }
@@ -585,7 +585,7 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
 #[test]
 fn a_refused_list_names_the_action_of_a_list_and_never_the_task() {
     let refused = |status, body: &str| {
-        classify(&Refusal {
+        classify(&ErrorResponse {
             status,
             body: body.as_bytes(),
             request_id: None,
@@ -593,7 +593,7 @@ fn a_refused_list_names_the_action_of_a_list_and_never_the_task() {
             clock_skew: None,
             location: None,
             sign_in: SignIn::AccessKey,
-            asked: Asked::List,
+            asked: RequestKind::List,
         })
     };
     let forbidden = refused(403, r#"{"error_code":"DCS.2007","error_msg":"no"}"#);

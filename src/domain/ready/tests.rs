@@ -2,17 +2,17 @@ use super::super::status::Status;
 use super::*;
 use Check::{Failed, Met, NotYet};
 
-fn fresh() -> Past {
-    Past::default()
+fn fresh() -> PollHistory {
+    PollHistory::default()
 }
 
 /// The task was seen migrating, and two readings before this one looked the same.
-fn third(suspicion: Suspicion) -> Past {
-    Past {
+fn third(suspicion: UnconfirmedFailure) -> PollHistory {
+    PollHistory {
         seen_migrating: true,
         agreeing: 2,
         suspicion: Some(suspicion),
-        ..Past::default()
+        ..PollHistory::default()
     }
 }
 
@@ -40,7 +40,7 @@ fn full_only(status: &str) -> Option<Detail> {
     })
 }
 
-fn check(goal: Goal, reading: &Reading, detail: Option<Detail>, past: Past) -> Check {
+fn check(goal: Goal, reading: &Reading, detail: Option<Detail>, past: PollHistory) -> Check {
     Condition {
         goal,
         max_offset: 0,
@@ -125,17 +125,17 @@ fn completed_without_a_status_believes_a_bad_end_only_after_three_readings_of_a_
     for (bad, suspicion, failure) in [
         (
             reading(Some(false), Some(0), Some(40.0)),
-            Suspicion::Short,
+            UnconfirmedFailure::Short,
             Failure::StoppedShort,
         ),
         (
             reading(Some(false), Some(7), Some(100.0)),
-            Suspicion::OutOfSync,
+            UnconfirmedFailure::OutOfSync,
             Failure::StoppedOutOfSync,
         ),
         (
             reading(Some(false), Some(-7), None),
-            Suspicion::OutOfSync,
+            UnconfirmedFailure::OutOfSync,
             Failure::StoppedOutOfSync,
         ),
     ] {
@@ -150,7 +150,7 @@ fn completed_without_a_status_believes_a_bad_end_only_after_three_readings_of_a_
                 Goal::Completed,
                 &bad,
                 None,
-                Past {
+                PollHistory {
                     agreeing: 1,
                     ..third(suspicion)
                 }
@@ -162,7 +162,7 @@ fn completed_without_a_status_believes_a_bad_end_only_after_three_readings_of_a_
                 Goal::Completed,
                 &bad,
                 None,
-                Past {
+                PollHistory {
                     seen_migrating: false,
                     ..third(suspicion)
                 }
@@ -174,7 +174,7 @@ fn completed_without_a_status_believes_a_bad_end_only_after_three_readings_of_a_
                 Goal::Completed,
                 &bad,
                 None,
-                Past {
+                PollHistory {
                     suspicion: None,
                     ..third(suspicion)
                 }
@@ -312,7 +312,7 @@ fn in_sync_fails_for_a_task_that_was_stopped_in_sync_or_not() {
     );
     // Zeros without a full copy may as well be a task that has not begun.
     let zeros = reading(Some(false), Some(0), None);
-    let suspicion = Suspicion::StoppedInSync;
+    let suspicion = UnconfirmedFailure::StoppedInSync;
     assert_eq!(
         check(Goal::InSync, &zeros, None, fresh()),
         NotYet(Missing::Unconfirmed(suspicion))
@@ -392,7 +392,7 @@ fn full_sync_believes_an_unconfirmed_bad_end_like_every_goal() {
             Failure::StoppedShort,
         ),
     ] {
-        let mut past = Past::default().after(&reading(Some(true), None, None), Met);
+        let mut past = PollHistory::default().after(&reading(Some(true), None, None), Met);
         let checks: Vec<Check> = (0..3)
             .map(|_| {
                 let check = condition.check(&bad, None, past);
@@ -435,7 +435,7 @@ fn readings_agree_only_in_an_unbroken_row() {
     let short = reading(Some(false), Some(0), Some(50.0));
     let unknown = reading(Some(false), None, None);
     let walk = |readings: &[&Reading]| {
-        let mut past = Past::default();
+        let mut past = PollHistory::default();
         let mut last = Met;
         for reading in readings {
             last = condition.check(reading, None, past);
@@ -452,19 +452,19 @@ fn readings_agree_only_in_an_unbroken_row() {
     );
     assert_eq!(
         walk(&[&open, &open, &open, &open]),
-        NotYet(Missing::Unconfirmed(Suspicion::OutOfSync))
+        NotYet(Missing::Unconfirmed(UnconfirmedFailure::OutOfSync))
     );
     // Readings that do not say whether it migrates have not seen it migrating.
     let unsaid = reading(None, Some(5), Some(100.0));
     assert_eq!(
         walk(&[&unsaid, &open, &open, &open]),
-        NotYet(Missing::Unconfirmed(Suspicion::OutOfSync))
+        NotYet(Missing::Unconfirmed(UnconfirmedFailure::OutOfSync))
     );
     for broken in [&short, &unknown, &migrating] {
         let last = walk(&[&migrating, &open, &open, broken, &open, &open]);
         assert_eq!(
             last,
-            NotYet(Missing::Unconfirmed(Suspicion::OutOfSync)),
+            NotYet(Missing::Unconfirmed(UnconfirmedFailure::OutOfSync)),
             "{broken:?}"
         );
     }

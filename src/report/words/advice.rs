@@ -1,10 +1,10 @@
 //! What to change, and what to do next.
 
 use super::{count, is_offset_missing, sentence, was_never_asked};
-use crate::condition::{Check, Failure, Goal, Missing, Suspicion};
-use crate::migration::{Detail, FullCopy};
+use crate::domain::{Check, Detail, Failure, FullSync, Goal, Missing, UnconfirmedFailure};
+use crate::outcome::Outcome;
 use crate::report::{Report, TaskReport};
-use crate::wait::{Outcome, StatusCheck};
+use crate::wait::StatusCheck;
 
 /// What to change before the next try.
 pub(super) fn change(
@@ -75,7 +75,7 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
         Some(Check::Failed(_)) => LOOK.to_owned(),
         Some(Check::NotYet(missing)) => match missing {
             Missing::StillMigrating if is_full_only => format!("raise {longer}"),
-            Missing::StillMigrating if reading.full_copy() == FullCopy::Short => {
+            Missing::StillMigrating if reading.full_sync() == FullSync::Incomplete => {
                 format!("raise {longer}, or wait with `until: full-sync`: a full + incremental task never ends by itself")
             }
             Missing::StillMigrating => {
@@ -86,7 +86,7 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
             Missing::OffsetOpen => of_offset(),
             Missing::StatusDisagrees if is_offset_missing(rules, &reading) => of_offset(),
             Missing::StatusDisagrees | Missing::FullCopyShort => format!("{LOOK}, or raise {longer}"),
-            Missing::Unconfirmed(Suspicion::KeysMissing) => {
+            Missing::Unconfirmed(UnconfirmedFailure::KeysMissing) => {
                 "compare the keys of both sides (`info keyspace`) before anything is switched".to_owned()
             }
             Missing::Unconfirmed(_) if rules.status_check == StatusCheck::Off => {

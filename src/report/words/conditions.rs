@@ -1,8 +1,9 @@
 //! The conditions of the goal, one by one: what was wanted against what was seen.
 
 use super::{count, key_limit, known, percent};
-use crate::condition::{Check, Failure, Goal, KeyLimit, Missing};
-use crate::migration::{Detail, FullCopy, Gap, Reading};
+use crate::domain::{
+    Check, Detail, Failure, FullSync, Goal, KeyLimit, Missing, OffsetState, Reading,
+};
 use crate::report::{Report, TaskReport};
 use crate::wait::{Rules, StatusCheck};
 
@@ -69,7 +70,7 @@ pub fn conditions(report: &Report, task: &TaskReport) -> Vec<Condition> {
     };
     let mut rows = vec![
         migrating(rules.condition.goal, reading),
-        full_copy(rules, task, reading),
+        full_sync(rules, task, reading),
     ];
     rows.push(offset(rules, task, reading));
     if rules.stable_polls > 1 {
@@ -106,16 +107,16 @@ fn migrating(goal: Goal, reading: &Reading) -> Condition {
     }
 }
 
-fn full_copy(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
+fn full_sync(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
     let is_met = matches!(task.check, Some(Check::Met));
-    let (wanted, met) = match (reading.full_copy(), rules.condition.goal) {
-        (FullCopy::Done, _) => ("100 %", Met::Yes),
-        (FullCopy::Short, _) => ("100 %", Met::No),
+    let (wanted, met) = match (reading.full_sync(), rules.condition.goal) {
+        (FullSync::Done, _) => ("100 %", Met::Yes),
+        (FullSync::Incomplete, _) => ("100 %", Met::No),
         // The status, or the end of the task, says it instead.
-        (FullCopy::Unknown, Goal::Completed | Goal::InSync) if is_met => {
+        (FullSync::Unknown, Goal::Completed | Goal::InSync) if is_met => {
             ("100 %, where it is told", Met::NotAsked)
         }
-        (FullCopy::Unknown, _) => ("100 %", Met::Unknown),
+        (FullSync::Unknown, _) => ("100 %", Met::Unknown),
     };
     let seen = reading
         .full_migration_progress
@@ -131,9 +132,9 @@ fn full_copy(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
 fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
     let max_offset = rules.condition.max_offset;
     let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
-    let (wanted, met) = match (rules.condition.goal, reading.gap(max_offset)) {
+    let (wanted, met) = match (rules.condition.goal, reading.offset_state(max_offset)) {
         (Goal::FullSync | Goal::Switched, _) => ("any".to_owned(), Met::NotAsked),
-        (Goal::Completed, Gap::Unknown) if is_full_only => {
+        (Goal::Completed, OffsetState::Unknown) if is_full_only => {
             ("none in a full migration".to_owned(), Met::NotAsked)
         }
         (Goal::Completed | Goal::InSync, gap) => (
@@ -143,9 +144,9 @@ fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
                 format!("at most {}", count(max_offset))
             },
             match gap {
-                Gap::Closed => Met::Yes,
-                Gap::Open => Met::No,
-                Gap::Unknown => Met::Unknown,
+                OffsetState::Closed => Met::Yes,
+                OffsetState::Open => Met::No,
+                OffsetState::Unknown => Met::Unknown,
             },
         ),
     };

@@ -2,14 +2,14 @@
 //! not asked for long.
 //!
 //! A [`Trace`] writes down what was answered when, and says from the tables what has to follow. Every sequence is played
-//! from its beginning, since a [`Waiter`] cannot be copied; [`Choices`] counts them through.
+//! from its beginning, since a [`TaskPoller`] cannot be copied; [`Choices`] counts them through.
 
 use super::{Found, detail, in_parallel, in_words};
-use crate::model::{Kind, Model, Says, Seen, Sight, Table, Terms, kind};
+use crate::model::{Kind, LastPoll, Model, Says, Sight, Table, Terms, kind};
 use dcs_migration_wait::api::{ApiError, Class, Stats};
-use dcs_migration_wait::condition::{Condition, Goal, KeyLimit};
-use dcs_migration_wait::migration::{Detail, Reading};
-use dcs_migration_wait::wait::{Outcome, Pace, Rules, StatusCheck, Step, Waiter};
+use dcs_migration_wait::domain::{Condition, Detail, Goal, KeyLimit, Reading};
+use dcs_migration_wait::outcome::Outcome;
+use dcs_migration_wait::wait::{PollSettings, Rules, StatusCheck, Step, TaskPoller};
 use std::time::Duration;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -60,7 +60,7 @@ enum Expected {
 
 /// What one poll was.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Past {
+enum PollHistory {
     Judged,
     Unjudged,
     /// No reading; where the answer stands in refusals.tbl.
@@ -73,8 +73,8 @@ struct Trace<'a> {
     tables: &'a Tables,
     rules: &'a Rules,
     terms: Terms,
-    readings: Vec<Seen>,
-    polls: Vec<Past>,
+    readings: Vec<LastPoll>,
+    polls: Vec<PollHistory>,
     /// When the newest judged reading was asked for.
     judged_asked: Option<Duration>,
     /// The status as it was last read; none after three failures in a row.
@@ -157,19 +157,19 @@ impl<'a> Trace<'a> {
             | Class::Unauthenticated
             | Class::Denied => 4,
         };
-        self.polls.push(Past::Refused(answer));
-        let readings = if self.polls.contains(&Past::Judged) {
+        self.polls.push(PollHistory::Refused(answer));
+        let readings = if self.polls.contains(&PollHistory::Judged) {
             2
         } else {
-            usize::from(self.polls.contains(&Past::Unjudged))
+            usize::from(self.polls.contains(&PollHistory::Unjudged))
         };
-        let same = |poll: &&Past| **poll == Past::Refused(answer);
+        let same = |poll: &&PollHistory| **poll == PollHistory::Refused(answer);
         let in_a_row = self.polls.iter().rev().take_while(same).count();
         let at_most = self
             .polls
             .iter()
             .rev()
-            .take_while(|poll| **poll != Past::Judged)
+            .take_while(|poll| **poll != PollHistory::Judged)
             .filter(same)
             .count();
         let row = match (in_a_row, at_most) {
@@ -227,11 +227,11 @@ impl<'a> Trace<'a> {
             "with" => self.known.clone(),
             "without" => None,
             other => {
-                self.readings.push(Seen {
+                self.readings.push(LastPoll {
                     sight: self.sight(reading, None),
                     judged: None,
                 });
-                self.polls.push(Past::Unjudged);
+                self.polls.push(PollHistory::Unjudged);
                 // No age makes a failure of the task itself good.
                 let bad = self.sight(reading, self.known.as_ref()).status;
                 return match other {
@@ -258,11 +258,11 @@ impl<'a> Trace<'a> {
         let judged = self
             .model
             .judge(self.terms, &self.readings, &sight, after_hole);
-        self.readings.push(Seen {
+        self.readings.push(LastPoll {
             sight,
             judged: Some(judged),
         });
-        self.polls.push(Past::Judged);
+        self.polls.push(PollHistory::Judged);
         self.judged_asked = Some(asked);
         match judged.says {
             Says::Failed(kind) => Expected::Ends(failed(kind)),
@@ -424,7 +424,7 @@ fn play(
     choices: &mut Choices,
     told: &mut Option<String>,
 ) -> Result<(), String> {
-    let mut waiter = Waiter::seeded(rules.clone(), Duration::ZERO, 7);
+    let mut waiter = TaskPoller::seeded(rules.clone(), Duration::ZERO, 7);
     let mut trace = Trace::new(model, tables, rules);
     let mut at = Duration::ZERO;
     choices.at = 0;
@@ -523,7 +523,7 @@ fn rules(goal: Goal, status_check: StatusCheck, stable_polls: u32, initial: u64)
         },
         stable_polls,
         status_check,
-        pace: Pace {
+        pace: PollSettings {
             initial: Duration::from_secs(initial),
             max: Duration::from_secs(30),
             multiplier: 1.5,
@@ -759,7 +759,7 @@ fn deadline_makes_nothing_ready() {
                 } else {
                     StatusCheck::Auto
                 };
-                let mut waiter = Waiter::seeded(
+                let mut waiter = TaskPoller::seeded(
                     rules(goal, status_check, stable_polls, 5),
                     Duration::ZERO,
                     7,

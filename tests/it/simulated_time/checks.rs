@@ -4,9 +4,9 @@ use super::script::{Credential, Trouble};
 use super::truth::{Progress, Stage, TICK, Truth, ms};
 use super::world::{Call, Poll, Run, State, What};
 use dcs_migration_wait::api::Class;
-use dcs_migration_wait::condition::{Failure, Goal, KeyLimit};
-use dcs_migration_wait::migration::{IpSwitch, Reading, StatusClass};
-use dcs_migration_wait::wait::{Outcome, Rules, StatusCheck};
+use dcs_migration_wait::domain::{Failure, Goal, IpSwitch, KeyLimit, Reading, StatusClass};
+use dcs_migration_wait::outcome::Outcome;
+use dcs_migration_wait::wait::{Rules, StatusCheck};
 use std::time::Duration;
 
 pub(super) type Verdict = Result<(), String>;
@@ -285,7 +285,7 @@ impl<'a> Story<'a> {
         if let Some(status) = status {
             let between = status.answered() - answered;
             ensure!(
-                between <= rules.longest_between(),
+                between <= rules.max_status_delay(),
                 "its status came {between:?} after it"
             );
         } else {
@@ -301,7 +301,7 @@ impl<'a> Story<'a> {
             ensure!(may_go_without, "its status was not read");
             let between = poll.now - answered;
             ensure!(
-                between <= rules.longest_between() + STANDSTILL,
+                between <= rules.max_status_delay() + STANDSTILL,
                 "it was judged {between:?} after its answer"
             );
         }

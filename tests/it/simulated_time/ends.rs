@@ -2,11 +2,11 @@
 
 use super::checks::{Story, Verdict, ensure};
 use super::truth::TICK;
-use super::world::{Call, Event, Poll, Run, Said, State, What};
+use super::world::{Call, LogEntry, Poll, Run, Said, State, What};
 use dcs_migration_wait::api::Class;
-use dcs_migration_wait::condition::Goal;
-use dcs_migration_wait::config::TaskId;
-use dcs_migration_wait::wait::Outcome;
+use dcs_migration_wait::domain::Goal;
+use dcs_migration_wait::domain::TaskId;
+use dcs_migration_wait::outcome::Outcome;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -53,12 +53,12 @@ impl Run {
             return Ok(());
         }
         let listed = state.events.iter().find_map(|event| match event {
-            Event::Listed { now } => Some(*now),
-            Event::Answered(_)
-            | Event::Polled(_)
-            | Event::ListFailed
-            | Event::Ended
-            | Event::Stalled { .. } => None,
+            LogEntry::Listed { now } => Some(*now),
+            LogEntry::Answered(_)
+            | LogEntry::Polled(_)
+            | LogEntry::ListFailed
+            | LogEntry::Ended
+            | LogEntry::Stalled { .. } => None,
         });
         let until = listed.unwrap_or(self.ended);
         // The last list is read from the first page on.
@@ -121,7 +121,7 @@ impl Run {
         let told = state
             .events
             .iter()
-            .any(|event| matches!(event, Event::Ended));
+            .any(|event| matches!(event, LogEntry::Ended));
         ensure!(
             !told || several,
             "the only task's end was told apart from that of the wait"

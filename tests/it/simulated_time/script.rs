@@ -1,9 +1,10 @@
 //! What the world does in a run: all of it is decided before, from the seed.
 
 use dcs_migration_wait::api::Class;
-use dcs_migration_wait::condition::{Condition, Goal, KeyLimit};
-use dcs_migration_wait::config::TaskId;
-use dcs_migration_wait::wait::{Interrupt, Pace, Rules, StatusCheck};
+use dcs_migration_wait::domain::TaskId;
+use dcs_migration_wait::domain::{Condition, Goal, KeyLimit};
+use dcs_migration_wait::outcome::Interrupt;
+use dcs_migration_wait::wait::{PollSettings, Rules, StatusCheck};
 use std::time::Duration;
 
 use super::truth::{
@@ -302,7 +303,7 @@ fn rules(rng: &mut Rng) -> Rules {
         } else {
             rng.pick(&checks)
         },
-        pace: Pace {
+        pace: PollSettings {
             initial,
             max,
             multiplier: 1.0 + rng.unit() * if rng.chance(80) { 1.0 } else { 9.0 },
@@ -325,7 +326,7 @@ fn stalls(rng: &mut Rng, rules: &Rules) -> Vec<Stall> {
         });
     }
     if rng.chance(15) {
-        let between = rules.longest_between();
+        let between = rules.max_status_delay();
         let kind = rng.pick(&[Kind::Stats, Kind::Detail, Kind::Detail]);
         let length = rng.between(between / 2, between * 20);
         stalls.push(Stall {

@@ -2,10 +2,11 @@
 
 use super::checks::{Verdict, ensure};
 use super::world::Run;
+use dcs_migration_wait::outcome::Outcome;
 use dcs_migration_wait::report::{
     self, Report, TaskReport, github, gitlab, html, json, junit, markdown, words,
 };
-use dcs_migration_wait::wait::{Outcome, TaskWait};
+use dcs_migration_wait::wait::TaskWait;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 

@@ -4,9 +4,9 @@ use super::script::{Credential, Trouble};
 use super::truth::{KeyTrouble, Progress, Stage};
 use super::world::{Call, Poll, Run, Said, State, What};
 use dcs_migration_wait::api::Class;
-use dcs_migration_wait::condition::Goal;
-use dcs_migration_wait::migration::{IpSwitch, Reading, StatusClass};
-use dcs_migration_wait::wait::{Outcome, StatusCheck};
+use dcs_migration_wait::domain::{Goal, IpSwitch, Reading, StatusClass};
+use dcs_migration_wait::outcome::Outcome;
+use dcs_migration_wait::wait::StatusCheck;
 use std::time::Duration;
 
 type Trial = (&'static str, bool);
@@ -197,7 +197,7 @@ impl Run {
                     .max();
                 let between = before.map(|at| call.answered().saturating_sub(at));
                 call.answer.is_some()
-                    && between.is_some_and(|between| between > script.rules.longest_between())
+                    && between.is_some_and(|between| between > script.rules.max_status_delay())
             })
         });
         vec![
@@ -239,7 +239,7 @@ impl Run {
                     && self
                         .tasks
                         .iter()
-                        .any(|wait| wait.waiter.is_status_unavailable()),
+                        .any(|wait| wait.poller.is_status_unavailable()),
             ),
         ]
     }

@@ -1,8 +1,7 @@
 //! What is true of a migration task at every moment, and what the API tells about it.
 
-use dcs_migration_wait::condition::{Condition, Goal};
-use dcs_migration_wait::config::TaskId;
-use dcs_migration_wait::migration::{Detail, IpSwitch, Reading, Status, StatusClass};
+use dcs_migration_wait::domain::TaskId;
+use dcs_migration_wait::domain::{Condition, Detail, Goal, IpSwitch, Reading, Status, StatusClass};
 use std::time::Duration;
 
 /// The paused clock moves in steps of a millisecond, and rounds up.

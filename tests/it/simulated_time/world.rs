@@ -2,14 +2,15 @@
 
 use super::script::{Credential, Fault, Kind, Rng, Script, Stall, Trouble, When, Where};
 use super::truth::Truth;
+use dcs_migration_wait::api::Cloud;
 use dcs_migration_wait::api::{ApiError, Class, ListedTask, Page, SignedIn, Stats};
 use dcs_migration_wait::auth::renew_after;
-use dcs_migration_wait::config::TaskId;
-use dcs_migration_wait::migration::{Detail, Reading};
+use dcs_migration_wait::clock::Clock;
+use dcs_migration_wait::domain::TaskId;
+use dcs_migration_wait::domain::{Detail, Reading};
+use dcs_migration_wait::outcome::{Interrupt, Outcome};
 use dcs_migration_wait::report::history::Recorder;
-use dcs_migration_wait::wait::{
-    Clock, Cloud, Interrupt, Note, Observer, Outcome, Plan, TaskWait, Tasks, wait,
-};
+use dcs_migration_wait::wait::{Event, Observer, Plan, TaskWait, Tasks, wait};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -111,7 +112,7 @@ pub(super) struct Poll {
 }
 
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum LogEntry {
     Answered(usize),
     Polled(Poll),
     Listed { now: Duration },
@@ -130,7 +131,7 @@ struct Session {
 pub(super) struct State {
     rng: Rng,
     pub(super) calls: Vec<Call>,
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<LogEntry>,
     /// How often each fault has hit.
     hits: Vec<usize>,
     stalled: Vec<bool>,
@@ -145,7 +146,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn polls(&self) -> impl Iterator<Item = &Poll> {
         self.events.iter().filter_map(|event| {
-            if let Event::Polled(poll) = event {
+            if let LogEntry::Polled(poll) = event {
                 Some(poll)
             } else {
                 None
@@ -155,12 +156,12 @@ impl State {
 
     pub(super) fn stalls(&self) -> impl Iterator<Item = (Duration, Duration)> {
         self.events.iter().filter_map(|event| match event {
-            Event::Stalled { from, to } => Some((*from, *to)),
-            Event::Answered(_)
-            | Event::Polled(_)
-            | Event::Listed { .. }
-            | Event::ListFailed
-            | Event::Ended => None,
+            LogEntry::Stalled { from, to } => Some((*from, *to)),
+            LogEntry::Answered(_)
+            | LogEntry::Polled(_)
+            | LogEntry::Listed { .. }
+            | LogEntry::ListFailed
+            | LogEntry::Ended => None,
         })
     }
 
@@ -206,7 +207,7 @@ impl World {
         if is_first {
             let length = self.script.stalls[stall].length;
             self.state(|state| {
-                state.events.push(Event::Stalled {
+                state.events.push(LogEntry::Stalled {
                     from,
                     to: from + length,
                 })
@@ -362,7 +363,7 @@ impl World {
             let call_made = &mut state.calls[call];
             call_made.answer = Some((now, said.clone()));
             (call_made.truth, call_made.made) = (truth, made);
-            state.events.push(Event::Answered(call));
+            state.events.push(LogEntry::Answered(call));
             said.map_err(|class| ApiError {
                 class,
                 message: format!("refused with {class:?}"),
@@ -536,15 +537,15 @@ struct EventLog {
 }
 
 impl EventLog {
-    fn note(&self, event: Event) {
+    fn note(&self, event: LogEntry) {
         self.world.state(|state| state.events.push(event));
     }
 }
 
 impl Observer for EventLog {
-    fn looked(&mut self, now: Duration, wait: &TaskWait, notes: &[Note], next: Option<Duration>) {
+    fn polled(&mut self, now: Duration, wait: &TaskWait, events: &[Event], next: Option<Duration>) {
         let task = self.world.task(&wait.id);
-        let waiter = &wait.waiter;
+        let waiter = &wait.poller;
         let (failed, seen) = (waiter.failed_polls(), waiter.seen().map(|seen| seen.at));
         let before = std::mem::replace(&mut self.before[task], (failed, seen));
         let stable = waiter.stable();
@@ -558,11 +559,11 @@ impl Observer for EventLog {
                 .failing()
                 .map(|error| error.class)
                 .filter(|_| failed > before.0),
-            too_old: notes.iter().any(|note| matches!(note, Note::TooOld)),
-            reads_again: notes.iter().any(|note| matches!(note, Note::ReadAgain)),
+            too_old: events.iter().any(|event| matches!(event, Event::TooOld)),
+            reads_again: events.iter().any(|event| matches!(event, Event::ReadAgain)),
             stable,
         };
-        self.note(Event::Polled(poll));
+        self.note(LogEntry::Polled(poll));
         if stable > 0
             && next.is_some()
             && let Some(stall) = self.world.stall_when(|when| when == When::InRow)
@@ -572,15 +573,15 @@ impl Observer for EventLog {
         }
     }
     fn listed(&mut self, now: Duration, _: &[TaskWait], _: usize) {
-        self.note(Event::Listed { now });
+        self.note(LogEntry::Listed { now });
     }
-    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Note]) {
-        self.note(Event::ListFailed);
+    fn list_failed(&mut self, _: Duration, _: &ApiError, _: &[Event]) {
+        self.note(LogEntry::ListFailed);
     }
     fn signed_in(&mut self, _: Duration, _: &SignedIn) {}
     fn renewal_failed(&mut self, _: Duration, _: &ApiError) {}
     fn ended(&mut self, _: Duration, _: &TaskWait) {
-        self.note(Event::Ended);
+        self.note(LogEntry::Ended);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The one writer of files: each file has a thread of its own, so that a file system that hangs, or a pipe that nobody
 //! reads, holds up neither the wait nor the other files.
 
+use super::{OutputSettings, ReportFormat};
 use super::{Report, github, gitlab, html, json, junit, markdown};
-use crate::config::{Output, ReportFormat};
 use crate::escape;
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Every file that a wait writes. Clones write to the same files, in turn.
 #[derive(Debug, Clone)]
-pub struct Sinks {
+pub struct ReportFiles {
     /// What machines read: `GITHUB_OUTPUT` and dotenv.
     answer: Arc<[Sink]>,
     /// What people read: the job summary, then the reports.
@@ -46,9 +46,9 @@ struct Writer {
     outstanding: usize,
 }
 
-impl Sinks {
+impl ReportFiles {
     /// The files that are asked for; nothing is written yet.
-    pub fn new(output: &Output) -> Self {
+    pub fn new(output: &OutputSettings) -> Self {
         let sink = |what, path: &Path, medium| Sink {
             what,
             path: path.to_owned(),
@@ -103,20 +103,20 @@ impl Sinks {
 
 /// Hands every sink its text, then waits for all of them together.
 fn write<'a>(
-    sinks: impl Iterator<Item = &'a Sink> + Clone,
+    report_files: impl Iterator<Item = &'a Sink> + Clone,
     report: &Report,
     within: Duration,
 ) -> Vec<String> {
     // Rendered outside of the locks: a bug in a renderer must not lock out the panic hook.
-    let texts: Vec<String> = sinks
+    let texts: Vec<String> = report_files
         .clone()
         .map(|sink| sink.medium.render(report))
         .collect();
-    for (sink, text) in sinks.clone().zip(texts) {
+    for (sink, text) in report_files.clone().zip(texts) {
         sink.with_writer(|writer| writer.send(text));
     }
     let mut left = within;
-    sinks
+    report_files
         .filter_map(|sink| {
             let result = sink.with_writer(|writer| writer.settle(&mut left));
             let path = escape::line(&sink.path.to_string_lossy());

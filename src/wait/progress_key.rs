@@ -1,11 +1,11 @@
 //! How far a task is on its way to the goal, so that the least advanced of several can be found.
 
-use crate::migration::{FullCopy, Phase, Reading};
+use crate::domain::{FullSync, Phase, Reading};
 use std::cmp::{Ordering, Reverse};
 
 /// How far a task is; the fields stand in the order of their weight. The default is a task of which nothing is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
-pub struct Advance {
+pub struct ProgressKey {
     /// Consecutive readings that show the goal.
     stable: u32,
     /// [`Phase::rank`].
@@ -16,12 +16,14 @@ pub struct Advance {
     outstanding: Option<Reverse<u64>>,
 }
 
-impl Advance {
+impl ProgressKey {
     /// What a reading says, of a task whose goal so many readings in a row have shown.
     pub fn new(stable: u32, phase: Phase, reading: &Reading) -> Self {
-        let copied = match reading.full_copy() {
-            FullCopy::Unknown => 0.0,
-            FullCopy::Short | FullCopy::Done => reading.full_migration_progress.unwrap_or_default(),
+        let copied = match reading.full_sync() {
+            FullSync::Unknown => 0.0,
+            FullSync::Incomplete | FullSync::Done => {
+                reading.full_migration_progress.unwrap_or_default()
+            }
         };
         let outstanding = reading.offset.map(|offset| Reverse(offset.unsigned_abs()));
         Self {
@@ -52,10 +54,10 @@ mod tests {
                 offset,
                 ..Reading::default()
             };
-            Advance::new(stable, phase, &reading)
+            ProgressKey::new(stable, phase, &reading)
         };
         let order = [
-            Advance::default(),
+            ProgressKey::default(),
             of(0, Phase::FullSync, None, Some(0)),
             of(0, Phase::FullSync, Some(5.0), None),
             of(0, Phase::FullSync, Some(5.5), Some(900)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Requests that may still be sent. Times are since the start of the process.
 #[derive(Debug)]
-pub struct Budget {
+pub struct RateLimiter {
     /// Requests a second at most, and at present.
     most: f64,
     rate: f64,
@@ -26,7 +26,7 @@ const PAIR: usize = 2;
 /// Share of the budget that comes back with each good answer.
 const STEP: f64 = 1.0 / 100.0;
 
-impl Budget {
+impl RateLimiter {
     /// A budget of so many requests a second; more than zero, fractions allowed.
     pub fn new(per_second: f64) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Budget {
 mod tests {
     use super::*;
 
-    fn sent_within(budget: &mut Budget, from: u64, until: u64) -> Vec<u64> {
+    fn sent_within(budget: &mut RateLimiter, from: u64, until: u64) -> Vec<u64> {
         let mut takes = |at| {
             let at = Duration::from_millis(at);
             let is_free = budget.free_at() <= at;
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn no_window_holds_more_than_the_budget() {
         for per_second in [1.0, 4.0, 4.7, 100.0] {
-            let sent = sent_within(&mut Budget::new(per_second), 0, 5_000);
+            let sent = sent_within(&mut RateLimiter::new(per_second), 0, 5_000);
             let capacity = (per_second as usize).max(2);
             for window in sent.windows(capacity + 1) {
                 assert!(
@@ -126,10 +126,10 @@ mod tests {
     #[test]
     fn a_small_budget_still_has_pairs() {
         assert_eq!(
-            sent_within(&mut Budget::new(0.5), 0, 5_000),
+            sent_within(&mut RateLimiter::new(0.5), 0, 5_000),
             [0, 1, 4_000, 4_001]
         );
-        let mut budget = Budget::new(0.5);
+        let mut budget = RateLimiter::new(0.5);
         let second = Duration::from_secs(1);
         assert_eq!(budget.pair_at(), Duration::ZERO);
         budget.take(second);
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn what_is_throttled_halves_the_budget_once_and_good_answers_bring_it_back() {
         let secs = Duration::from_secs;
-        let mut budget = Budget::new(8.0);
+        let mut budget = RateLimiter::new(8.0);
         assert_eq!(sent_within(&mut budget, 0, 1_000).len(), 8);
         for _ in 0..8 {
             budget.cut(Duration::ZERO, secs(1));

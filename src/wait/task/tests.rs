@@ -1,4 +1,7 @@
 use super::*;
+use crate::api::Class;
+use crate::domain::{Condition, Failure};
+use crate::wait::PollSettings;
 use proptest::prelude::*;
 
 fn secs(seconds: u64) -> Duration {
@@ -14,7 +17,7 @@ fn rules(goal: Goal) -> Rules {
         },
         stable_polls: 1,
         status_check: StatusCheck::Off,
-        pace: Pace {
+        pace: PollSettings {
             initial: secs(5),
             max: secs(30),
             multiplier: 1.5,
@@ -82,7 +85,7 @@ fn outcome(step: Step) -> Outcome {
 
 #[test]
 fn so_many_readings_in_a_row_have_to_show_the_goal() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 3,
             ..rules(Goal::InSync)
@@ -92,7 +95,7 @@ fn so_many_readings_in_a_row_have_to_show_the_goal() {
     let mut now = 0;
     let mut look = |answer| {
         now += 10;
-        waiter.handle_stats(secs(now), secs(now), answer)
+        poller.handle_stats(secs(now), secs(now), answer)
     };
     look(stats(true, 0, 100.0));
     look(stats(true, 0, 100.0));
@@ -109,7 +112,7 @@ fn so_many_readings_in_a_row_have_to_show_the_goal() {
 #[test]
 fn a_gap_starts_the_count_again() {
     let ready_after = |gap: u64, failed: bool, suspended: u64| {
-        let mut waiter = Waiter::new(
+        let mut poller = TaskPoller::new(
             Rules {
                 stable_polls: 2,
                 ..rules(Goal::InSync)
@@ -117,13 +120,13 @@ fn a_gap_starts_the_count_again() {
             secs(0),
         );
         // What a reading says is as old as its request.
-        waiter.handle_stats(secs(0), secs(8), stats(true, 0, 100.0));
+        poller.handle_stats(secs(0), secs(8), stats(true, 0, 100.0));
         if failed {
-            waiter.handle_stats(secs(15), secs(15), Err(outage()));
+            poller.handle_stats(secs(15), secs(15), Err(outage()));
         }
-        waiter.note_suspension(secs(suspended));
+        poller.note_suspension(secs(suspended));
         matches!(
-            waiter.handle_stats(secs(gap), secs(gap), stats(true, 0, 100.0)),
+            poller.handle_stats(secs(gap), secs(gap), stats(true, 0, 100.0)),
             Step::Done(Outcome::Ready)
         )
     };
@@ -140,55 +143,55 @@ fn a_gap_starts_the_count_again() {
 
 #[test]
 fn the_reading_after_a_gap_counts() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 2,
             ..rules(Goal::InSync)
         },
         secs(0),
     );
-    waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
-    waiter.handle_stats(secs(100), secs(100), stats(true, 0, 100.0));
-    assert_eq!(waiter.stable(), 1);
-    assert!(outcome(waiter.handle_stats(secs(105), secs(105), stats(true, 0, 100.0))).is_ready());
+    poller.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
+    poller.handle_stats(secs(100), secs(100), stats(true, 0, 100.0));
+    assert_eq!(poller.stable(), 1);
+    assert!(outcome(poller.handle_stats(secs(105), secs(105), stats(true, 0, 100.0))).is_ready());
 }
 
 #[test]
 fn a_reading_again_bridges_one_gap() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 2,
             ..rules(Goal::InSync)
         },
         secs(0),
     );
-    waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
-    assert!(outcome(waiter.handle_stats(secs(5), secs(5), stats(true, 0, 100.0))).is_ready());
-    waiter.read_again();
-    waiter.handle_stats(secs(500), secs(500), Err(outage()));
-    assert!(outcome(waiter.handle_stats(secs(505), secs(505), stats(true, 0, 100.0))).is_ready());
+    poller.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
+    assert!(outcome(poller.handle_stats(secs(5), secs(5), stats(true, 0, 100.0))).is_ready());
+    poller.read_again();
+    poller.handle_stats(secs(500), secs(500), Err(outage()));
+    assert!(outcome(poller.handle_stats(secs(505), secs(505), stats(true, 0, 100.0))).is_ready());
     // It has lost the goal: from then on it is a task like any other.
-    waiter.read_again();
-    waiter.handle_stats(secs(900), secs(900), stats(true, 7, 100.0));
-    waiter.handle_stats(secs(905), secs(905), stats(true, 0, 100.0));
-    assert_eq!(waiter.stable(), 1);
-    waiter.handle_stats(secs(1500), secs(1500), stats(true, 0, 100.0));
-    assert_eq!(waiter.stable(), 1);
+    poller.read_again();
+    poller.handle_stats(secs(900), secs(900), stats(true, 7, 100.0));
+    poller.handle_stats(secs(905), secs(905), stats(true, 0, 100.0));
+    assert_eq!(poller.stable(), 1);
+    poller.handle_stats(secs(1500), secs(1500), stats(true, 0, 100.0));
+    assert_eq!(poller.stable(), 1);
 }
 
 #[test]
 fn an_answer_too_old_is_taken_again() {
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     // The process stood still for a minute, or the answer could not come so late.
     assert_eq!(
         next_look(
-            &waiter.handle_stats(secs(0), secs(60), stats(false, 0, 100.0)),
+            &poller.handle_stats(secs(0), secs(60), stats(false, 0, 100.0)),
             60
         ),
         secs(0)
     );
-    assert!(waiter.seen().is_none());
-    assert!(outcome(waiter.handle_stats(secs(60), secs(71), stats(false, 0, 100.0))).is_ready());
+    assert!(poller.seen().is_none());
+    assert!(outcome(poller.handle_stats(secs(60), secs(71), stats(false, 0, 100.0))).is_ready());
 }
 
 #[test]
@@ -198,13 +201,13 @@ fn a_status_too_late_confirms_nothing() {
         ..rules(Goal::Completed)
     };
     for late in [false, true] {
-        let mut waiter = Waiter::new(auto.clone(), secs(0));
+        let mut poller = TaskPoller::new(auto.clone(), secs(0));
         assert!(matches!(
-            waiter.handle_stats(secs(0), secs(2), stats(false, 0, 100.0)),
+            poller.handle_stats(secs(0), secs(2), stats(false, 0, 100.0)),
             Step::StatusNow
         ));
         let came = secs(12) + Duration::from_millis(u64::from(late));
-        let step = waiter.handle_status(came, status("SUCCESS"));
+        let step = poller.handle_status(came, status("SUCCESS"));
         assert_eq!(
             matches!(step, Step::Done(Outcome::Ready)),
             !late,
@@ -212,9 +215,9 @@ fn a_status_too_late_confirms_nothing() {
         );
         if late {
             assert!(matches!(step, Step::StatsAt(at) if at == came));
-            assert!(waiter.expects_status());
+            assert!(poller.expects_status());
             assert!(matches!(
-                waiter.handle_stats(came, came, stats(true, 7, 100.0)),
+                poller.handle_stats(came, came, stats(true, 7, 100.0)),
                 Step::StatusNow
             ));
         }
@@ -223,7 +226,7 @@ fn a_status_too_late_confirms_nothing() {
 
 #[test]
 fn the_status_is_read_at_first_on_change_before_ready_and_every_five_minutes() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             status_check: StatusCheck::Auto,
             ..rules(Goal::InSync)
@@ -231,10 +234,10 @@ fn the_status_is_read_at_first_on_change_before_ready_and_every_five_minutes() {
         secs(0),
     );
     let mut asks = |now: u64, answer, word: &str| {
-        let step = waiter.handle_stats(secs(now), secs(now), answer);
+        let step = poller.handle_stats(secs(now), secs(now), answer);
         let asked = matches!(step, Step::StatusNow);
         if asked {
-            (true, waiter.handle_status(secs(now), status(word)))
+            (true, poller.handle_status(secs(now), status(word)))
         } else {
             (false, step)
         }
@@ -252,12 +255,17 @@ fn the_status_is_read_at_first_on_change_before_ready_and_every_five_minutes() {
 }
 
 /// A poll whose status cannot be read.
-fn poll_without_status(waiter: &mut Waiter, now: u64, is_migrating: bool, class: Class) -> Step {
+fn poll_without_status(
+    poller: &mut TaskPoller,
+    now: u64,
+    is_migrating: bool,
+    class: Class,
+) -> Step {
     assert!(matches!(
-        waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 0, 100.0)),
+        poller.handle_stats(secs(now), secs(now), stats(is_migrating, 0, 100.0)),
         Step::StatusNow
     ));
-    waiter.handle_status(secs(now), Err(error(class)))
+    poller.handle_status(secs(now), Err(error(class)))
 }
 
 #[test]
@@ -270,7 +278,7 @@ fn auto_needs_three_failures_without_status() {
         Class::NotFound,
         Class::UnknownTask,
     ] {
-        let mut waiter = Waiter::new(
+        let mut poller = TaskPoller::new(
             Rules {
                 status_check: StatusCheck::Auto,
                 ..rules(Goal::Completed)
@@ -279,28 +287,28 @@ fn auto_needs_three_failures_without_status() {
         );
         let mut said = Vec::new();
         for now in [0, 10, 20] {
-            assert!(!waiter.is_status_unavailable());
-            let step = poll_without_status(&mut waiter, now, false, class);
+            assert!(!poller.is_status_unavailable());
+            let step = poll_without_status(&mut poller, now, false, class);
             assert_eq!(
                 matches!(step, Step::Done(Outcome::Ready)),
                 now == 20,
                 "{class:?} {now} {step:?}"
             );
             said.extend(
-                waiter
-                    .take_notes()
+                poller
+                    .take_events()
                     .into_iter()
-                    .filter(|note| matches!(note, Note::StatusUnavailable(_))),
+                    .filter(|note| matches!(note, Event::StatusUnavailable(_))),
             );
         }
-        assert!(waiter.is_status_unavailable());
-        assert_eq!((said.len(), waiter.failed_polls()), (1, 2));
+        assert!(poller.is_status_unavailable());
+        assert_eq!((said.len(), poller.failed_polls()), (1, 2));
     }
 }
 
 #[test]
 fn a_hanging_status_endpoint_is_given_up() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             status_check: StatusCheck::Auto,
             ..rules(Goal::Completed)
@@ -309,11 +317,11 @@ fn a_hanging_status_endpoint_is_given_up() {
     );
     for now in [0, 20, 40] {
         assert!(matches!(
-            waiter.handle_stats(secs(now), secs(now), stats(false, 0, 100.0)),
+            poller.handle_stats(secs(now), secs(now), stats(false, 0, 100.0)),
             Step::StatusNow
         ));
         // As long as the client takes to say so.
-        let step = waiter.handle_status(secs(now + 10) + Duration::from_millis(250), Err(outage()));
+        let step = poller.handle_status(secs(now + 10) + Duration::from_millis(250), Err(outage()));
         assert_eq!(
             matches!(step, Step::Done(Outcome::Ready)),
             now == 40,
@@ -331,14 +339,14 @@ fn require_never_goes_on_without_status() {
         (Class::Forbidden, true),
         (Class::Denied, true),
     ] {
-        let mut waiter = Waiter::new(
+        let mut poller = TaskPoller::new(
             Rules {
                 status_check: StatusCheck::Require,
                 ..rules(Goal::Completed)
             },
             secs(0),
         );
-        let steps = [0, 10, 20, 30].map(|now| poll_without_status(&mut waiter, now, false, class));
+        let steps = [0, 10, 20, 30].map(|now| poll_without_status(&mut poller, now, false, class));
         assert!(
             steps
                 .iter()
@@ -350,29 +358,29 @@ fn require_never_goes_on_without_status() {
 
 #[test]
 fn one_refused_status_is_not_forgotten() {
-    let mut waiter = with_a_status(StatusCheck::Auto);
-    poll_without_status(&mut waiter, 10, true, Class::Forbidden);
-    assert!(waiter.detail().is_some() && waiter.stable() == 0);
+    let mut poller = with_a_status(StatusCheck::Auto);
+    poll_without_status(&mut poller, 10, true, Class::Forbidden);
+    assert!(poller.detail().is_some() && poller.stable() == 0);
     // It is asked for again, and counts again.
     assert!(matches!(
-        waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)),
+        poller.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)),
         Step::StatusNow
     ));
-    assert!(outcome(waiter.handle_status(secs(20), status("INCRMIGEATING"))).is_ready());
+    assert!(outcome(poller.handle_status(secs(20), status("INCRMIGEATING"))).is_ready());
 }
 
 #[test]
 fn third_refusal_after_a_reading_ends() {
     let of = |class, was_read: bool| {
-        let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+        let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
         if was_read {
-            waiter.handle_stats(secs(0), secs(0), stats(true, 9, 100.0));
+            poller.handle_stats(secs(0), secs(0), stats(true, 9, 100.0));
         }
         let mut polls = 0;
         loop {
             polls += 1;
             if let Step::Done(outcome) =
-                waiter.handle_stats(secs(polls), secs(polls), Err(error(class)))
+                poller.handle_stats(secs(polls), secs(polls), Err(error(class)))
             {
                 return (polls, outcome);
             }
@@ -410,8 +418,8 @@ fn third_refusal_after_a_reading_ends() {
 
 #[test]
 fn refusals_in_a_row_are_alike() {
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-    waiter.handle_stats(secs(0), secs(0), stats(true, 9, 100.0));
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
+    poller.handle_stats(secs(0), secs(0), stats(true, 9, 100.0));
     let classes = [
         Class::Forbidden,
         Class::Forbidden,
@@ -423,7 +431,7 @@ fn refusals_in_a_row_are_alike() {
     for (now, class) in (1..).zip(classes) {
         assert!(
             matches!(
-                waiter.handle_stats(secs(now), secs(now), Err(error(class))),
+                poller.handle_stats(secs(now), secs(now), Err(error(class))),
                 Step::StatsAt(_)
             ),
             "{class:?}"
@@ -433,16 +441,16 @@ fn refusals_in_a_row_are_alike() {
 
 #[test]
 fn long_retry_after_leaves_one_try() {
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     let busy = || {
         Err(error(Class::Transient {
             retry_after: Some(secs(3000)),
         }))
     };
-    let at = next_look(&waiter.handle_stats(secs(0), secs(0), busy()), 0);
+    let at = next_look(&poller.handle_stats(secs(0), secs(0), busy()), 0);
     assert!(secs(590) <= at && at < secs(600), "{at:?}");
     assert!(matches!(
-        waiter.handle_stats(at, at, stats(true, 9, 100.0)),
+        poller.handle_stats(at, at, stats(true, 9, 100.0)),
         Step::StatsAt(_)
     ));
     // Where the server asks for less than `max-outage`, it is left alone for that.
@@ -450,22 +458,22 @@ fn long_retry_after_leaves_one_try() {
         retry_after: Some(secs(300)),
     }));
     assert_eq!(
-        next_look(&waiter.handle_stats(secs(700), secs(700), busy), 700),
+        next_look(&poller.handle_stats(secs(700), secs(700), busy), 700),
         secs(300)
     );
 }
 
 #[test]
 fn known_progress_counts_until_replaced() {
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-    waiter.handle_stats(secs(0), secs(0), stats(true, 0, 40.0));
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
+    poller.handle_stats(secs(0), secs(0), stats(true, 0, 40.0));
     let unknown = || Reading {
         is_migrating: Some(false),
         offset: Some(0),
         ..Reading::default()
     };
-    let poll = |waiter: &mut Waiter, now| {
-        waiter.handle_stats(
+    let poll = |poller: &mut TaskPoller, now| {
+        poller.handle_stats(
             secs(now),
             secs(now),
             Ok(Stats {
@@ -474,9 +482,9 @@ fn known_progress_counts_until_replaced() {
             }),
         )
     };
-    assert!(matches!(poll(&mut waiter, 10), Step::StatsAt(_)));
-    waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0));
-    assert!(outcome(poll(&mut waiter, 30)).is_ready());
+    assert!(matches!(poll(&mut poller, 10), Step::StatsAt(_)));
+    poller.handle_stats(secs(20), secs(20), stats(true, 0, 100.0));
+    assert!(outcome(poll(&mut poller, 30)).is_ready());
 }
 
 #[test]
@@ -485,10 +493,10 @@ fn switched_reads_the_status_each_time() {
         status_check: StatusCheck::Require,
         ..rules(Goal::Switched)
     };
-    let mut waiter = Waiter::new(rules, secs(0));
+    let mut poller = TaskPoller::new(rules, secs(0));
     let mut poll = |now, word: Option<&str>| {
         assert!(matches!(
-            waiter.handle_stats(secs(now), secs(now), stats(true, 9, 100.0)),
+            poller.handle_stats(secs(now), secs(now), stats(true, 9, 100.0)),
             Step::StatusNow
         ));
         let detail = Detail {
@@ -496,7 +504,7 @@ fn switched_reads_the_status_each_time() {
             task_status: word.map(str::to_owned),
             migration_method: None,
         };
-        waiter.handle_status(secs(now), Ok(detail))
+        poller.handle_status(secs(now), Ok(detail))
     };
     for (now, word) in [
         (0, None),
@@ -524,7 +532,7 @@ fn falling_key_counts_restart_the_row() {
             raw,
         })
     };
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 9,
             ..rules(Goal::InSync)
@@ -546,12 +554,12 @@ fn falling_key_counts_restart_the_row() {
         (0, 0),
         (900, 900),
     ]) {
-        waiter.handle_stats(secs(now), secs(now), keys(source, target));
-        rows.push(waiter.stable());
-        warnings += waiter
-            .take_notes()
+        poller.handle_stats(secs(now), secs(now), keys(source, target));
+        rows.push(poller.stable());
+        warnings += poller
+            .take_events()
             .iter()
-            .filter(|note| matches!(note, Note::Restarted(_)))
+            .filter(|note| matches!(note, Event::Restarted(_)))
             .count();
     }
     assert_eq!(rows, [1, 2, 1, 2, 1, 1, 1, 2, 0, 0, 1]);
@@ -561,7 +569,7 @@ fn falling_key_counts_restart_the_row() {
 #[test]
 fn a_credential_that_the_status_endpoint_refuses_is_not_used_again() {
     for status_check in [StatusCheck::Auto, StatusCheck::Require] {
-        let mut waiter = Waiter::new(
+        let mut poller = TaskPoller::new(
             Rules {
                 status_check,
                 ..rules(Goal::Completed)
@@ -569,10 +577,10 @@ fn a_credential_that_the_status_endpoint_refuses_is_not_used_again() {
             secs(0),
         );
         assert!(matches!(
-            waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)),
+            poller.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)),
             Step::StatusNow
         ));
-        let step = waiter.handle_status(secs(0), Err(error(Class::Denied)));
+        let step = poller.handle_status(secs(0), Err(error(Class::Denied)));
         assert!(matches!(outcome(step), Outcome::Denied(_)));
     }
 }
@@ -580,9 +588,9 @@ fn a_credential_that_the_status_endpoint_refuses_is_not_used_again() {
 #[test]
 fn fatal_errors_end_the_wait_at_the_poll_that_saw_them() {
     for class in [Class::Denied, Class::Forbidden, Class::Rejected] {
-        let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+        let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
         assert!(matches!(
-            waiter.handle_stats(secs(0), secs(0), Err(error(class))),
+            poller.handle_stats(secs(0), secs(0), Err(error(class))),
             Step::Done(_)
         ));
     }
@@ -590,16 +598,16 @@ fn fatal_errors_end_the_wait_at_the_poll_that_saw_them() {
 
 #[test]
 fn a_session_is_renewed_once_and_the_second_refusal_in_a_row_ends_the_wait() {
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     let refused = || Err(error(Class::Unauthenticated));
-    let step = waiter.handle_stats(secs(0), secs(1), refused());
+    let step = poller.handle_stats(secs(0), secs(1), refused());
     assert_eq!(next_look(&step, 1), secs(0));
     // A good answer in between, and the next refusal is a first one again.
-    waiter.handle_stats(secs(1), secs(1), stats(true, 1, 100.0));
-    let step = waiter.handle_stats(secs(9), secs(9), refused());
+    poller.handle_stats(secs(1), secs(1), stats(true, 1, 100.0));
+    let step = poller.handle_stats(secs(9), secs(9), refused());
     assert_eq!(next_look(&step, 9), secs(0));
     assert!(matches!(
-        outcome(waiter.handle_stats(secs(9), secs(9), refused())),
+        outcome(poller.handle_stats(secs(9), secs(9), refused())),
         Outcome::Denied(_)
     ));
 }
@@ -607,80 +615,80 @@ fn a_session_is_renewed_once_and_the_second_refusal_in_a_row_ends_the_wait() {
 #[test]
 fn a_task_is_unknown_after_three_answers_from_the_start_and_deleted_after_three_later_on() {
     let unknown = || Err(error(Class::UnknownTask));
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-    waiter.handle_stats(secs(0), secs(0), unknown());
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
+    poller.handle_stats(secs(0), secs(0), unknown());
     // Three in a row have nothing between them, not even an outage.
-    waiter.handle_stats(secs(10), secs(10), Err(outage()));
+    poller.handle_stats(secs(10), secs(10), Err(outage()));
     for now in [20, 30] {
         assert!(matches!(
-            waiter.handle_stats(secs(now), secs(now), unknown()),
+            poller.handle_stats(secs(now), secs(now), unknown()),
             Step::StatsAt(_)
         ));
     }
     assert!(matches!(
-        outcome(waiter.handle_stats(secs(40), secs(40), unknown())),
+        outcome(poller.handle_stats(secs(40), secs(40), unknown())),
         Outcome::UnknownTask(_)
     ));
 
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-    waiter.handle_stats(secs(0), secs(0), unknown());
-    waiter.handle_stats(secs(10), secs(10), unknown());
-    waiter.handle_stats(secs(20), secs(20), stats(true, 1, 100.0));
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
+    poller.handle_stats(secs(0), secs(0), unknown());
+    poller.handle_stats(secs(10), secs(10), unknown());
+    poller.handle_stats(secs(20), secs(20), stats(true, 1, 100.0));
     for now in [30, 40] {
         assert!(matches!(
-            waiter.handle_stats(secs(now), secs(now), unknown()),
+            poller.handle_stats(secs(now), secs(now), unknown()),
             Step::StatsAt(_)
         ));
     }
-    let ended = outcome(waiter.handle_stats(secs(50), secs(50), unknown()));
+    let ended = outcome(poller.handle_stats(secs(50), secs(50), unknown()));
     assert!(matches!(ended, Outcome::Failed(Failure::TaskDeleted)));
 }
 
 #[test]
 fn an_outage_is_counted_from_the_first_failed_poll_and_ended_by_a_good_answer() {
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-    waiter.handle_stats(secs(0), secs(0), stats(true, 1, 100.0));
-    assert_eq!(waiter.give_up_at(), None);
-    waiter.handle_stats(secs(100), secs(110), Err(outage()));
-    assert_eq!(waiter.give_up_at(), Some(secs(700)));
-    waiter.handle_stats(secs(200), secs(201), Err(outage()));
-    assert_eq!(waiter.give_up_at(), Some(secs(700)));
-    assert!(matches!(waiter.handle_give_up(), Outcome::Unreachable(..)));
-    waiter.handle_stats(secs(300), secs(301), stats(true, 1, 100.0));
-    assert_eq!(waiter.give_up_at(), None);
-    waiter.handle_stats(secs(400), secs(401), Err(outage()));
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
+    poller.handle_stats(secs(0), secs(0), stats(true, 1, 100.0));
+    assert_eq!(poller.give_up_at(), None);
+    poller.handle_stats(secs(100), secs(110), Err(outage()));
+    assert_eq!(poller.give_up_at(), Some(secs(700)));
+    poller.handle_stats(secs(200), secs(201), Err(outage()));
+    assert_eq!(poller.give_up_at(), Some(secs(700)));
+    assert!(matches!(poller.handle_give_up(), Outcome::Unreachable(..)));
+    poller.handle_stats(secs(300), secs(301), stats(true, 1, 100.0));
+    assert_eq!(poller.give_up_at(), None);
+    poller.handle_stats(secs(400), secs(401), Err(outage()));
     assert!(matches!(
-        outcome(waiter.handle_stats(secs(999), secs(1000), Err(outage()))),
+        outcome(poller.handle_stats(secs(999), secs(1000), Err(outage()))),
         Outcome::Unreachable(..)
     ));
 }
 
 #[test]
 fn a_request_that_hangs_is_an_outage_from_its_beginning() {
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-    waiter.begin_poll(secs(10));
-    assert_eq!(waiter.give_up_at(), Some(secs(610)));
-    assert!(matches!(waiter.handle_give_up(), Outcome::Unreachable(..)));
-    waiter.handle_stats(secs(10), secs(12), stats(true, 1, 100.0));
-    assert_eq!(waiter.give_up_at(), None);
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
+    poller.begin_poll(secs(10));
+    assert_eq!(poller.give_up_at(), Some(secs(610)));
+    assert!(matches!(poller.handle_give_up(), Outcome::Unreachable(..)));
+    poller.handle_stats(secs(10), secs(12), stats(true, 1, 100.0));
+    assert_eq!(poller.give_up_at(), None);
     // While only the status hangs, the API answers; unless nothing goes without the status.
     for (status_check, give_up_at) in [
         (StatusCheck::Auto, None),
         (StatusCheck::Require, Some(secs(600))),
     ] {
-        let mut waiter = Waiter::new(
+        let mut poller = TaskPoller::new(
             Rules {
                 status_check,
                 ..rules(Goal::Completed)
             },
             secs(0),
         );
-        waiter.begin_poll(secs(0));
+        poller.begin_poll(secs(0));
         assert!(matches!(
-            waiter.handle_stats(secs(0), secs(1), stats(true, 1, 100.0)),
+            poller.handle_stats(secs(0), secs(1), stats(true, 1, 100.0)),
             Step::StatusNow
         ));
-        assert_eq!(waiter.give_up_at(), give_up_at);
+        assert_eq!(poller.give_up_at(), give_up_at);
     }
 }
 
@@ -690,14 +698,14 @@ fn an_offset_that_was_read_before_the_incremental_phase_began_proves_nothing() {
         status_check: StatusCheck::Auto,
         ..rules(Goal::InSync)
     };
-    let mut waiter = Waiter::new(auto, secs(0));
+    let mut poller = TaskPoller::new(auto, secs(0));
     let mut look = |now: u64, word: &str| {
         let reading = Reading {
             is_migrating: Some(true),
             offset: Some(0),
             ..Reading::default()
         };
-        waiter.handle_stats(
+        poller.handle_stats(
             secs(now),
             secs(now),
             Ok(Stats {
@@ -705,7 +713,7 @@ fn an_offset_that_was_read_before_the_incremental_phase_began_proves_nothing() {
                 raw: String::new(),
             }),
         );
-        waiter.handle_status(secs(now), status(word))
+        poller.handle_status(secs(now), status(word))
     };
     assert!(matches!(look(0, "FULLMIGRATING"), Step::StatsAt(_)));
     assert!(matches!(look(10, "INCRMIGEATING"), Step::StatsAt(_)));
@@ -718,12 +726,12 @@ fn an_offset_that_was_read_before_the_incremental_phase_began_proves_nothing() {
 #[test]
 fn retry_after_lengthens_a_delay_but_never_past_the_last_look_before_the_deadline() {
     let ask = |retry_after, now: u64| {
-        let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+        let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
         let class = Class::Transient {
             retry_after: Some(secs(retry_after)),
         };
         next_look(
-            &waiter.handle_stats(secs(now), secs(now), Err(error(class))),
+            &poller.handle_stats(secs(now), secs(now), Err(error(class))),
             now,
         )
     };
@@ -735,14 +743,14 @@ fn retry_after_lengthens_a_delay_but_never_past_the_last_look_before_the_deadlin
 
 #[test]
 fn a_look_that_would_come_too_late_is_made_before_the_deadline_and_then_none() {
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     // The slowest answer took two seconds.
-    waiter.handle_stats(secs(0), secs(2), stats(true, 1, 100.0));
-    let step = waiter.handle_stats(secs(3590), secs(3590), stats(true, 1, 100.0));
+    poller.handle_stats(secs(0), secs(2), stats(true, 1, 100.0));
+    let step = poller.handle_stats(secs(3590), secs(3590), stats(true, 1, 100.0));
     assert!(next_look(&step, 3590) <= Duration::from_millis(5_700));
-    let step = waiter.handle_stats(secs(3593), secs(3593), stats(true, 1, 100.0));
+    let step = poller.handle_stats(secs(3593), secs(3593), stats(true, 1, 100.0));
     assert_eq!(next_look(&step, 3593), Duration::from_millis(2_700));
-    let step = waiter.handle_stats(secs(3596), secs(3597), stats(true, 1, 100.0));
+    let step = poller.handle_stats(secs(3596), secs(3597), stats(true, 1, 100.0));
     assert_eq!(
         next_look(&step, 3597),
         secs(3),
@@ -756,13 +764,13 @@ fn a_stall_is_when_nothing_improves_and_a_look_is_made_at_its_end() {
         stall_timeout: Some(secs(60)),
         ..rules(Goal::InSync)
     };
-    let mut waiter = Waiter::new(stalling, secs(0));
-    waiter.handle_stats(secs(0), secs(0), stats(true, 50, 100.0));
-    waiter.handle_stats(secs(50), secs(50), stats(true, 49, 100.0));
-    let step = waiter.handle_stats(secs(100), secs(100), stats(true, 60, 100.0));
+    let mut poller = TaskPoller::new(stalling, secs(0));
+    poller.handle_stats(secs(0), secs(0), stats(true, 50, 100.0));
+    poller.handle_stats(secs(50), secs(50), stats(true, 49, 100.0));
+    let step = poller.handle_stats(secs(100), secs(100), stats(true, 60, 100.0));
     assert!(next_look(&step, 100) <= secs(10));
     assert!(matches!(
-        outcome(waiter.handle_stats(secs(110), secs(110), stats(true, 49, 100.0))),
+        outcome(poller.handle_stats(secs(110), secs(110), stats(true, 49, 100.0))),
         Outcome::Stalled(_)
     ));
 }
@@ -770,21 +778,21 @@ fn a_stall_is_when_nothing_improves_and_a_look_is_made_at_its_end() {
 #[test]
 fn the_next_look_comes_no_later_than_half_of_the_time_to_the_goal() {
     let slow = Rules {
-        pace: Pace {
+        pace: PollSettings {
             initial: secs(1),
             max: secs(300),
             multiplier: 10.0,
         },
         ..rules(Goal::InSync)
     };
-    let mut waiter = Waiter::new(slow, secs(0));
+    let mut poller = TaskPoller::new(slow, secs(0));
     for (now, offset) in [(0, 1000), (100, 900), (200, 800)] {
-        waiter.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
+        poller.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
     }
     // 400 to go at one a second would allow 200 s, backoff alone 300.
-    let step = waiter.handle_stats(secs(600), secs(600), stats(true, 400, 100.0));
+    let step = poller.handle_stats(secs(600), secs(600), stats(true, 400, 100.0));
     assert!(next_look(&step, 600) <= secs(200));
-    assert_eq!(waiter.time_to_goal().map(|left| left.as_secs()), Some(399));
+    assert!(matches!(poller.eta(), Eta::Within(range) if range.likely.as_secs() == 399));
 }
 
 #[test]
@@ -794,15 +802,15 @@ fn an_end_that_waits_for_somebody_s_hand_is_not_foreseen() {
             status_check: StatusCheck::Auto,
             ..rules(Goal::Completed)
         };
-        let mut waiter = Waiter::seeded(rules, secs(0), 1);
+        let mut poller = TaskPoller::seeded(rules, secs(0), 1);
         for now in 0..20 {
-            if let Step::StatusNow = waiter.handle_stats(
+            if let Step::StatusNow = poller.handle_stats(
                 secs(now * 30),
                 secs(now * 30),
                 stats(true, 0, 80.0 + now as f64),
             ) {
                 let migration_method = method.map(str::to_owned);
-                waiter.handle_status(
+                poller.handle_status(
                     secs(now * 30),
                     Ok(Detail {
                         migration_method,
@@ -813,7 +821,7 @@ fn an_end_that_waits_for_somebody_s_hand_is_not_foreseen() {
         }
         // 99.4 %, a minute after 98: 20 s to go.
         next_look(
-            &waiter.handle_stats(secs(599), secs(599), stats(true, 0, 99.6)),
+            &poller.handle_stats(secs(599), secs(599), stats(true, 0, 99.6)),
             599,
         )
     };
@@ -826,12 +834,12 @@ fn an_end_that_waits_for_somebody_s_hand_is_not_foreseen() {
 #[test]
 fn a_full_migration_that_has_copied_everything_is_looked_at_closely_for_a_while() {
     let looks = |rules: Rules| {
-        let mut waiter = Waiter::seeded(rules, secs(0), 2);
+        let mut poller = TaskPoller::seeded(rules, secs(0), 2);
         let mut look = |now: u64| {
-            let mut step = waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
+            let mut step = poller.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
             if let Step::StatusNow = step {
                 let method = Some("full_amount_migration".to_owned());
-                step = waiter.handle_status(
+                step = poller.handle_status(
                     secs(now),
                     Ok(Detail {
                         migration_method: method,
@@ -862,44 +870,44 @@ fn a_full_migration_that_has_copied_everything_is_looked_at_closely_for_a_while(
 
 #[test]
 fn notes_tell_what_changed_and_nothing_else() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 9,
             ..rules(Goal::InSync)
         },
         secs(0),
     );
-    let mut notes = |now, answer| {
-        waiter.handle_stats(secs(now), secs(now), answer);
-        waiter
-            .take_notes()
+    let mut events = |now, answer| {
+        poller.handle_stats(secs(now), secs(now), answer);
+        poller
+            .take_events()
             .iter()
             .map(|note| format!("{note:?}"))
             .collect::<Vec<_>>()
             .join(" ")
     };
-    assert_eq!(notes(0, stats(true, 0, 10.0)), "Phase(FullSync)");
-    assert_eq!(notes(10, stats(true, 0, 20.0)), "");
-    assert_eq!(notes(20, stats(true, 5, 100.0)), "Phase(Incremental)");
-    assert!(notes(30, Err(outage())).starts_with("Failing"));
-    assert_eq!(notes(35, Err(outage())), "");
+    assert_eq!(events(0, stats(true, 0, 10.0)), "Phase(FullSync)");
+    assert_eq!(events(10, stats(true, 0, 20.0)), "");
+    assert_eq!(events(20, stats(true, 5, 100.0)), "Phase(Incremental)");
+    assert!(events(30, Err(outage())).starts_with("Failing"));
+    assert_eq!(events(35, Err(outage())), "");
     assert_eq!(
-        notes(40, stats(true, 0, 100.0)),
-        "Recovered(2, 10s) GoalShows(1)"
+        events(40, stats(true, 0, 100.0)),
+        "Recovered(2, 10s) GoalMet(1)"
     );
     assert_eq!(
-        notes(50, stats(true, -3, 100.0)),
+        events(50, stats(true, -3, 100.0)),
         "NegativeOffset(-3) GoalLost"
     );
     assert_eq!(
-        notes(60, stats(true, 0, 3.0)),
+        events(60, stats(true, 0, 3.0)),
         "Regressed(100.0, 3.0) Phase(FullSync)"
     );
 }
 
 #[test]
 fn a_reading_that_cannot_be_judged_is_not_ready_and_says_why() {
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     let unknown = Stats {
         reading: Reading {
             offset: Some(0),
@@ -908,11 +916,11 @@ fn a_reading_that_cannot_be_judged_is_not_ready_and_says_why() {
         raw: String::new(),
     };
     assert!(matches!(
-        waiter.handle_stats(secs(0), secs(0), Ok(unknown)),
+        poller.handle_stats(secs(0), secs(0), Ok(unknown)),
         Step::StatsAt(_)
     ));
     assert_eq!(
-        waiter.seen().unwrap().check,
+        poller.seen().unwrap().check,
         Check::NotYet(Missing::MigratingUnknown)
     );
 }
@@ -947,13 +955,13 @@ proptest! {
     ) {
         let rules = Rules { stall_timeout: stall.map(secs), stable_polls: 2, ..rules(Goal::InSync) };
         let (pace, deadline) = (rules.pace, rules.deadline);
-        let mut waiter = Waiter::new(rules, secs(0));
+        let mut poller = TaskPoller::new(rules, secs(0));
         let mut at = secs(0);
         for (answer, took) in answers {
             let now = at + Duration::from_millis(took);
             if now >= deadline { break }
             let asked_to_wait = matches!(&answer, Err(ApiError { class: Class::Transient { retry_after: Some(_) }, .. }));
-            let Step::StatsAt(next) = waiter.handle_stats(at, now, answer) else { break };
+            let Step::StatsAt(next) = poller.handle_stats(at, now, answer) else { break };
             prop_assert!(now <= next && next <= deadline);
             let last_look = next + secs(10) >= deadline;
             let stalls = stall.is_some();
@@ -965,8 +973,8 @@ proptest! {
 }
 
 /// A wait for `in-sync` that has read the status `FULLMIGRATING`.
-fn with_a_status(status_check: StatusCheck) -> Waiter {
-    let mut waiter = Waiter::new(
+fn with_a_status(status_check: StatusCheck) -> TaskPoller {
+    let mut poller = TaskPoller::new(
         Rules {
             status_check,
             ..rules(Goal::InSync)
@@ -974,61 +982,61 @@ fn with_a_status(status_check: StatusCheck) -> Waiter {
         secs(0),
     );
     assert!(matches!(
-        waiter.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)),
+        poller.handle_stats(secs(0), secs(0), stats(true, 0, 100.0)),
         Step::StatusNow
     ));
-    waiter.handle_status(secs(0), status("FULLMIGRATING"));
-    waiter
+    poller.handle_status(secs(0), status("FULLMIGRATING"));
+    poller
 }
 
 #[test]
 fn a_status_that_was_read_outlives_two_failures_of_its_endpoint() {
     for (is_migrating, class) in [(true, BUSY), (false, BUSY), (true, Class::Rejected)] {
-        let mut waiter = with_a_status(StatusCheck::Auto);
+        let mut poller = with_a_status(StatusCheck::Auto);
         for (n, failed) in [(1, 1), (2, 2), (3, 2)] {
-            assert!(waiter.detail().is_some() && !waiter.is_status_unavailable());
+            assert!(poller.detail().is_some() && !poller.is_status_unavailable());
             let now = secs(10 * n);
             assert!(matches!(
-                waiter.handle_stats(now, now, stats(is_migrating, 0, 100.0)),
+                poller.handle_stats(now, now, stats(is_migrating, 0, 100.0)),
                 Step::StatusNow
             ));
-            waiter.handle_status(now, Err(error(class)));
+            poller.handle_status(now, Err(error(class)));
             assert_eq!(
-                waiter.failed_polls(),
+                poller.failed_polls(),
                 failed,
                 "failure {n}, is_migrating {is_migrating}"
             );
         }
         // From now on it confirms nothing.
-        assert!(waiter.detail().is_none() && waiter.is_status_unavailable());
+        assert!(poller.detail().is_none() && poller.is_status_unavailable());
     }
 }
 
 #[test]
 fn what_the_status_endpoint_says_of_the_session_counts_and_what_it_says_of_the_task_where_it_is_required()
  {
-    let ask = |waiter: &mut Waiter, now: u64, class| {
-        waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
-        waiter.handle_status(secs(now), Err(error(class)))
+    let ask = |poller: &mut TaskPoller, now: u64, class| {
+        poller.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
+        poller.handle_status(secs(now), Err(error(class)))
     };
-    let mut waiter = with_a_status(StatusCheck::Auto);
+    let mut poller = with_a_status(StatusCheck::Auto);
     assert_eq!(
-        next_look(&ask(&mut waiter, 10, Class::Unauthenticated), 10),
+        next_look(&ask(&mut poller, 10, Class::Unauthenticated), 10),
         secs(0)
     );
     assert!(matches!(
-        outcome(ask(&mut waiter, 10, Class::Unauthenticated)),
+        outcome(ask(&mut poller, 10, Class::Unauthenticated)),
         Outcome::Denied(_)
     ));
     for (status_check, is_deleted) in [(StatusCheck::Require, true), (StatusCheck::Auto, false)] {
-        let mut waiter = with_a_status(status_check);
-        ask(&mut waiter, 10, Class::UnknownTask);
-        ask(&mut waiter, 20, Class::UnknownTask);
+        let mut poller = with_a_status(status_check);
+        ask(&mut poller, 10, Class::UnknownTask);
+        ask(&mut poller, 20, Class::UnknownTask);
         // The stats of the same task answer: `auto` takes their word for it.
-        let step = ask(&mut waiter, 30, Class::UnknownTask);
+        let step = ask(&mut poller, 30, Class::UnknownTask);
         let ended_so = matches!(step, Step::Done(Outcome::Failed(Failure::TaskDeleted)));
         assert_eq!(
-            (ended_so, waiter.is_status_unavailable()),
+            (ended_so, poller.is_status_unavailable()),
             (is_deleted, !is_deleted),
             "{status_check:?}: {step:?}"
         );
@@ -1037,26 +1045,26 @@ fn what_the_status_endpoint_says_of_the_session_counts_and_what_it_says_of_the_t
 
 #[test]
 fn a_status_is_told_when_it_is_another_one_and_every_poll_is_counted() {
-    let mut waiter = with_a_status(StatusCheck::Auto);
+    let mut poller = with_a_status(StatusCheck::Auto);
     for (now, word) in [(10, "FULLMIGRATING"), (20, "MIGRATION"), (30, "MIGRATION")] {
-        waiter.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
-        waiter.handle_status(secs(now), status(word));
+        poller.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
+        poller.handle_status(secs(now), status(word));
     }
-    let told = |note: Note| {
-        if let Note::Status(status) = note {
+    let told = |note: Event| {
+        if let Event::Status(status) = note {
             Some(status.word().to_owned())
         } else {
             None
         }
     };
-    let told: Vec<String> = waiter.take_notes().into_iter().filter_map(told).collect();
+    let told: Vec<String> = poller.take_events().into_iter().filter_map(told).collect();
     assert_eq!(told, ["FULLMIGRATING", "MIGRATION"]);
-    assert_eq!((waiter.polls(), waiter.failed_polls()), (4, 0));
+    assert_eq!((poller.polls(), poller.failed_polls()), (4, 0));
 }
 
 #[test]
 fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             deadline: secs(10),
             ..rules(Goal::Completed)
@@ -1066,14 +1074,14 @@ fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
     // The slowest answer took 4 s, and twice that is more than half of the time.
     assert_eq!(
         next_look(
-            &waiter.handle_stats(secs(0), secs(4), stats(true, 1, 100.0)),
+            &poller.handle_stats(secs(0), secs(4), stats(true, 1, 100.0)),
             4
         ),
         secs(1)
     );
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     let last = secs(3600) - Duration::from_millis(300);
-    match waiter.handle_stats(last, last, stats(true, 1, 100.0)) {
+    match poller.handle_stats(last, last, stats(true, 1, 100.0)) {
         Step::StatsAt(at) => assert_eq!(at, secs(3600)),
         other @ (Step::StatusNow | Step::Done(_)) => panic!("{other:?}"),
     }
@@ -1082,51 +1090,51 @@ fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
 #[test]
 fn an_unread_status_at_the_deadline_decides_nothing() {
     for status_check in [StatusCheck::Auto, StatusCheck::Require] {
-        let mut waiter = with_a_status(status_check);
+        let mut poller = with_a_status(status_check);
         assert!(
-            waiter.handle_deadline(secs(3600)).is_none(),
+            poller.handle_deadline(secs(3600)).is_none(),
             "nothing is being read"
         );
         assert!(matches!(
-            waiter.handle_stats(secs(3550), secs(3550), stats(false, 0, 100.0)),
+            poller.handle_stats(secs(3550), secs(3550), stats(false, 0, 100.0)),
             Step::StatusNow
         ));
-        assert!(waiter.handle_deadline(secs(3600)).is_none());
+        assert!(poller.handle_deadline(secs(3600)).is_none());
         assert_eq!(
-            waiter.newest().unwrap().check,
+            poller.newest().unwrap().check,
             Check::NotYet(Missing::StatusUnread)
         );
     }
     // Where nothing is new, what was seen with its status is worth more.
-    let mut waiter = with_a_status(StatusCheck::Auto);
-    let before = waiter.newest().unwrap().clone();
+    let mut poller = with_a_status(StatusCheck::Auto);
+    let before = poller.newest().unwrap().clone();
     assert!(matches!(
-        waiter.handle_stats(secs(3600), secs(3600), stats(true, 0, 100.0)),
+        poller.handle_stats(secs(3600), secs(3600), stats(true, 0, 100.0)),
         Step::StatusNow
     ));
-    assert!(waiter.handle_deadline(secs(3600)).is_none());
-    assert_eq!(waiter.newest().unwrap().at, before.at);
+    assert!(poller.handle_deadline(secs(3600)).is_none());
+    assert_eq!(poller.newest().unwrap().at, before.at);
 }
 
 #[test]
 fn one_slow_answer_does_not_take_the_looks_that_are_due_before_the_deadline() {
-    let every_second = Pace {
+    let every_second = PollSettings {
         initial: secs(1),
         max: secs(1),
         multiplier: 1.0,
     };
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             pace: every_second,
             ..rules(Goal::Completed)
         },
         secs(0),
     );
-    waiter.handle_stats(secs(0), secs(9), stats(true, 1, 100.0));
+    poller.handle_stats(secs(0), secs(9), stats(true, 1, 100.0));
     for now in 3590..3599 {
         assert_eq!(
             next_look(
-                &waiter.handle_stats(secs(now), secs(now), stats(true, 1, 100.0)),
+                &poller.handle_stats(secs(now), secs(now), stats(true, 1, 100.0)),
                 now
             ),
             secs(1),
@@ -1137,7 +1145,7 @@ fn one_slow_answer_does_not_take_the_looks_that_are_due_before_the_deadline() {
 
 #[test]
 fn each_reading_more_that_shows_the_goal_is_told_and_so_is_the_first_that_does_not() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 3,
             ..rules(Goal::InSync)
@@ -1146,12 +1154,12 @@ fn each_reading_more_that_shows_the_goal_is_told_and_so_is_the_first_that_does_n
     );
     let mut told = Vec::new();
     for (now, offset) in [(0, 0), (10, 0), (20, 1), (30, 1), (40, 0)] {
-        waiter.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
-        for note in waiter.take_notes() {
-            if let Note::GoalShows(so_often) = note {
-                told.push((now, so_often, waiter.stable()));
-            } else if matches!(note, Note::GoalLost) {
-                told.push((now, 0, waiter.stable()));
+        poller.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
+        for note in poller.take_events() {
+            if let Event::GoalMet(so_often) = note {
+                told.push((now, so_often, poller.stable()));
+            } else if matches!(note, Event::GoalLost) {
+                told.push((now, 0, poller.stable()));
             }
         }
     }
@@ -1164,7 +1172,7 @@ fn the_status_is_read_when_is_migrating_changes_and_at_each_look_at_a_task_that_
         status_check: StatusCheck::Auto,
         ..rules(Goal::Completed)
     };
-    let mut waiter = Waiter::new(auto, secs(0));
+    let mut poller = TaskPoller::new(auto, secs(0));
     // An open offset: no status could make these readings ready.
     let looks = [
         (0, true),
@@ -1175,9 +1183,9 @@ fn the_status_is_read_when_is_migrating_changes_and_at_each_look_at_a_task_that_
         (50, true),
     ];
     let asked = looks.map(|(now, is_migrating)| {
-        let step = waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0));
+        let step = poller.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0));
         if let Step::StatusNow = step {
-            waiter.handle_status(secs(now), status("TERMINATING"));
+            poller.handle_status(secs(now), status("TERMINATING"));
             return true;
         }
         false
@@ -1188,13 +1196,13 @@ fn the_status_is_read_when_is_migrating_changes_and_at_each_look_at_a_task_that_
 /// The delay after the last of these readings, each of which comes half a minute after the one before. The first is read
 /// so often that backoff is at its longest before the second.
 fn delay_after(rules: Rules, method: Option<&str>, readings: &[(bool, i64, f64)]) -> Duration {
-    let mut waiter = Waiter::seeded(rules, secs(0), 1);
+    let mut poller = TaskPoller::seeded(rules, secs(0), 1);
     let alike = std::iter::repeat_n(&readings[0], 20);
     let mut delay = Duration::ZERO;
     for (n, &(is_migrating, offset, progress)) in (0..).zip(alike.chain(&readings[1..])) {
         let now = 30 * n;
         let mut step =
-            waiter.handle_stats(secs(now), secs(now), stats(is_migrating, offset, progress));
+            poller.handle_stats(secs(now), secs(now), stats(is_migrating, offset, progress));
         if let Step::StatusNow = step {
             let word = if is_migrating {
                 "MIGRATING"
@@ -1202,7 +1210,7 @@ fn delay_after(rules: Rules, method: Option<&str>, readings: &[(bool, i64, f64)]
                 "TERMINATING"
             };
             let migration_method = method.map(str::to_owned);
-            step = waiter.handle_status(
+            step = poller.handle_status(
                 secs(now),
                 Ok(Detail {
                     migration_method,
@@ -1285,7 +1293,7 @@ fn where_something_happens_the_next_look_comes_soon() {
 
 #[test]
 fn readings_that_confirm_the_goal_come_as_soon_as_they_may() {
-    let mut waiter = Waiter::seeded(
+    let mut poller = TaskPoller::seeded(
         Rules {
             stable_polls: 20,
             ..rules(Goal::InSync)
@@ -1295,7 +1303,7 @@ fn readings_that_confirm_the_goal_come_as_soon_as_they_may() {
     );
     let looks = (0..10).map(|n| {
         next_look(
-            &waiter.handle_stats(secs(n), secs(n), stats(true, 0, 100.0)),
+            &poller.handle_stats(secs(n), secs(n), stats(true, 0, 100.0)),
             n,
         )
     });
@@ -1305,7 +1313,7 @@ fn readings_that_confirm_the_goal_come_as_soon_as_they_may() {
 #[test]
 fn a_seed_makes_the_same_looks_again_and_retries_do_not_go_in_step_with_polls() {
     let looks = |seed, fails: bool| {
-        let mut waiter = Waiter::seeded(rules(Goal::Completed), secs(0), seed);
+        let mut poller = TaskPoller::seeded(rules(Goal::Completed), secs(0), seed);
         let answer = || {
             if fails {
                 Err(outage())
@@ -1314,7 +1322,7 @@ fn a_seed_makes_the_same_looks_again_and_retries_do_not_go_in_step_with_polls() 
             }
         };
         (0..5)
-            .map(|n| next_look(&waiter.handle_stats(secs(n), secs(n), answer()), n))
+            .map(|n| next_look(&poller.handle_stats(secs(n), secs(n), answer()), n))
             .collect::<Vec<_>>()
     };
     assert_eq!(looks(7, false), looks(7, false));
@@ -1326,7 +1334,7 @@ fn a_seed_makes_the_same_looks_again_and_retries_do_not_go_in_step_with_polls() 
 #[test]
 fn the_more_is_done_the_more_advanced_a_task_is() {
     let after = |readings: &[Reading]| {
-        let mut waiter = Waiter::new(
+        let mut poller = TaskPoller::new(
             Rules {
                 stable_polls: 9,
                 ..rules(Goal::InSync)
@@ -1338,9 +1346,9 @@ fn the_more_is_done_the_more_advanced_a_task_is() {
                 reading: reading.clone(),
                 raw: String::new(),
             };
-            waiter.handle_stats(secs(n), secs(n), Ok(stats));
+            poller.handle_stats(secs(n), secs(n), Ok(stats));
         }
-        waiter.advance()
+        poller.progress_key()
     };
     let reading = |offset: Option<i64>, progress| Reading {
         is_migrating: Some(true),
@@ -1369,7 +1377,7 @@ fn the_more_is_done_the_more_advanced_a_task_is() {
 
 #[test]
 fn whoever_is_near_the_goal_is_looked_at_first() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 2,
             ..rules(Goal::InSync)
@@ -1377,40 +1385,47 @@ fn whoever_is_near_the_goal_is_looked_at_first() {
         secs(0),
     );
     let mut rank_at = |now: u64, offset| {
-        waiter.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
-        waiter.rank()
+        poller.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
+        poller.priority()
     };
-    assert_eq!(rank_at(0, 10_000), Rank::Far, "nothing is foreseen yet");
+    assert_eq!(rank_at(0, 10_000), Priority::Far, "nothing is foreseen yet");
     // Ten a second.
     for now in [30, 60, 90, 120] {
-        assert!(rank_at(now, 10_000 - 10 * now as i64) == Rank::Far, "{now}");
+        assert!(
+            rank_at(now, 10_000 - 10 * now as i64) == Priority::Far,
+            "{now}"
+        );
     }
     for now in [950, 970, 990] {
-        assert_eq!(rank_at(now, 10_000 - 10 * now as i64), Rank::Near, "{now}");
+        assert_eq!(
+            rank_at(now, 10_000 - 10 * now as i64),
+            Priority::Near,
+            "{now}"
+        );
     }
-    assert_eq!(rank_at(1000, 0), Rank::Confirming);
+    assert_eq!(rank_at(1000, 0), Priority::Confirming);
 }
 
 #[test]
 fn a_status_that_comes_back_is_available() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             status_check: StatusCheck::Auto,
             ..rules(Goal::Completed)
         },
         secs(0),
     );
-    assert!(!waiter.is_status_unavailable(), "nobody has asked yet");
+    assert!(!poller.is_status_unavailable(), "nobody has asked yet");
     let mut poll = |now: u64, is_migrating, answer| {
         assert!(matches!(
-            waiter.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0)),
+            poller.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0)),
             Step::StatusNow
         ));
-        waiter.handle_status(secs(now), answer);
-        let failing = waiter.failing().map(|error| error.message.clone());
+        poller.handle_status(secs(now), answer);
+        let failing = poller.failing().map(|error| error.message.clone());
         (
-            waiter.is_status_unavailable(),
-            waiter.detail().is_some(),
+            poller.is_status_unavailable(),
+            poller.detail().is_some(),
             failing,
         )
     };
@@ -1425,7 +1440,7 @@ fn a_status_that_comes_back_is_available() {
 
 #[test]
 fn what_is_told_is_told_once() {
-    let mut waiter = Waiter::new(rules(Goal::InSync), secs(0));
+    let mut poller = TaskPoller::new(rules(Goal::InSync), secs(0));
     let mut told = Vec::new();
     for (now, answer) in [
         (0, stats(true, -3, 100.0)),
@@ -1443,8 +1458,8 @@ fn what_is_told_is_told_once() {
         (60, stats(true, 4, 100.0)),
         (70, stats(true, -5, 100.0)),
     ] {
-        waiter.handle_stats(secs(now), secs(now), answer);
-        for note in waiter.take_notes() {
+        poller.handle_stats(secs(now), secs(now), answer);
+        for note in poller.take_events() {
             let note = format!("{note:?}");
             told.push((now, note.split('(').next().unwrap_or_default().to_owned()));
         }
@@ -1465,10 +1480,10 @@ fn what_is_told_is_told_once() {
 #[test]
 fn an_outage_ends_the_wait_at_its_limit_and_not_before() {
     let ended = |after: u64| {
-        let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-        waiter.handle_stats(secs(10), secs(11), Err(outage()));
+        let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
+        poller.handle_stats(secs(10), secs(11), Err(outage()));
         matches!(
-            waiter.handle_stats(secs(10 + after), secs(10 + after), Err(outage())),
+            poller.handle_stats(secs(10 + after), secs(10 + after), Err(outage())),
             Step::Done(_)
         )
     };
@@ -1495,38 +1510,38 @@ fn a_reading_whose_status_cannot_be_read_is_shown_and_counts_for_nothing() {
             Some("check `endpoint`"),
         ),
     ] {
-        let mut waiter = with_a_status(status_check);
+        let mut poller = with_a_status(status_check);
         assert!(matches!(
-            waiter.handle_stats(secs(10), secs(10), stats(true, 0, 100.0)),
+            poller.handle_stats(secs(10), secs(10), stats(true, 0, 100.0)),
             Step::StatusNow
         ));
-        let unread = waiter.newest().unwrap();
+        let unread = poller.newest().unwrap();
         assert_eq!(
             (unread.at, unread.check),
             (secs(10), Check::NotYet(Missing::StatusUnread))
         );
-        waiter.handle_status(
+        poller.handle_status(
             secs(11),
             Err(ApiError {
                 advice: advice.map(str::to_owned),
                 ..outage()
             }),
         );
-        assert_eq!(waiter.newest().unwrap().at, secs(10));
-        assert_eq!((waiter.seen().unwrap().at, waiter.stable()), (secs(0), 0));
-        let failing = waiter.failing().unwrap();
+        assert_eq!(poller.newest().unwrap().at, secs(10));
+        assert_eq!((poller.seen().unwrap().at, poller.stable()), (secs(0), 0));
+        let failing = poller.failing().unwrap();
         assert_eq!(
             (failing.message.as_str(), failing.advice.as_deref()),
             ("the task's status: HTTP 503", expected)
         );
         // The next reading with a status takes its place.
         assert!(matches!(
-            waiter.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)),
+            poller.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)),
             Step::StatusNow
         ));
-        waiter.handle_status(secs(20), status("FULLMIGRATING"));
+        poller.handle_status(secs(20), status("FULLMIGRATING"));
         assert_eq!(
-            (waiter.newest().unwrap().at, waiter.seen().unwrap().at),
+            (poller.newest().unwrap().at, poller.seen().unwrap().at),
             (secs(20), secs(20))
         );
     }
@@ -1534,7 +1549,7 @@ fn a_reading_whose_status_cannot_be_read_is_shown_and_counts_for_nothing() {
 
 #[test]
 fn an_unreadable_status_does_not_delay_the_deadline() {
-    let mut waiter = Waiter::new(
+    let mut poller = TaskPoller::new(
         Rules {
             status_check: StatusCheck::Auto,
             ..rules(Goal::Completed)
@@ -1542,40 +1557,40 @@ fn an_unreadable_status_does_not_delay_the_deadline() {
         secs(0),
     );
     for now in [0, 10, 20] {
-        poll_without_status(&mut waiter, now, true, BUSY);
+        poll_without_status(&mut poller, now, true, BUSY);
     }
     assert!(matches!(
-        waiter.handle_stats(secs(3599), secs(3599), stats(false, 0, 100.0)),
+        poller.handle_stats(secs(3599), secs(3599), stats(false, 0, 100.0)),
         Step::StatusNow
     ));
-    assert!(outcome(waiter.handle_deadline(secs(3600)).unwrap()).is_ready());
-    assert!(waiter.handle_deadline(secs(3600)).is_none(), "it was said");
+    assert!(outcome(poller.handle_deadline(secs(3600)).unwrap()).is_ready());
+    assert!(poller.handle_deadline(secs(3600)).is_none(), "it was said");
 }
 
 #[test]
 fn silence_is_measured_from_the_request_that_nobody_answers() {
-    let mut waiter = Waiter::new(rules(Goal::Completed), secs(0));
-    assert_eq!(waiter.unanswered_for(secs(5)), None);
-    waiter.begin_poll(secs(10));
-    assert_eq!(waiter.unanswered_for(secs(15)), Some(secs(5)));
-    waiter.handle_stats(secs(10), secs(16), stats(true, 1, 100.0));
-    assert_eq!(waiter.unanswered_for(secs(17)), None);
+    let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
+    assert_eq!(poller.unanswered_for(secs(5)), None);
+    poller.begin_poll(secs(10));
+    assert_eq!(poller.unanswered_for(secs(15)), Some(secs(5)));
+    poller.handle_stats(secs(10), secs(16), stats(true, 1, 100.0));
+    assert_eq!(poller.unanswered_for(secs(17)), None);
 }
 
 #[test]
 fn only_a_required_status_can_tell_that_a_task_is_gone_whose_stats_answer() {
-    let mut waiter = with_a_status(StatusCheck::Auto);
+    let mut poller = with_a_status(StatusCheck::Auto);
     for (now, is_lost) in [(10, false), (20, false), (30, true)] {
         assert!(matches!(
-            waiter.handle_stats(secs(now), secs(now), stats(false, 9, 100.0)),
+            poller.handle_stats(secs(now), secs(now), stats(false, 9, 100.0)),
             Step::StatusNow
         ));
         assert!(matches!(
-            waiter.handle_status(secs(now), Err(error(Class::UnknownTask))),
+            poller.handle_status(secs(now), Err(error(Class::UnknownTask))),
             Step::StatsAt(_)
         ));
         assert_eq!(
-            (waiter.is_status_unavailable(), waiter.failed_polls() == 2),
+            (poller.is_status_unavailable(), poller.failed_polls() == 2),
             (is_lost, now >= 20),
             "{now}"
         );
