@@ -3,7 +3,6 @@
 //! The only code that owns an HTTP client. Requests are signed when they are sent.
 
 mod cloud;
-pub mod endpoint;
 pub mod error;
 mod exchange;
 pub mod retry_after;
@@ -14,7 +13,7 @@ pub use error::{ApiError, CHECK_IAM, Class};
 
 use crate::auth::{
     self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, Redactor, Session,
-    oidc, password, sign, token,
+    endpoint, oidc, password, sign, token,
 };
 use crate::clock::Clock;
 use crate::domain::TaskId;

@@ -3,6 +3,7 @@
 //! The modules below build requests and read answers; none of them sends, sleeps or asks for the time.
 
 pub mod clouds;
+pub mod endpoint;
 pub mod file;
 pub mod oidc;
 pub mod password;

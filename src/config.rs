@@ -9,10 +9,11 @@ pub mod inputs;
 
 pub use error::{Problem, Problems};
 
-use crate::api::{Connection, Proxies, endpoint};
+use crate::api::{Connection, Proxies};
 use crate::auth::file::{is_plain, read_file, read_id_token};
 use crate::auth::{
-    self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, clouds, oidc,
+    self, AccessKey, Credentials, IdTokenSource, Oidc, Password, ProjectScope, clouds, endpoint,
+    oidc,
 };
 use crate::domain::{Condition, Goal, KeyLimit, TaskId};
 use crate::escape;

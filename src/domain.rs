@@ -1,7 +1,7 @@
 //! What is known about a migration task, and what it means.
 //!
 //! Everything the API can leave out is an [`Option`]: unknown is a value of its own here, never zero and never false.
-//! Nothing in these files knows HTTP, a clock or a file. [`ready`] decides: it is the only place where "ready" comes from.
+//! Nothing in these files knows HTTP, a clock or a file. `ready.rs` decides: it is the only place where "ready" comes from.
 
 mod ip_switch;
 mod keys;

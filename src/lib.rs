@@ -1,16 +1,25 @@
-//! Waits until an online Redis migration of a Distributed Cache Service is really done or really in sync, and says so.
+//! `dcs-migration-wait` blocks until an online Redis migration is really done or really in sync, and reports it.
 //!
-//! The way of the data, and the reading order of the modules:
+//! Three questions, and the one file that answers each:
+//!
+//! - **Ready?** `domain/ready.rs`: what a reading, a status and the key counts together mean.
+//! - **Retry or end?** `wait/retry.rs`: what follows from a request that failed.
+//! - **When is the next poll?** `wait/poll_interval.rs`: one function, its rules numbered.
+//!
+//! A run, from the left to the right:
 //!
 //! ```text
-//! environment, flags -> config -> wait (the one loop) -> report -> exit code
-//!                                  |  api: Reading, Detail or ApiError
-//!                                  |  waiter: what they mean, and when to look next
-//!                                  '- condition: whether the goal shows
+//! environment, flags -> config -> wait (the loop) <-> api (one request each) -> report -> exit code
 //! ```
 //!
-//! [`condition`], [`migration`] and the parts of [`wait`] below the loop know neither HTTP nor clock nor files.
-//! `ARCHITECTURE.md` has the whole map and the invariants.
+//! Imports go down only, which `tests/it/imports.rs` checks:
+//!
+//! ```text
+//! lib > demo > config > report > wait > outcome > api > auth > domain, clock, escape
+//! ```
+//!
+//! `simulator` is a cloud to try against; it shares no code with the client. [`domain`] and the files below the loop in
+//! [`wait`] know neither HTTP nor files, and are given the time. `ARCHITECTURE.md` has the invariants.
 
 pub mod api;
 pub mod auth;

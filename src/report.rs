@@ -1,6 +1,6 @@
 //! How the wait stands or ended, as one value.
 //!
-//! Renderers below are pure: a [`Report`] in, text out; [`report_files`] has the one writer of files. What cannot be written is
+//! Renderers below are pure: a [`Report`] in, text out; [`files`] has the one writer of files. What cannot be written is
 //! said once and changes no exit code.
 
 pub mod chart;

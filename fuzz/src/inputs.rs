@@ -5,8 +5,7 @@ use super::sinks;
 use super::text::{
     SECRET, assert_line, assert_log_line, assert_no_secret, parts, read, with_secret,
 };
-use dcs_migration_wait::api::endpoint;
-use dcs_migration_wait::auth::{ProjectScope, clouds};
+use dcs_migration_wait::auth::{ProjectScope, clouds, endpoint};
 use dcs_migration_wait::config::cli::{self, Flags, Invocation};
 use dcs_migration_wait::config::inputs::{INPUTS, Input};
 use dcs_migration_wait::config::{Config, Environment, Problems, resolve};

@@ -9,8 +9,8 @@ use serde_json::json;
 use thiserror::Error;
 use url::Url;
 
+use super::endpoint;
 use super::scope::ProjectScope;
-use crate::api::endpoint;
 
 /// The header that names the identity provider to IAM.
 pub const IDP_HEADER: &str = "x-idp-id";

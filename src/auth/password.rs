@@ -4,8 +4,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
 
+use super::endpoint;
 use super::scope::ProjectScope;
-use crate::api::endpoint;
 
 /// A user of IAM.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use thiserror::Error;
 use url::Url;
 
-use crate::api::endpoint;
+use super::endpoint;
 
 /// The header that carries a new token.
 pub const SUBJECT_HEADER: &str = "X-Subject-Token";

@@ -57,9 +57,13 @@ impl AccessDenied {
     pub(super) fn response(&self, request_id: &str) -> ApiResponse {
         let (code, message) = match self {
             Self::ExpiredToken => ("APIGW.0307", "The token must be updated.".to_owned()),
-            other => (
+            Self::NoCredentials
+            | Self::UnknownToken
+            | Self::UnknownKey(_)
+            | Self::LockedKey
+            | Self::InvalidSignature(_) => (
                 "APIGW.0301",
-                format!("Incorrect IAM authentication information: {other}"),
+                format!("Incorrect IAM authentication information: {self}"),
             ),
         };
         ApiResponse::gateway_error(401, code, &message, request_id)

@@ -136,9 +136,9 @@ fn canonical_request(request: &ApiRequest<'_>, signed_headers: &[String]) -> Opt
         .iter()
         .map(|name| Some(format!("{name}:{}\n", request.header(name)?.trim())))
         .collect::<Option<String>>()?;
-    // Without a body the vendor's signers ignore the header.
+    // Where the header or the body is empty, the vendor's signers ignore the header.
     let payload_hash = match request.header(CONTENT_HEADER) {
-        Some(given) if !request.body.is_empty() => given.to_owned(),
+        Some(given) if !given.trim().is_empty() && !request.body.is_empty() => given.to_owned(),
         _ => hex(&Sha256::digest(request.body)),
     };
     Some(format!(
@@ -200,11 +200,11 @@ mod tests {
     #[derive(serde::Deserialize)]
     struct Vector {
         method: String,
-        url: url::Url,
+        url: String,
         headers: Vec<(String, String)>,
         date: String,
         access_key: String,
-        secret_key: SecretString,
+        secret_key: String,
         body: String,
     }
 
@@ -213,8 +213,9 @@ mod tests {
         let read = |file: &str| fs::read_to_string(case.join(file)).unwrap();
         let mut vector: Vector = serde_json::from_str(&read("request.json")).unwrap();
         change(&mut vector);
-        let mut host = vector.url.host_str().unwrap().to_owned();
-        if let Some(port) = vector.url.port() {
+        let url = url::Url::parse(&vector.url).unwrap();
+        let mut host = url.host_str().unwrap().to_owned();
+        if let Some(port) = url.port() {
             host = format!("{host}:{port}");
         }
         let own = [
@@ -236,14 +237,14 @@ mod tests {
             id: "",
             received_at,
             method: &vector.method,
-            target: &vector.url[url::Position::BeforePath..url::Position::AfterQuery],
+            target: &url[url::Position::BeforePath..url::Position::AfterQuery],
             headers: &headers,
             body: vector.body.as_bytes(),
         };
         let authorization = Authorization::of(&request).unwrap().unwrap();
         assert_eq!(authorization.access_key, vector.access_key);
         authorization
-            .verify(&request, &vector.secret_key, None)
+            .verify(&request, &vector.secret_key.into(), None)
             .is_ok()
     }
 
@@ -261,7 +262,9 @@ mod tests {
             assert!(!is_accepted(&case, |vector| vector.method.push('X')));
             assert!(!is_accepted(&case, |vector| vector.secret_key = "x".into()));
             let one_more = |vector: &mut Vector| {
-                vector.url.query_pairs_mut().append_pair("x", "");
+                let mut url = url::Url::parse(&vector.url).unwrap();
+                url.query_pairs_mut().append_pair("x", "");
+                vector.url = url.into();
             };
             assert!(!is_accepted(&case, one_more), "{}", case.display());
             n_accepted += 1;

@@ -20,6 +20,7 @@ mod evidence;
 mod exhaustive;
 mod faults;
 mod help;
+mod imports;
 mod inputs;
 mod ip_switch;
 mod keys;
