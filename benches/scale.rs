@@ -238,7 +238,7 @@ struct Row {
 }
 
 const HEAD: &str = "\
-| Tasks | Polls of a task in an hour | Requests for it | Longest gap: median | worst | LastPoll late: median | 95 % | worst |
+| Tasks | Polls of a task in an hour | Requests for it | Longest gap: median | worst | Seen late: median | 95 % | worst |
 | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ";
 
