@@ -98,7 +98,7 @@ function script(next) {
         if (n % 3 === 2) {
             return { status: 503, code: next(), message: next(), id: next() };
         }
-        // `is_migrating` changes, so that the status is read anew.
+        // `is_migrating` changes, so that the status is read again.
         migrating = !migrating;
         return { status: 200, migrating, word: next(), extra: next() };
     });

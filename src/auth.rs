@@ -58,9 +58,9 @@ pub struct Oidc {
 pub enum IdTokenSource {
     /// A variable, such as GitLab's `id_tokens`; issued once per job.
     Value(SecretString),
-    /// A file, read anew at each sign-in.
+    /// A file, read again at each sign-in.
     File(PathBuf),
-    /// GitHub, asked anew at each sign-in.
+    /// GitHub, asked again at each sign-in.
     GitHub {
         /// `ACTIONS_ID_TOKEN_REQUEST_URL`.
         request_url: String,

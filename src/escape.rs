@@ -1,15 +1,15 @@
-//! Foreign text, made harmless for each place that it can go to.
+//! Untrusted text, made harmless for each place that it can go to.
 //!
-//! Two stages. At the border (`api::wire`, `api::error`, and where a user's value is quoted) every foreign string goes
+//! Two stages. At the border (`api::wire`, `api::error`, and where a user's value is quoted) every untrusted string goes
 //! through [`line()`]: from then on it is one line without control characters. Each renderer then escapes *all* text for
 //! its own medium: [`log`] for what a runner reads, [`markdown`], [`html`], [`xml`], [`command_data`], [`dotenv`].
 
-/// Longest foreign text that is worth showing, in characters.
+/// Longest untrusted text that is worth showing, in characters.
 const LONGEST: usize = 300;
 
 /// One line of visible text: control characters, line separators and everything that reorders or hides text are shown
 /// as `\u{...}`, white space becomes a space, and the end is cut off behind 300 characters. A backtick becomes an
-/// apostrophe: in our own words it marks a name, and foreign text marks nothing.
+/// apostrophe: in messages of this tool it marks a name, and untrusted text marks nothing.
 pub fn line(text: &str) -> String {
     let text = text.trim();
     let mut out = match text.char_indices().nth(LONGEST) {
@@ -82,7 +82,7 @@ pub fn command_data(text: &str) -> String {
 /// taken for markup where it stands is left alone, so that people can read the source, too.
 ///
 /// Mentions, references and pictures (`@org`, `#1`, `:x:`) are made of the text that Markdown leaves, where an entity is
-/// long resolved. What stops them is a joiner that nobody sees.
+/// long resolved. An invisible joiner stops them.
 pub fn markdown(text: &str) -> String {
     markdown_with(text, "&#8288;")
 }
@@ -164,7 +164,7 @@ pub fn html(text: &str) -> String {
 }
 
 /// Text in XML 1.0: what that cannot hold, not even escaped, is shown as `\u{...}`, line breaks stay. The markup itself is
-/// escaped by whoever writes the XML.
+/// escaped by the code that writes the XML.
 pub fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -52,7 +52,7 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let [int, term] =
             [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok());
-        // Whoever started us with `nohup` wants the wait to outlive the terminal. Only Linux tells.
+        // Started with `nohup`, the wait is meant to outlive the terminal. Only Linux shows that.
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let hup = if is_hangup_heard(&status) {
             signal(SignalKind::hangup()).ok()

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 #[derive(Clone)]
 pub(crate) struct Watchdog {
     orders: Sender<Order>,
-    last_words: LastWords,
+    forced_exit: ForcedExit,
 }
 
 /// What is still to be done before the process is ended with the exit code.
-type LastWords = Arc<Mutex<Option<Box<dyn FnOnce(u8) + Send>>>>;
+type ForcedExit = Arc<Mutex<Option<Box<dyn FnOnce(u8) + Send>>>>;
 
 struct Order {
     within: Duration,
@@ -28,8 +28,8 @@ const SLICE: Duration = Duration::from_millis(250);
 /// A slice that takes so much longer has not been slept: the whole process stood still.
 const STANDSTILL: Duration = Duration::from_millis(500);
 
-/// What is left after a slice. A standstill (a paused container, a machine that slept) does not count, so that whoever
-/// wakes up has the time to end in order.
+/// What is left after a slice. A standstill (a paused container, a machine that slept) does not count, so that a
+/// process that wakes up has the time to end in order.
 fn left(within: Duration, slice: Duration, slept: Duration) -> Duration {
     within.saturating_sub(if slept > slice + STANDSTILL {
         slice.min(within / 2)
@@ -52,8 +52,8 @@ impl Watchdog {
     )]
     pub(crate) fn start() -> Self {
         let (orders, inbox) = channel::<Order>();
-        let last_words = LastWords::default();
-        let words = Arc::clone(&last_words);
+        let forced_exit = ForcedExit::default();
+        let before_exit = Arc::clone(&forced_exit);
         // Where no thread can be had, there is no watchdog, and the wait goes on.
         let _ = std::thread::Builder::new()
             .name("watchdog".to_owned())
@@ -71,15 +71,21 @@ impl Watchdog {
                         Err(RecvTimeoutError::Disconnected) => return,
                     }
                     if order.within.is_zero() {
-                        let words = words.lock().unwrap_or_else(PoisonError::into_inner).take();
-                        if let Some(speak) = words {
-                            speak(order.exit_code);
+                        let report = before_exit
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .take();
+                        if let Some(report) = report {
+                            report(order.exit_code);
                         }
                         end(order.exit_code)
                     }
                 }
             });
-        Self { orders, last_words }
+        Self {
+            orders,
+            forced_exit,
+        }
     }
 
     /// The process ends with `exit_code` once `within` is over, unless another order comes first.
@@ -88,11 +94,11 @@ impl Watchdog {
     }
 
     /// What to do before the process is ended; it must not take long. `None` where everything is done already.
-    pub(crate) fn set_last_words(&self, words: Option<Box<dyn FnOnce(u8) + Send>>) {
+    pub(crate) fn set_forced_exit(&self, report: Option<Box<dyn FnOnce(u8) + Send>>) {
         *self
-            .last_words
+            .forced_exit
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = words;
+            .unwrap_or_else(PoisonError::into_inner) = report;
     }
 }
 
@@ -123,7 +129,7 @@ mod tests {
         )]
         if let Ok(path) = std::env::var(CHILD) {
             let watchdog = Watchdog::start();
-            watchdog.set_last_words(Some(Box::new(move |code| {
+            watchdog.set_forced_exit(Some(Box::new(move |code| {
                 std::fs::write(path, code.to_string()).unwrap()
             })));
             watchdog.end_within(Duration::from_secs(3600), 5);

@@ -51,7 +51,7 @@ pub fn outputs(data: &[u8]) {
             lines: String::new(),
         };
         let mut recorder = Recorder::default();
-        let cloud = Arc::new(Pretended(Mutex::new(script)));
+        let cloud = Arc::new(ScriptedCloud(Mutex::new(script)));
         let (outcome, tasks) = wait(
             cloud,
             settings.plan(),
@@ -397,9 +397,9 @@ fn next(queue: &mut VecDeque<Scripted>) -> Option<Scripted> {
     }
 }
 
-struct Pretended(Mutex<Script>);
+struct ScriptedCloud(Mutex<Script>);
 
-impl Pretended {
+impl ScriptedCloud {
     fn with<T>(&self, use_it: impl FnOnce(&mut Script) -> T) -> T {
         use_it(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -409,7 +409,7 @@ fn silence() -> ApiError {
     ApiError::transient("no answer")
 }
 
-impl Cloud for Pretended {
+impl Cloud for ScriptedCloud {
     fn needs_sign_in(&self) -> bool {
         self.with(|script| !script.has_session)
     }

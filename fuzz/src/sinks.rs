@@ -10,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// Holds all sinks of a report against the rules of whoever reads them. Returns everything that was written.
+/// Checks every output of a report by the rules of its reader. Returns everything that was written.
 pub(super) fn check(report: &Report) -> String {
     let values = report::outputs(report);
     let names: Vec<&str> = values.iter().map(|&(name, _)| name).collect();

@@ -1,4 +1,4 @@
-//! What an answer that is not a good one means: the one table of retry, renew or end.
+//! What a failed request means: the one table of retry, renew or end.
 //!
 //! Codes and their meaning: OTC's DCS, IAM and API gateway references, and Huawei Cloud's provider for Terraform where
 //! those are silent.
@@ -11,8 +11,9 @@ use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// A request that brought no good answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A request without a successful response. `Display` is the message, without the advice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct ApiError {
     /// What to do about it.
     pub class: Class,
@@ -59,7 +60,7 @@ impl ApiError {
         }
     }
 
-    /// The same trouble with this advice, where it has none of its own.
+    /// The same error with this advice, where it has none of its own.
     pub fn or_advise(self, advice: &str) -> Self {
         Self {
             advice: self.advice.or_else(|| Some(advice.to_owned())),
@@ -67,7 +68,7 @@ impl ApiError {
         }
     }
 
-    /// The same trouble, as one worth a new try.
+    /// The same error, as one worth a new try.
     pub fn into_transient(self) -> Self {
         Self {
             class: Class::Transient { retry_after: None },
@@ -75,7 +76,7 @@ impl ApiError {
         }
     }
 
-    /// The same trouble, but never an end: `Retry-After` stays.
+    /// The same error, but never an end: `Retry-After` stays.
     pub fn or_retried(self) -> Self {
         if self.is_transient() {
             self
@@ -110,14 +111,14 @@ impl ApiError {
         }
     }
 
-    /// Whether it is the same trouble as `other`: the same class and words.
+    /// Whether it is the same error as `other`: the same class and words.
     pub fn is_like(&self, other: &Self) -> bool {
         std::mem::discriminant(&self.class) == std::mem::discriminant(&other.class)
             && self.message.split(REQUEST_ID).next() == other.message.split(REQUEST_ID).next()
     }
 }
 
-/// What to check about IAM's troubles, where nothing better is known.
+/// What to check about IAM's errors, where nothing better is known.
 pub const CHECK_IAM: &str = "check the network and `iam-endpoint`";
 
 /// Begins the part of a message that differs from answer to answer.
@@ -134,7 +135,7 @@ pub struct ErrorResponse<'a> {
     pub request_id: Option<&'a str>,
     /// From `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// The server's clock (`Date`) minus ours, in seconds.
+    /// The server's clock (`Date`) minus this machine's, in seconds.
     pub clock_skew: Option<i64>,
     /// From `Location`.
     pub location: Option<&'a str>,
@@ -162,7 +163,7 @@ pub enum RequestKind {
 pub enum SignIn {
     /// A token from an input: nothing can be renewed.
     Token,
-    /// A token that we can get anew.
+    /// A token that can be obtained again.
     RenewableToken,
     /// Signed with access keys.
     AccessKey,

@@ -1,5 +1,5 @@
 //! HTTP exchanges, on a thread of their own: whatever a server sends, without end or without sense, the loop that keeps the
-//! deadline does not share its thread with whoever has to read it.
+//! deadline does not share its thread with the code that reads it.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Request, Response, StatusCode};
@@ -36,7 +36,7 @@ pub(super) enum Broken {
     Late,
 }
 
-/// A task that ends with whoever waits for it.
+/// A task that ends when nothing waits for it any more.
 struct Task<T>(JoinHandle<T>);
 
 impl<T> Drop for Task<T> {
@@ -55,7 +55,7 @@ impl HttpThread {
             .name("http".to_owned())
             .spawn(move || {
                 let _ = runtime.block_on(stopped);
-                // A name look-up that hangs would hold up an orderly end.
+                // A name look-up that hangs would delay the end.
                 runtime.shutdown_background();
             })?;
         // The client's own bound comes first: it knows what it was waiting for.

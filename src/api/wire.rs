@@ -54,7 +54,7 @@ fn refuse_error(body: &[u8]) -> Result<(), Malformed> {
     )))
 }
 
-/// `ShowMigrationTaskStats`. A field that stands twice is an error: nobody can know which one is meant.
+/// `ShowMigrationTaskStats`. A field that occurs twice is an error: which one is meant cannot be known.
 ///
 /// Numbers are taken as they are written: one that is not quite 100 must not become 100 by being read.
 #[derive(Deserialize)]
@@ -97,7 +97,7 @@ pub fn reading(body: &[u8]) -> Result<Reading, Malformed> {
 }
 
 /// A body of the stats on one line of ASCII, to be handed on; empty where strict readers would refuse it, and with it
-/// whatever it stands in: too deep, or with numbers out of range, in fields that nobody reads.
+/// whatever it is in: too deep, or with numbers out of range, in fields that are not read.
 pub fn compact(body: &[u8]) -> String {
     match serde_json::from_slice::<Value>(body) {
         Ok(_) => escape::compact_json(&String::from_utf8_lossy(body)),
@@ -105,7 +105,7 @@ pub fn compact(body: &[u8]) -> String {
     }
 }
 
-/// `ShowMigrationTask`, reduced to what may be looked at: the rest of the body holds passwords.
+/// `ShowMigrationTask`, reduced to what may be kept: the rest of the body holds passwords.
 #[derive(Deserialize)]
 struct DetailBody {
     task_id: Option<Value>,
@@ -238,7 +238,7 @@ fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
     refuse_error(body)?;
     serde_json::from_slice(body).map_err(|error| {
         let words = error.to_string();
-        // The name of a field is one of ours.
+        // The name of the field is from this file.
         Malformed::Shape(
             match words
                 .strip_prefix("duplicate field `")

@@ -41,7 +41,7 @@ pub struct Cloud {
     pub project_id: Option<String>,
     /// Name of the project.
     pub project_name: Option<String>,
-    /// A token that somebody already has.
+    /// A token that the user already has.
     pub token: Option<SecretString>,
     /// Access key, under `auth` or beside it.
     pub access_key: Option<String>,
@@ -84,7 +84,7 @@ pub enum CloudsError {
         /// Counted from 1.
         line: usize,
     },
-    /// The text is YAML that nobody writes by hand.
+    /// The text uses YAML features that `clouds.yaml` never needs.
     #[error("{file} is too long, too deep or merges too much")]
     TooMuch {
         /// Which file.
@@ -319,7 +319,7 @@ enum Key {
     Name(String),
     /// `<<`
     Merge,
-    /// A list, a mapping or nothing; nobody asks for it.
+    /// A list, a mapping or nothing; not used.
     Odd,
 }
 

@@ -1,6 +1,6 @@
 //! Keyless sign-in: the CI job's OIDC token is exchanged for a token of one project.
 //!
-//! GitLab puts the OIDC token into a variable; GitHub hands it out to whoever asks with the job's own credentials.
+//! GitLab puts the OIDC token into a variable; GitHub gives it for the job's own credentials.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};

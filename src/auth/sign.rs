@@ -196,7 +196,7 @@ fn payload_hash(headers: &[(String, String)], body: &[u8]) -> String {
         .iter()
         .find(|(name, value)| name == CONTENT_HEADER && !value.is_empty());
     match given {
-        // Without a body the vendor's signers do not look at the header.
+        // Without a body the vendor's signers ignore the header.
         Some((_, value)) if !body.is_empty() => value.clone(),
         _ => hex(&Sha256::digest(body)),
     }

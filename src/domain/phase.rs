@@ -14,7 +14,7 @@ pub enum Phase {
     FullSync,
     /// The source's writes are being followed.
     Incremental,
-    /// Somebody stops the task.
+    /// A user stops the task.
     Stopping,
     /// The task no longer migrates.
     Ended,

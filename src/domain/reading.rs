@@ -5,7 +5,7 @@
 /// The API documents none of these fields as mandatory and does not say which of them it sends in which phase.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
-    /// Whether the task is in progress. A full + incremental task stays `true` until somebody stops it.
+    /// Whether the task is in progress. A full + incremental task stays `true` until a user stops it.
     pub is_migrating: Option<bool>,
     /// Difference between source and target, summed over the shards; the unit is not documented. Only meaningful in
     /// the incremental phase. May be negative, which is not zero.

@@ -90,7 +90,7 @@ pub enum UnconfirmedFailure {
     KeysMissing,
 }
 
-/// Readings that must agree before an unconfirmed bad end is believed.
+/// Readings that must agree before an unconfirmed bad end is confirmed.
 const READINGS_TO_BELIEVE: u32 = 3;
 
 /// What one reading says about the goal.
@@ -119,7 +119,7 @@ pub enum Missing {
     OffsetOpen,
     /// The offset is unknown.
     OffsetUnknown,
-    /// The status says that the task has not started: somebody has to configure it.
+    /// The status says that the task has not started: a user has to configure it.
     NotStarted,
     /// The status that belongs to the reading could not be read, and the reading counts for nothing without it.
     StatusUnread,
@@ -178,12 +178,12 @@ impl Condition {
     /// closed   100 or unknown  succeeded, stopped                 met
     /// closed   100 or unknown  not known                          met
     /// closed   100             released                           met
-    /// closed   under 100       not known                          wait; failed once believed
+    /// closed   under 100       not known                          wait; failed once confirmed
     /// any      any             on its way, not started, unknown   wait
     /// any      any             failed, deleted                    failed
     /// closed   under 100       succeeded, stopped, released       failed: stopped short
     /// open     any             succeeded, stopped, released       failed: stopped out of sync
-    /// open     any             not known                          wait; failed once believed
+    /// open     any             not known                          wait; failed once confirmed
     /// unknown  any             succeeded, full migration only     met
     /// unknown  any             otherwise                          wait
     /// ```
@@ -286,7 +286,7 @@ impl Condition {
             }
             Some(Objection::TooManyMissing) => {
                 // Nothing follows that could bring the keys. The task need not have been seen migrating for that.
-                believe(
+                confirm_failure(
                     UnconfirmedFailure::KeysMissing,
                     PollHistory {
                         seen_migrating: true,
@@ -329,12 +329,12 @@ impl Condition {
                 Some(S::Succeeded | S::Stopped | S::Released),
             ) => Check::Failed(Failure::StoppedShort),
             (OffsetState::Closed, FullSync::Incomplete, None) => {
-                believe(UnconfirmedFailure::Short, past)
+                confirm_failure(UnconfirmedFailure::Short, past)
             }
             (OffsetState::Open, _, Some(S::Succeeded | S::Stopped | S::Released)) => {
                 Check::Failed(Failure::StoppedOutOfSync)
             }
-            (OffsetState::Open, _, None) => believe(UnconfirmedFailure::OutOfSync, past),
+            (OffsetState::Open, _, None) => confirm_failure(UnconfirmedFailure::OutOfSync, past),
             (OffsetState::Unknown, _, Some(S::Succeeded)) if known.is_full_only => Check::Met,
             (OffsetState::Unknown, _, Some(S::Succeeded | S::Stopped | S::Released) | None) => {
                 Check::NotYet(Missing::OffsetUnknown)
@@ -390,7 +390,7 @@ impl Condition {
             Check::Met if reading.full_sync() == FullSync::Done => {
                 Check::Failed(Failure::StoppedBeforeInSync)
             }
-            Check::Met => believe(UnconfirmedFailure::StoppedInSync, past),
+            Check::Met => confirm_failure(UnconfirmedFailure::StoppedInSync, past),
             other @ (Check::NotYet(_) | Check::Failed(_)) => other,
         }
     }
@@ -415,7 +415,7 @@ impl Condition {
                 Some(S::Succeeded | S::Stopped | S::Released) => {
                     Check::Failed(Failure::StoppedShort)
                 }
-                None => believe(UnconfirmedFailure::Short, past),
+                None => confirm_failure(UnconfirmedFailure::Short, past),
                 Some(
                     S::NotStarted
                     | S::FullSync
@@ -462,8 +462,8 @@ impl Check {
     }
 }
 
-/// An unconfirmed bad end is believed once the task was seen migrating and enough readings in a row agree.
-fn believe(suspicion: UnconfirmedFailure, past: PollHistory) -> Check {
+/// An unconfirmed bad end is confirmed once the task was seen migrating and enough readings in a row agree.
+fn confirm_failure(suspicion: UnconfirmedFailure, past: PollHistory) -> Check {
     let before = if past.suspicion == Some(suspicion) {
         past.agreeing
     } else {

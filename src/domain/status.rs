@@ -27,33 +27,33 @@ impl Detail {
     }
 }
 
-/// A status of the task: the word as the API sent it, and what it means for somebody who waits.
+/// A status of the task: the word as the API sent it, and what it means for a wait.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Status {
     word: String,
     class: StatusClass,
 }
 
-/// What a status word means for somebody who waits.
+/// What a status word means for a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StatusClass {
     /// Being created, or waiting to be configured (`RUNNING` means that, not "running").
     NotStarted,
     /// Copying the data set.
     FullSync,
-    /// Migrating, phase not told.
+    /// Migrating, phase not known.
     Migrating,
     /// Following the source's writes; never ends by itself.
     Incremental,
     /// Being stopped.
     Stopping,
-    /// Stopped by somebody; says nothing about success.
+    /// Stopped by a user; says nothing about success.
     Stopped,
     /// Ended well.
     Succeeded,
     /// Ended badly.
     Failed,
-    /// The resources behind the task are gone; outcome not told.
+    /// The resources behind the task are gone; outcome not known.
     Released,
     /// The task is gone.
     Deleted,
@@ -96,7 +96,7 @@ impl Status {
         &self.word
     }
 
-    /// Whether a task with this status is under way, for somebody who waits for all that are. A word that is not known
+    /// Whether a task with this status is under way, for a wait for all that are. A word that is not known
     /// here may well mean it.
     pub fn is_running(&self) -> bool {
         match self.class {

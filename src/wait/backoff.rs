@@ -33,7 +33,7 @@ impl Backoff {
             .with_initial_interval(settings.initial)
             .with_max_interval(settings.max)
             .with_multiplier(settings.multiplier)
-            // Ours comes from a seed.
+            // Here it comes from a seed.
             .with_randomization_factor(0.0)
             // The deadline is applied in `poll_interval`.
             .with_max_elapsed_time(None)

@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn the_longer_it_goes_on_alike_the_narrower_the_range() {
         let width = |until: u32| {
-            // Told in whole percent, so that a short look says little.
+            // Reported in whole percent, so that a short time says little.
             let [earliest, _, latest] = seconds(&trend(
                 Goal::FullSync,
                 (0..until).map(|n| copying((f64::from(n) * 0.4).floor())),
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_goal_that_was_due_and_did_not_come_is_not_promised_again() {
-        // To 99 % in 99 looks; there it stays.
+        // To 99 % in 99 polls; there it stays.
         let mut trend = trend(Goal::FullSync, (0..100).map(|n| copying(f64::from(n))));
         let [_, _, latest] = seconds(&trend);
         assert!(latest < 60.0);

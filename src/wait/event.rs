@@ -51,10 +51,10 @@ pub struct LastPoll {
     pub check: Check,
 }
 
-/// Is told what happens. It cannot change it.
+/// Receives what happens. It cannot change it.
 pub trait Observer {
     /// A poll of the task ended, well or badly; `events` is what happened since the last one, `next` the time of the next
-    /// look, `None` where there is none.
+    /// poll, `None` where there is none.
     fn polled(&mut self, now: Duration, task: &TaskWait, events: &[Event], next: Option<Duration>);
     /// The tasks that run were listed; so many others do not run.
     fn listed(&mut self, now: Duration, running: &[TaskWait], others: usize);
@@ -68,7 +68,7 @@ pub trait Observer {
     fn ended(&mut self, now: Duration, task: &TaskWait);
 }
 
-/// Nobody is told.
+/// No observer.
 impl Observer for () {
     fn polled(&mut self, _: Duration, _: &TaskWait, _: &[Event], _: Option<Duration>) {}
     fn listed(&mut self, _: Duration, _: &[TaskWait], _: usize) {}
@@ -78,7 +78,7 @@ impl Observer for () {
     fn ended(&mut self, _: Duration, _: &TaskWait) {}
 }
 
-/// Two observers, told one after the other.
+/// Two observers, one after the other.
 impl<A: Observer, B: Observer> Observer for (&mut A, &mut B) {
     fn polled(&mut self, now: Duration, task: &TaskWait, events: &[Event], next: Option<Duration>) {
         self.0.polled(now, task, events, next);

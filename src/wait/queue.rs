@@ -1,9 +1,9 @@
-//! Whose turn it is: due tasks, the nearest to their goal first, and nobody for ever last.
+//! Which task is polled next: of the due ones the nearest to its goal, and none waits for ever.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How urgent a look is; lower goes first.
+/// How urgent a poll is; lower goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
     /// The status that belongs to a reading: it is worth nothing without it.
@@ -16,10 +16,10 @@ pub enum Priority {
     Far,
 }
 
-/// Tasks that are to be looked at, by number. Times are since the start of the process.
+/// Tasks that are to be polled, by number. Times are since the start of the process.
 ///
-/// As long as there is time for everybody, everybody is looked at when it is due. Where there is not, the nearest go
-/// first; but every second turn belongs to whoever has waited longer than the patience, so that nobody starves.
+/// As long as the request limit allows it, each task is polled when it is due. Where it does not, the nearest go
+/// first; but every second turn belongs to a task that has waited longer than the patience, so that none starves.
 #[derive(Debug, Default)]
 pub struct Queue {
     later: BTreeSet<(Duration, usize)>,
@@ -31,7 +31,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The task is to be looked at then, and at no other time.
+    /// The task is to be polled then, and at no other time.
     pub fn put(&mut self, task: usize, at: Duration, priority: Priority) {
         self.remove(task);
         if self.entries.len() <= task {
@@ -43,7 +43,7 @@ impl Queue {
         self.later.insert((at, task));
     }
 
-    /// The task is not to be looked at.
+    /// The task is not to be polled.
     pub fn remove(&mut self, task: usize) {
         if let Some((at, priority)) = self.entries.get_mut(task).and_then(Option::take) {
             self.later.remove(&(at, task));
@@ -60,7 +60,7 @@ impl Queue {
             .map(|&(at, _)| at)
     }
 
-    /// Takes out whose turn it is, where anybody is due.
+    /// Takes out the next task, where one is due.
     pub fn pop(&mut self, now: Duration, patience: Duration) -> Option<usize> {
         while let Some(&(at, task)) = self.later.first().filter(|&&(at, _)| at <= now) {
             self.later.remove(&(at, task));

@@ -23,7 +23,7 @@ pub struct RateLimiter {
 const LEAST: f64 = 1.0 / 16.0;
 /// A reading and its status.
 const PAIR: usize = 2;
-/// Share of the budget that comes back with each good answer.
+/// Share of the limit that each successful response restores.
 const STEP: f64 = 1.0 / 100.0;
 
 impl RateLimiter {

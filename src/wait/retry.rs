@@ -21,8 +21,8 @@ use crate::domain::Failure;
 use crate::outcome::Outcome;
 use std::time::Duration;
 
-/// Failures of one kind in a row that are believed: that the task is gone, that the status cannot be read.
-pub(super) const FAILURES_TO_BELIEVE: u32 = 3;
+/// Failures of one kind in a row that confirm it: that the task is gone, that the status cannot be read.
+pub(super) const FAILURES_TO_CONFIRM: u32 = 3;
 /// A session that was just obtained and is refused may be a race; two of them are not.
 const REFUSED_SESSIONS_TO_BELIEVE: u32 = 2;
 
@@ -84,18 +84,18 @@ impl Outage {
     /// Retry or end? `was_read`: a reading of this task succeeded in this wait.
     ///
     /// Before that, a wrong address or a missing permission will not change; after it, it may be a gateway's short
-    /// failure, and only the third in a row is believed.
+    /// failure, and only the third in a row counts.
     pub(super) fn decide(&self, was_read: bool) -> Decision {
-        let is_believed = self.same_in_row >= FAILURES_TO_BELIEVE;
+        let is_confirmed = self.same_in_row >= FAILURES_TO_CONFIRM;
         let error = || self.last.clone();
         Decision::End(match self.last.class {
             Class::Denied => Outcome::Denied(error()),
             Class::Rejected => Outcome::Rejected(error()),
-            Class::Forbidden if is_believed || !was_read => Outcome::Denied(error()),
+            Class::Forbidden if is_confirmed || !was_read => Outcome::Denied(error()),
             Class::NotFound if !was_read => Outcome::Rejected(error()),
-            Class::NotFound if is_believed => Outcome::Unreachable(None, error()),
-            Class::UnknownTask if is_believed && was_read => Outcome::Failed(Failure::TaskDeleted),
-            Class::UnknownTask if is_believed => Outcome::UnknownTask(error()),
+            Class::NotFound if is_confirmed => Outcome::Unreachable(None, error()),
+            Class::UnknownTask if is_confirmed && was_read => Outcome::Failed(Failure::TaskDeleted),
+            Class::UnknownTask if is_confirmed => Outcome::UnknownTask(error()),
             Class::Forbidden | Class::NotFound | Class::UnknownTask => {
                 return Decision::Retry(None);
             }
@@ -139,9 +139,9 @@ pub(super) fn decide_on_status(
         // The progress of the same task is served, so neither endpoint, region nor project can be wrong.
         (Class::NotFound, StatusCheck::Require) if !was_read => FailPoll(error.into_transient()),
         (_, StatusCheck::Require) => FailPoll(error),
-        // One failure says little: until the endpoint is believed to fail, nothing that was read before is forgotten,
+        // One failure says little: until the third, nothing that was read before is forgotten,
         // and nothing is evaluated without it.
-        (_, StatusCheck::Auto | StatusCheck::Off) if failures < FAILURES_TO_BELIEVE => {
+        (_, StatusCheck::Auto | StatusCheck::Off) if failures < FAILURES_TO_CONFIRM => {
             FailPoll(error.or_retried())
         }
         (_, StatusCheck::Auto | StatusCheck::Off) => GoOnWithout(error),

@@ -277,7 +277,7 @@ impl<C: Cloud> Scheduler<C> {
         }
     }
 
-    /// When the loop has to look around again, if nothing happens before.
+    /// When the loop has to run again, if nothing happens before.
     pub(super) fn wake_at(&self) -> Duration {
         let due = match self.due_at() {
             Some(at) if !self.waits_for_an_answer() => at

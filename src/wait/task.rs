@@ -11,7 +11,7 @@ use super::plan::{Rules, StatusCheck};
 use super::poll_interval::{After, Expected, PollTimer, Progress};
 use super::progress_key::ProgressKey;
 use super::queue::Priority;
-use super::retry::{self, Decision, FAILURES_TO_BELIEVE, Outage, StatusDecision};
+use super::retry::{self, Decision, FAILURES_TO_CONFIRM, Outage, StatusDecision};
 use super::stall::Stall;
 use crate::api::{ApiError, Stats};
 use crate::domain::{
@@ -31,7 +31,7 @@ pub enum Step {
     Done(Outcome),
 }
 
-/// How long a status that nothing contradicts is believed.
+/// How long a status that nothing contradicts counts as current.
 const STATUS_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 /// How long after its full sync a full migration is expected to end at any moment.
 const ENDS_SOON: Duration = Duration::from_secs(120);
@@ -239,7 +239,7 @@ impl TaskPoller {
             return None;
         };
         let check = self.rules.status_check;
-        if self.status.failures >= FAILURES_TO_BELIEVE && check == StatusCheck::Auto {
+        if self.status.failures >= FAILURES_TO_CONFIRM && check == StatusCheck::Auto {
             self.pending = Pending::StatusUnderWay(answered, poll);
             let error = ApiError::transient("no answer before `timeout`");
             return Some(self.handle_status(now, Err(error)));
@@ -351,7 +351,7 @@ impl TaskPoller {
             .and_then(|seen| seen.reading.is_migrating);
         let is_due = now.saturating_sub(asked) >= STATUS_MAX_AGE || before != reading.is_migrating;
         let check = self.rules.status_check;
-        if self.status.failures >= FAILURES_TO_BELIEVE && check == StatusCheck::Auto {
+        if self.status.failures >= FAILURES_TO_CONFIRM && check == StatusCheck::Auto {
             let row = if self.is_after_gap(at) {
                 0
             } else {

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The top-level modules, from the top to the bottom. `main` is the binary; `lib` holds what starts a run.
-const ORDER: [&str; 16] = [
+/// The top-level modules, from the top to the bottom. `main` is the binary, `lib` the crate's map.
+const ORDER: [&str; 18] = [
     "main",
     "lib",
+    "app",
     "demo",
     "config",
+    "shutdown",
     "report",
     "wait",
     "signals",

@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Curve {
     pub(super) points: Vec<(f64, f64)>,
-    /// The smallest step that the values are told in.
+    /// The smallest step in which the values are reported.
     step: Option<f64>,
     /// The best value so far, when it was reached, and the longest time that an improvement took.
     best: Option<(f64, f64)>,
@@ -294,7 +294,7 @@ impl Line {
     }
 
     /// When the line gets to `goal`, in seconds from the newest point on, whose value is `present`: earliest, likely,
-    /// latest. `None` where it does not get there, as far as can be told.
+    /// latest. `None` where it does not get there, as far as is known.
     fn reaches(&self, goal: f64, present: f64, step: f64) -> Option<[f64; 3]> {
         let towards = (goal - present).signum();
         let pace = self.slope * towards;

@@ -58,7 +58,7 @@ impl<C: Cloud> Scheduler<C> {
     }
 }
 
-/// Answered the cloud says about why these tasks failed: the list in one page, then the log of who is not told there.
+/// Why these tasks failed, as the cloud reports it: first a page of the list, then the logs of the tasks without a reason there.
 async fn gather_reasons<C: Cloud>(
     cloud: &C,
     clock: Clock,
