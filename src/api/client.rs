@@ -169,7 +169,7 @@ impl Client {
         if let wire::Malformed::Refused(text) = error {
             return self.redact_error(ApiError::transient(text.clone()));
         }
-        let advice = "check that `endpoint` is that of DCS; if it is, look at the task in the console, and report this";
+        let advice = "check that `endpoint` is that of DCS; if it is, check the task in the console, and report this";
         self.redact_error(ApiError::transient(error.to_string()).or_advise(advice))
     }
 

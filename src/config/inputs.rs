@@ -39,7 +39,7 @@ pub enum Group {
     Goal,
     /// When to give up.
     Limits,
-    /// How often to look.
+    /// How often to poll.
     Pace,
     /// How to sign in.
     SignIn,
@@ -67,7 +67,7 @@ impl Group {
             Self::Task => "Task",
             Self::Goal => "Goal",
             Self::Limits => "When to give up",
-            Self::Pace => "How often to look",
+            Self::Pace => "How often to poll",
             Self::SignIn => "Sign-in",
             Self::Connection => "Connection",
             Self::Output => "Output",
@@ -107,13 +107,13 @@ inputs! {
         "Gives up after so long (`90s`, `45m`, `1h 30m`); covers everything, start to exit";
     "stall-timeout" Kind::Text("TIME"), Limits, [], "0 (off)", "Gives up when nothing has improved for so long";
     "max-outage" Kind::Text("TIME"), Limits, [], "10m",
-        "Gives up when the API has given no good answer for so long";
+        "Gives up when no request has succeeded for so long";
 
     "initial-interval" Kind::Text("TIME"), Pace, [], "5s",
-        "Shortest and first time between two looks, 1s or more (less only for loopback endpoints)";
-    "max-interval" Kind::Text("TIME"), Pace, [], "30s", "Longest time between two looks";
-    "multiplier" Kind::Text("N"), Pace, [], "1.5", "Growth of the time between two looks, 1 to 10";
-    "max-requests-per-second" Kind::Text("N"), Pace, [], "4", "One budget over all requests of the process";
+        "Shortest and first time between two polls, 1s or more (less only for loopback endpoints)";
+    "max-interval" Kind::Text("TIME"), Pace, [], "30s", "Longest time between two polls";
+    "multiplier" Kind::Text("N"), Pace, [], "1.5", "Growth of the time between two polls, 1 to 10";
+    "max-requests-per-second" Kind::Text("N"), Pace, [], "4", "One limit over all requests of the process";
 
     "auth-token" Kind::Secret, SignIn, ["OS_TOKEN", "OS_AUTH_TOKEN", "HW_AUTH_TOKEN"], "",
         "IAM token, sent as X-Auth-Token";
@@ -136,7 +136,7 @@ inputs! {
     "id-token" Kind::Secret, SignIn, ["HW_ASSUME_ROLE_ID_TOKEN"], "asked from GitHub",
         "OIDC token of the job, such as GitLab's `id_tokens` variable";
     "id-token-file" Kind::Text("PATH"), SignIn, ["HUAWEICLOUD_SDK_ID_TOKEN_FILE", "HW_ASSUME_ROLE_ID_TOKEN_FILE"], "",
-        "File that holds the OIDC token; read anew at each sign-in";
+        "File that holds the OIDC token; read again at each sign-in";
 
     "endpoint" Kind::Text("URL"), Connection, [], "from region",
         "Base URL of DCS: https, or http to a loopback address";

@@ -10,7 +10,7 @@ pub struct Reading {
     /// Difference between source and target, summed over the shards; the unit is not documented. Only meaningful in
     /// the incremental phase. May be negative, which is not zero.
     pub offset: Option<i64>,
-    /// Full copy, in percent, 0 to 100.
+    /// Full sync, in percent, 0 to 100.
     pub full_migration_progress: Option<f64>,
     /// Keys in the source.
     pub source_dbsize: Option<i64>,
@@ -23,7 +23,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Where the full copy stands.
+    /// Where the full sync stands.
     pub fn full_sync(&self) -> FullSync {
         match self.full_migration_progress {
             None => FullSync::Unknown,
@@ -42,7 +42,7 @@ impl Reading {
     }
 }
 
-/// The full copy of a [`Reading`], as far as it is known.
+/// The full sync of a [`Reading`], as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FullSync {
     /// The reading does not say.

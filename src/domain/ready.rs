@@ -16,10 +16,10 @@ use std::fmt;
 pub enum Goal {
     /// The task no longer migrates and nothing is outstanding.
     Completed,
-    /// The task still migrates, the full copy is done and nothing is outstanding: the moment to stop writers, stop
+    /// The task still migrates, the full sync is done and nothing is outstanding: the moment to stop writers, stop
     /// the task or switch IPs.
     InSync,
-    /// The full copy is done.
+    /// The full sync is done.
     FullSync,
     /// The IP addresses of source and target are switched.
     Switched,
@@ -71,7 +71,7 @@ pub struct PollHistory {
     pub agreeing: u32,
     /// The suspicion of the reading before.
     pub suspicion: Option<UnconfirmedFailure>,
-    /// Percentage of the full copy, as it was last known.
+    /// Percentage of the full sync, as it was last known.
     pub progress: Option<f64>,
     /// Key counts so far.
     pub keys: KeyHistory,
@@ -80,7 +80,7 @@ pub struct PollHistory {
 /// A reading that looks like a bad end, while nothing else confirms it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnconfirmedFailure {
-    /// Not migrating with the full copy under 100 percent.
+    /// Not migrating with the full sync under 100 percent.
     Short,
     /// Not migrating with the offset open.
     OutOfSync,
@@ -111,9 +111,9 @@ pub enum Missing {
     MigratingUnknown,
     /// The task still migrates.
     StillMigrating,
-    /// The full copy is under 100 percent.
+    /// The full sync is under 100 percent.
     FullCopyShort,
-    /// The full copy's percentage is unknown and the status does not tell either.
+    /// The full sync's percentage is unknown and the status does not tell either.
     FullCopyUnknown,
     /// The offset is over the limit, or negative.
     OffsetOpen,
@@ -148,7 +148,7 @@ pub enum Failure {
     TaskFailed,
     /// The status says that the task was deleted, or the API forgot a task that it knew.
     TaskDeleted,
-    /// The task ended with its full copy under 100 percent.
+    /// The task ended with its full sync under 100 percent.
     StoppedShort,
     /// The task ended with its offset open.
     StoppedOutOfSync,
@@ -359,7 +359,7 @@ impl Condition {
         match reading.full_sync() {
             FullSync::Done => {}
             FullSync::Incomplete => return Check::NotYet(Missing::FullCopyShort),
-            // The incremental phase begins where the full copy ends.
+            // The incremental phase begins where the full sync ends.
             FullSync::Unknown if known.status == Some(S::Incremental) => {}
             FullSync::Unknown => return Check::NotYet(Missing::FullCopyUnknown),
         }
@@ -386,7 +386,7 @@ impl Condition {
             });
         }
         match self.check_ended(reading, known, past) {
-            // Without a status, only a finished full copy shows that the task has been running at all.
+            // Without a status, only a finished full sync shows that the task has been running at all.
             Check::Met if reading.full_sync() == FullSync::Done => {
                 Check::Failed(Failure::StoppedBeforeInSync)
             }

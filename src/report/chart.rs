@@ -14,10 +14,10 @@ pub type Points<T> = Vec<(Duration, T)>;
 /// What a task's readings show over time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TimeSeries {
-    /// The full copy, in percent, where it is known.
+    /// The full sync, in percent, where it is known.
     pub copied: Points<f64>,
     /// The offset where it is known and counts, in stretches: while the data set is copied, no offset means anything,
-    /// so a copy that begins anew ends a stretch. No stretch is empty.
+    /// so a full sync that restarts ends a stretch. No stretch is empty.
     pub offsets: Vec<Points<i64>>,
     /// From when to when the data set was being copied.
     pub copying: Vec<(Duration, Duration)>,
@@ -75,7 +75,7 @@ impl TimeSeries {
             .max_by_key(|(_, offset)| offset.unsigned_abs())
     }
 
-    /// The full copy, at `count` moments of the whole wait.
+    /// The full sync, at `count` moments of the whole wait.
     pub fn copied_samples(&self, count: usize) -> Vec<Option<f64>> {
         sample(
             std::slice::from_ref(&self.copied),
@@ -212,7 +212,7 @@ fn block(share: f64) -> char {
         .unwrap_or(NONE)
 }
 
-/// The full copy as a line of blocks: the full block is 100 percent and nothing else, the lowest is zero.
+/// The full sync as a line of blocks: the full block is 100 percent and nothing else, the lowest is zero.
 pub fn copied_sparkline(course: &TimeSeries, width: usize) -> String {
     let draw = |percent: f64| match percent {
         percent if percent >= 100.0 => '█',

@@ -295,7 +295,7 @@ impl Console {
             .stall_timeout
             .map(|stall| format!(", when nothing improves for {}", words::duration(stall)));
         info!(
-            "gives up after {}{}, or without a good answer for {}",
+            "gives up after {}{}, or without a successful response for {}",
             words::duration(rules.deadline),
             stall.unwrap_or_default(),
             words::duration(rules.max_outage),
@@ -480,7 +480,7 @@ impl Observer for Console {
         }
         let next = next.map(|next| {
             format!(
-                ", next look in {}",
+                ", next poll in {}",
                 words::duration(next.saturating_sub(now))
             )
         });

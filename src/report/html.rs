@@ -292,7 +292,7 @@ fn time_line(page: &mut String, report: &Report, task: &TaskReport, room: Limits
 fn fleet(page: &mut String, report: &Report) {
     page.push_str(
         "<h2>Tasks</h2>\n<div class=\"wide\"><table><caption>The least advanced first</caption><thead><tr>\
-         <th scope=\"col\">Task</th><th scope=\"col\">Result</th><th scope=\"col\" class=\"n\">Full copy</th>\
+         <th scope=\"col\">Task</th><th scope=\"col\">Result</th><th scope=\"col\" class=\"n\">Full sync</th>\
          <th scope=\"col\" class=\"n\">Offset</th><th scope=\"col\">Course of the offset</th><th scope=\"col\">Status</th>\
          <th scope=\"col\" class=\"n\">Polls</th></tr></thead><tbody>\n",
     );
@@ -415,7 +415,7 @@ fn course(page: &mut String, report: &Report, task: &TaskReport, room: Limits) {
         page,
         "<details><summary>The numbers</summary>\n<div class=\"wide\"><table><caption>{} of {}; of each span of time the \
          first, the last and the worst</caption><thead><tr><th scope=\"col\" class=\"n\">Time</th>\
-         <th scope=\"col\">Migrating</th><th scope=\"col\" class=\"n\">Full copy</th><th scope=\"col\" class=\"n\">Offset</th>\
+         <th scope=\"col\">Migrating</th><th scope=\"col\" class=\"n\">Full sync</th><th scope=\"col\" class=\"n\">Offset</th>\
          <th scope=\"col\" class=\"n\">Keys, source</th><th scope=\"col\" class=\"n\">Keys, target</th></tr></thead><tbody>",
         shown.len(),
         words::plural(task.history.total_readings, "reading")
@@ -444,7 +444,7 @@ fn copied(reading: &Reading) -> String {
         .map_or_else(|| "unknown".to_owned(), words::percent)
 }
 
-/// One picture: the full copy above, the offset below, on one axis of time.
+/// One picture: the full sync above, the offset below, on one axis of time.
 struct Drawing<'a> {
     report: &'a Report,
     task: &'a TaskReport,
@@ -525,7 +525,7 @@ impl<'a> Drawing<'a> {
         let _ = writeln!(
             page,
             "<figure><div class=\"wide\"><svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-labelledby=\"title-{id} desc-{id}\">\
-             <title id=\"title-{id}\">Full copy and offset over time</title><desc id=\"desc-{id}\">{}</desc>",
+             <title id=\"title-{id}\">Full sync and offset over time</title><desc id=\"desc-{id}\">{}</desc>",
             one(self.floor + BELOW),
             escape(&self.description())
         );
@@ -563,7 +563,7 @@ impl<'a> Drawing<'a> {
             (self.course.copied.first(), self.course.copied.last())
         {
             text.push_str(&format!(
-                " Full copy from {} to {}.",
+                " Full sync from {} to {}.",
                 words::percent(*from),
                 words::percent(*until)
             ));
@@ -590,7 +590,7 @@ impl<'a> Drawing<'a> {
                 escape(text)
             );
         };
-        label(LEFT, COPY_TOP - 12.0, "start", "name", "Full copy");
+        label(LEFT, COPY_TOP - 12.0, "start", "name", "Full sync");
         if self.has_offsets() {
             label(LEFT, OFFSET_TOP - 12.0, "start", "name", "Offset");
         }
@@ -784,7 +784,7 @@ impl<'a> Drawing<'a> {
             let right = half_way(places.get(n + 1), x + 4.0);
             let _ = write!(
                 page,
-                "<g class=\"at\"><title>{}: full copy {}, offset {}{}, keys {} → {}</title>\
+                "<g class=\"at\"><title>{}: full sync {}, offset {}{}, keys {} → {}</title>\
                  <rect class=\"hit\" x=\"{}\" y=\"{COPY_TOP}\" width=\"{}\" height=\"{}\"/>\
                  <line x1=\"{x}\" y1=\"{COPY_TOP}\" x2=\"{x}\" y2=\"{}\"/>",
                 words::duration(*at),

@@ -140,7 +140,7 @@ fn conditions(text: &mut String, report: &Report, task: &TaskReport) {
     text.push('\n');
 }
 
-/// Charts of the full copy and the offset, and the same in blocks for readers without Mermaid.
+/// Charts of the full sync and the offset, and the same in blocks for readers without Mermaid.
 fn course(text: &mut String, report: &Report, task: &TaskReport) {
     let course = TimeSeries::of(task);
     let charts = [copy_chart(&course), offset_chart(&course, report)];
@@ -174,7 +174,7 @@ fn blocks(course: &TimeSeries, report: &Report, task: &TaskReport) -> String {
         let last = last.map_or_else(|| "unknown".to_owned(), words::percent);
         let _ = writeln!(
             lines,
-            "full copy  {}  {last}",
+            "full sync  {}  {last}",
             chart::copied_sparkline(course, BLOCKS)
         );
     }
@@ -263,7 +263,7 @@ fn copy_chart(course: &TimeSeries) -> Option<String> {
         .collect()];
     Some(
         Mermaid {
-            title: "Full copy",
+            title: "Full sync",
             x_axis,
             y_axis: "percent",
             y_range: (0.0, 100.0),
@@ -301,13 +301,13 @@ fn offset_chart(course: &TimeSeries, report: &Report) -> Option<String> {
     let numbers = words::offset_course(course)
         .map(|numbers| format!(" Offset: {numbers}."))
         .unwrap_or_default();
-    let anew = if course.offsets.len() > 1 {
-        " Only since the last full copy, with which it began anew."
+    let since = if course.offsets.len() > 1 {
+        " Only since the last start of the full sync."
     } else {
         ""
     };
     Some(format!(
-        "{chart}\n<sub>Scale: 0 is an offset of 0, 1 is 9, 2 is 99, 3 is 999 and so on.{anew}{remark}{}</sub>\n",
+        "{chart}\n<sub>Scale: 0 is an offset of 0, 1 is 9, 2 is 99, 3 is 999 and so on.{since}{remark}{}</sub>\n",
         escape(&numbers)
     ))
 }
@@ -360,7 +360,7 @@ fn fleet(text: &mut String, report: &Report) {
         &[
             "Task",
             "Result",
-            "Full copy",
+            "Full sync",
             "Offset",
             "Course",
             "Status",

@@ -21,7 +21,7 @@ pub struct ProgressView {
     shared: Arc<Mutex<View>>,
 }
 
-/// What is to be seen; the lines are made anew at each tick, since time passes between looks, too.
+/// What is to be seen; the lines are made again at each tick, since time passes between polls, too.
 struct View {
     rules: Rules,
     tasks: BTreeMap<TaskId, Shown>,
@@ -39,9 +39,9 @@ struct Shown {
     advance: ProgressKey,
 }
 
-/// Cells of the bar for the full copy.
+/// Cells of the bar for the full sync.
 const BAR: usize = 20;
-/// How often the lines are drawn anew: a clock that jumps is hard to read.
+/// How often the lines are drawn again: a clock that jumps is hard to read.
 const TICK: Duration = Duration::from_millis(250);
 
 impl ProgressView {
@@ -123,12 +123,12 @@ impl Shown {
             }
         };
         let goal = match reading.full_sync() {
-            FullSync::Incomplete => "full copy done".to_owned(),
+            FullSync::Incomplete => "full sync done".to_owned(),
             FullSync::Done | FullSync::Unknown => rules.condition.goal.to_string(),
         };
         let to_goal = if waiter.stable() > 0 {
             format!(
-                "goal seen {} of {} times",
+                "goal met {} of {} times",
                 waiter.stable(),
                 rules.stable_polls
             )
@@ -145,7 +145,7 @@ impl Shown {
             ),
             failing: waiter
                 .failing()
-                .map(|error| format!("no good answer: {}", error.message)),
+                .map(|error| format!("request failed, retrying: {}", error.message)),
             outcome: task.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
             advance: waiter.progress_key(),
         }
@@ -160,9 +160,9 @@ impl View {
         );
         let next = match self.next_look {
             Some(at) if at > now => {
-                format!("next look in {}", words::duration(whole_seconds(at - now)))
+                format!("next poll in {}", words::duration(whole_seconds(at - now)))
             }
-            Some(_) | None => "looking".to_owned(),
+            Some(_) | None => "polling".to_owned(),
         };
         let third = format!("{next}, {left}");
         let waiting = self.tasks.values().filter(|shown| shown.outcome.is_none());
@@ -192,7 +192,7 @@ impl View {
                     .filter(|shown| shown.failing.is_some())
                     .count();
                 let failing = if failing > 0 {
-                    format!(", {failing} without a good answer")
+                    format!(", {failing} failing")
                 } else {
                     String::new()
                 };

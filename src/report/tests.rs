@@ -282,7 +282,7 @@ pub(crate) fn fleet() -> Report {
     report
 }
 
-/// A task with such readings: seconds since the start, percent of the full copy, offset.
+/// A task with such readings: seconds since the start, percent of the full sync, offset.
 pub(crate) fn course(values: &[(u64, f64, Option<i64>)]) -> TaskReport {
     let (report, _) = samples().remove(0);
     let mut task = report.tasks.into_iter().next().unwrap();
@@ -338,7 +338,10 @@ pub(crate) fn long_wait(tasks: usize) -> Report {
         if n % 20 == 0 {
             history.add_event(
                 at,
-                format!("no good answer: {} (request id {n:032x})", foreign()),
+                format!(
+                    "request failed, retrying: {} (request id {n:032x})",
+                    foreign()
+                ),
             );
         }
     }
@@ -357,7 +360,7 @@ pub(crate) fn long_wait(tasks: usize) -> Report {
     report
 }
 
-/// A wait with a full copy, a burst and an approach to zero.
+/// A wait with a full sync, a burst and an approach to zero.
 pub(crate) fn eventful() -> Report {
     let mut values: Vec<(u64, f64, Option<i64>)> =
         (0..=20).map(|n| (n * 20, n as f64 * 5.0, None)).collect();
@@ -381,12 +384,12 @@ pub(crate) fn eventful() -> Report {
         (0, "phase: full sync"),
         (
             300,
-            "no good answer: HTTP 503 APIG.0613: \"The IAM service is currently unavailable.\"",
+            "request failed, retrying: HTTP 503 APIG.0613: \"The IAM service is currently unavailable.\"",
         ),
-        (340, "the API answers again after 2 failed polls in 40s"),
+        (340, "the API responds again after 2 failed polls in 40s"),
         (400, "phase: incremental"),
-        (600, "the goal no longer shows"),
-        (700, "the goal shows (3 in a row)"),
+        (600, "goal no longer met"),
+        (700, "goal met (3 in a row)"),
     ] {
         task.history
             .add_event(Duration::from_secs(at), text.to_owned());

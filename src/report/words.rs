@@ -200,7 +200,7 @@ fn split_cloud_reason(reason: String, task: &TaskReport) -> (String, String) {
 pub fn task_reason(report: &Report, task: &TaskReport) -> String {
     match (report.outcome_of(task), &report.outcome) {
         (Some(outcome), _) => why(outcome, report, Some(task), ""),
-        (None, Some(_)) => "the end of another task's wait ended this one".to_owned(),
+        (None, Some(_)) => "stopped because another task's wait ended".to_owned(),
         (None, None) => "the wait has not ended".to_owned(),
     }
 }
@@ -228,7 +228,7 @@ fn why(outcome: &Outcome, report: &Report, task: Option<&TaskReport>, name: &str
             parts.push(format!("not met: {missing}"));
         }
         if let (Some(error), Outcome::TimedOut | Outcome::Cancelled(_)) = (&task.failing, outcome) {
-            parts.push(format!("no good answer at last: {}", error.message));
+            parts.push(format!("the last request failed: {}", error.message));
         } else if let (Some(since), Outcome::TimedOut | Outcome::Cancelled(_)) =
             (task.unanswered, outcome)
         {
@@ -262,7 +262,7 @@ pub fn headline(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -
         ),
         Outcome::Unreachable(Some(outage), error) => {
             format!(
-                "no good answer from the API for {} (`max-outage`): {}",
+                "no successful response from the API for {} (`max-outage`): {}",
                 duration(*outage),
                 error.message
             )
@@ -311,17 +311,17 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
     let mut text = match report.goal.unwrap_or(Goal::Completed) {
         Goal::Completed if outstanding => format!(
             "the migration has ended with an offset of {offset} still outstanding, which `max-offset` {} accepts: not \
-             migrating, full copy {copied}{times}",
+             migrating, full sync {copied}{times}",
             count(report.max_offset())
         ),
         Goal::Completed => {
             format!(
-                "the migration is complete: not migrating, offset {offset}, full copy {copied}{times}"
+                "the migration is complete: not migrating, offset {offset}, full sync {copied}{times}"
             )
         }
         Goal::InSync if outstanding => format!(
             "an offset of {offset} is still outstanding, which `max-offset` {} accepts{times}: source and target are not \
-             equal yet, full copy {copied}, still migrating",
+             equal yet, full sync {copied}, still migrating",
             count(report.max_offset())
         ),
         Goal::InSync => {
@@ -334,10 +334,10 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
                 ""
             };
             format!(
-                "source and target are in sync: offset {offset}{times}, full copy {copied}, still migrating{caveat}"
+                "source and target are in sync: offset {offset}{times}, full sync {copied}, still migrating{caveat}"
             )
         }
-        Goal::FullSync => format!("the full copy is done: {copied}{times}"),
+        Goal::FullSync => format!("the full sync is done: {copied}{times}"),
         Goal::Switched => {
             format!("the IP addresses are switched: the target has the source's address{times}")
         }
@@ -375,7 +375,7 @@ fn failed(failure: Failure, report: &Report, task: Option<&TaskReport>) -> Strin
             None => format!("the migration task was deleted{status}"),
         },
         Failure::StoppedShort => format!(
-            "the task stopped short: its full copy ended at {}{status}",
+            "the task stopped short: its full sync ended at {}{status}",
             reading
                 .full_migration_progress
                 .map_or_else(|| "an unknown percentage".to_owned(), percent)
@@ -431,7 +431,7 @@ fn values(reading: &Reading, status: Option<&str>) -> String {
         .map(|status| format!(", status {status}"))
         .unwrap_or_default();
     format!(
-        "is_migrating {migrating}, full copy {copied}, offset {}{status}",
+        "is_migrating {migrating}, full sync {copied}, offset {}{status}",
         known(reading.offset)
     )
 }
@@ -442,9 +442,7 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
     let reading = task.reading.clone().unwrap_or_default();
     let max_offset = rules.condition.max_offset;
     Some(match task.check {
-        None if was_never_asked(report, task) => {
-            "the budget of requests had no turn for it".to_owned()
-        }
+        None if was_never_asked(report, task) => "not polled: request limit reached".to_owned(),
         None if task.polls == 0 => "no request was answered".to_owned(),
         None => "no reading at all".to_owned(),
         Some(Check::Met) if task.stable >= rules.stable_polls => {
@@ -462,8 +460,8 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
                 "`is_migrating` is unknown, which proves nothing".to_owned()
             }
             Missing::StillMigrating => "the task still migrates".to_owned(),
-            Missing::FullCopyShort => "the full copy is under 100 %".to_owned(),
-            Missing::FullCopyUnknown => "the full copy's percentage is unknown".to_owned(),
+            Missing::FullCopyShort => "the full sync is under 100 %".to_owned(),
+            Missing::FullCopyUnknown => "the full sync's percentage is unknown".to_owned(),
             Missing::OffsetOpen => open_offset(&reading, max_offset),
             Missing::OffsetUnknown => "the offset is unknown".to_owned(),
             Missing::NotStarted => "the task has not started: it waits to be configured".to_owned(),
@@ -492,7 +490,7 @@ pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
                 }
             }
             Missing::Unconfirmed(UnconfirmedFailure::Short) => {
-                "not migrating with the full copy under 100 %, unconfirmed".to_owned()
+                "not migrating with the full sync under 100 %, unconfirmed".to_owned()
             }
             Missing::Unconfirmed(UnconfirmedFailure::OutOfSync) => {
                 format!(
@@ -606,9 +604,9 @@ pub fn wanted(rules: &Rules) -> String {
             format!("`completed`: not migrating, offset at most {max_offset}{stable}")
         }
         Goal::InSync => format!(
-            "`in-sync`: still migrating, full copy done, offset at most {max_offset}{stable}"
+            "`in-sync`: still migrating, full sync done, offset at most {max_offset}{stable}"
         ),
-        Goal::FullSync => format!("`full-sync`: full copy at 100 %{stable}"),
+        Goal::FullSync => format!("`full-sync`: full sync at 100 %{stable}"),
         Goal::Switched => format!("`switched`: IP addresses switched{stable}"),
     }
 }
@@ -657,7 +655,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
         Phase::FullSync => {
             let rate = waiter
                 .rates()
-                .full_copy_rate()
+                .full_sync_rate()
                 .filter(|rate| rate.abs() >= 0.005);
             let rate = rate
                 .map(|rate| format!(" ({rate:+.2} %/s)"))
@@ -697,7 +695,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
         ));
     } else {
         let goal = match waiter.phase() {
-            Phase::FullSync => "full copy done".to_owned(),
+            Phase::FullSync => "full sync done".to_owned(),
             Phase::Unknown
             | Phase::NotStarted
             | Phase::Incremental
@@ -724,7 +722,7 @@ pub fn signed_in(session: &SignedIn) -> String {
 /// Why the session goes on with the token that it has.
 pub fn renewal_failed(error: &ApiError) -> String {
     format!(
-        "the session cannot be renewed yet, and still serves: {}",
+        "token renewal failed; the current token is still valid: {}",
         error.message
     )
 }
@@ -735,7 +733,7 @@ pub fn event(event: &Event) -> String {
         Event::Phase(phase) => format!("phase: {}", phase.as_str()),
         Event::Status(status) => match status.class() {
             StatusClass::Unknown => {
-                format!("status {}, a word that is not known here: it is never taken for an end", status.word())
+                format!("unknown status {}, ignored", status.word())
             }
             StatusClass::NotStarted => format!("status {}: the task waits to be configured", status.word()),
             StatusClass::FullSync
@@ -749,26 +747,26 @@ pub fn event(event: &Event) -> String {
             | StatusClass::Deleted => format!("status {}", status.word()),
         },
         Event::Regressed(from, to) => {
-            format!("the full copy began anew: {} after {}; the link may have broken", percent(*to), percent(*from))
+            format!("full sync restarted: {} after {}; the link may have broken", percent(*to), percent(*from))
         }
         Event::NegativeOffset(offset) => {
             format!("the offset is negative ({}), which counts as not in sync", count(*offset))
         }
         Event::StatusUnavailable(error) => {
-            format!("the task's status cannot be read, going on without it: {}", error.message)
+            format!("the task's status cannot be read, continuing without it: {}", error.message)
         }
         Event::Failing(error) if error.class == Class::Unauthenticated => {
             format!("the session is no longer accepted, signing in again: {}", error.message)
         }
         Event::Failing(error) => match &error.advice {
-            Some(advice) => format!("no good answer: {}; {advice}", error.message),
-            None => format!("no good answer: {}", error.message),
+            Some(advice) => format!("request failed, retrying: {}; {advice}", error.message),
+            None => format!("request failed, retrying: {}", error.message),
         },
         Event::Recovered(polls, since) => {
-            format!("the API answers again after {} in {}", plural((*polls).into(), "failed poll"), duration(*since))
+            format!("the API responds again after {} in {}", plural((*polls).into(), "failed poll"), duration(*since))
         }
-        Event::GoalMet(times) => format!("the goal shows ({times} in a row)"),
-        Event::GoalLost => "the goal no longer shows".to_owned(),
+        Event::GoalMet(times) => format!("goal met ({times} in a row)"),
+        Event::GoalLost => "goal no longer met".to_owned(),
         Event::Restarted(Restart::TooFarApart) => {
             "more than 3 × `max-interval` since the reading before, counting readings from the start again".to_owned()
         }
@@ -781,8 +779,8 @@ pub fn event(event: &Event) -> String {
         Event::Restarted(Restart::MissingGrows(from, to)) => format!(
             "the target lacks more keys with each reading ({from} to {to}), counting readings from the start again"
         ),
-        Event::ReadAgain => "not all tasks got there at the same time: reading this one once more".to_owned(),
-        Event::TooOld => "the reading was too old when it could be judged, reading again".to_owned(),
+        Event::ReadAgain => "not all tasks met the goal at the same time: polling this one again".to_owned(),
+        Event::TooOld => "the reading was too old to evaluate, polling again".to_owned(),
     }
 }
 
@@ -836,7 +834,7 @@ pub fn particulars(report: &Report, task: &TaskReport) -> Vec<(&'static str, Str
     parts.extend(
         task.failing
             .as_ref()
-            .map(|error| ("Last answer", error.message.clone())),
+            .map(|error| ("Last error", error.message.clone())),
     );
     parts.extend(
         task.cloud_reason
@@ -903,10 +901,7 @@ pub fn time_line(report: &Report, task: Option<&TaskReport>) -> Vec<(Duration, S
             format!("the wait ended: {}", result(outcome, report.goal)),
         ));
     } else if report.outcome.is_some() {
-        events.push((
-            end,
-            "the end of another task's wait ended this one".to_owned(),
-        ));
+        events.push((end, "stopped because another task's wait ended".to_owned()));
     }
     events
 }

@@ -28,13 +28,13 @@ pub struct Range {
     pub latest: Duration,
 }
 
-/// The curves of the full copy and of the offset. Times are since the start of the wait.
+/// The curves of the full sync and of the offset. Times are since the start of the wait.
 #[derive(Debug)]
 pub struct RateEstimator {
     condition: Condition,
     full_sync: Curve,
     offset: Curve,
-    /// When the full copy was first seen done; `None` while it is not.
+    /// When the full sync was first seen done; `None` while it is not.
     copied_at: Option<Duration>,
     /// When the goal should be met by the estimate that was made at the newest progress. After that nothing is foreseen
     /// until there is progress again: an estimate that was wrong is not repeated.
@@ -119,8 +119,8 @@ impl RateEstimator {
         self.disappointed
     }
 
-    /// Percent of the full copy a second.
-    pub fn full_copy_rate(&self) -> Option<f64> {
+    /// Percent of the full sync a second.
+    pub fn full_sync_rate(&self) -> Option<f64> {
         self.full_sync.rate()
     }
 
@@ -135,7 +135,7 @@ impl RateEstimator {
         self.eta
     }
 
-    /// How long the full copy has been done at `now`.
+    /// How long the full sync has been done at `now`.
     pub(super) fn copied_for(&self, now: Duration) -> Option<Duration> {
         Some(now.saturating_sub(self.copied_at?))
     }

@@ -10,7 +10,7 @@ pub struct ProgressKey {
     stable: u32,
     /// [`Phase::rank`].
     phase: u8,
-    /// Percentage of the full copy; 0 where it is not known.
+    /// Percentage of the full sync; 0 where it is not known.
     copied: f64,
     /// What the target lacks; a negative offset counts by its size, and an unknown one is behind every other.
     outstanding: Option<Reverse<u64>>,

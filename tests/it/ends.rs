@@ -279,7 +279,7 @@ fn the_advice_fits_what_was_missing() {
             &[("DCS_UNTIL", "in-sync")],
             vec![following(-3)],
             incremental(),
-            "look at the task in the console",
+            "check the task in the console",
             "writers",
         ),
         (
@@ -785,7 +785,7 @@ fn a_task_that_the_budget_left_out_is_told_from_one_that_does_not_answer() {
         .sets(&[("DCS_TIMEOUT", "1s"), ("DCS_MAX_REQUESTS_PER_SECOND", "4")])
         .run();
     run.ended("timeout", 124).says(&[
-        "the budget of requests had no turn for it",
+        "not polled: request limit reached",
         "`max-requests-per-second`",
     ]);
 }

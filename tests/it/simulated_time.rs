@@ -138,7 +138,7 @@ impl Tally {
 /// What the contract allows although it may be wrong: such waits are counted, and fail nothing.
 ///
 /// A progress that is missing counts as it was last known, also where that was 100 and the copy has begun again since.
-const KNOWN: [&str; 1] = ["the full copy had begun again, untold"];
+const KNOWN: [&str; 1] = ["the full sync had begun again, untold"];
 
 /// Plays a seed, and says what came of it; or what was wrong.
 fn run(seed: u64) -> Result<Tally, String> {

@@ -478,7 +478,7 @@ fn in_sync_takes_a_running_task_whose_copy_is_done_and_whose_offset_is_closed() 
         NOT_KNOWN,
         Ready,
     ));
-    // The incremental phase begins where the full copy ends: its status proves what the percentage does not tell, for
+    // The incremental phase begins where the full sync ends: its status proves what the percentage does not tell, for
     // an offset that was read after it.
     rows.extend(cases(
         "in-sync",
@@ -501,7 +501,7 @@ fn in_sync_takes_a_running_task_whose_copy_is_done_and_whose_offset_is_closed() 
         NOT_KNOWN,
         Wait,
     ));
-    // During the full copy the offset means nothing.
+    // During the full sync the offset means nothing.
     rows.extend(cases(
         "in-sync",
         "true",
@@ -876,7 +876,7 @@ fn auto_goes_on_after_three_failures() {
             let warnings = run
                 .log()
                 .lines()
-                .filter(|line| line.contains("going on without it"))
+                .filter(|line| line.contains("continuing without it"))
                 .count();
             assert_eq!(warnings, 1, "{}", run.story());
         },
@@ -939,7 +939,7 @@ fn a_hanging_status_decides_nothing() {
         details.push(Answer::Hang);
         let run = until_soon(&FakeCloud::start().stats(stats).detail(details));
         run.ended("timeout", 124).says(&[
-            "is_migrating false, full copy 100 %, offset 0",
+            "is_migrating false, full sync 100 %, offset 0",
             "the status that belongs",
         ]);
         assert_eq!(

@@ -239,7 +239,7 @@ fn completed_never_shows_while_the_task_migrates() {
 }
 
 #[test]
-fn in_sync_needs_a_running_task_a_finished_full_copy_and_a_closed_offset() {
+fn in_sync_needs_a_running_task_a_finished_full_sync_and_a_closed_offset() {
     let is =
         |reading: Reading, status: &str| check(Goal::InSync, &reading, detail(status), fresh());
     let running = |offset, progress| reading(Some(true), offset, progress);
@@ -262,7 +262,7 @@ fn in_sync_needs_a_running_task_a_finished_full_copy_and_a_closed_offset() {
             NotYet(Missing::FullCopyShort)
         );
     }
-    // The incremental phase itself proves the full copy; nothing else does.
+    // The incremental phase itself proves the full sync; nothing else does.
     assert_eq!(is(running(Some(0), None), "INCRMIGEATING"), Met);
     assert_eq!(
         is(running(Some(0), None), "MIGRATING"),
@@ -310,7 +310,7 @@ fn in_sync_fails_for_a_task_that_was_stopped_in_sync_or_not() {
         check(Goal::InSync, &in_sync, None, fresh()),
         Failed(Failure::StoppedBeforeInSync)
     );
-    // Zeros without a full copy may as well be a task that has not begun.
+    // Zeros without a full sync may as well be a task that has not begun.
     let zeros = reading(Some(false), Some(0), None);
     let suspicion = UnconfirmedFailure::StoppedInSync;
     assert_eq!(

@@ -22,7 +22,7 @@ pub(super) fn change(
                 .unwrap_or_else(|| "check the network, `region` and `endpoint`, or raise `max-outage`".to_owned()),
         ),
         Outcome::Failed(Failure::TaskFailed) => {
-            Some("look at the task in the console, then start a new one and set `task-id` to it".to_owned())
+            Some("check the task in the console, then start a new one and set `task-id` to it".to_owned())
         }
         Outcome::Failed(Failure::TaskDeleted) => {
             Some("find out who deleted it, then start a new one and set `task-id` to it".to_owned())
@@ -42,7 +42,7 @@ pub(super) fn change(
                 .to_owned(),
         ),
         Outcome::TimedOut | Outcome::Stalled(_) => {
-            // Whoever did not answer at last knows better than the task what to do about it.
+            // The advice of the last error knows better than the reading what to do.
             let of_failure = task.and_then(|task| task.failing.as_ref()?.advice.clone());
             Some(of_failure.unwrap_or_else(|| change_in_time(outcome, report, task)))
         }
@@ -53,7 +53,7 @@ pub(super) fn change(
 
 /// What to change where the goal did not show in time.
 fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String {
-    const LOOK: &str = "look at the task in the console";
+    const LOOK: &str = "check the task in the console";
     let longer = if matches!(outcome, Outcome::Stalled(_)) {
         "`stall-timeout`"
     } else {
@@ -93,7 +93,7 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
                 format!("set `status-check: auto`, so that the task's status can tell, or {LOOK}")
             }
             Missing::Unconfirmed(_) => {
-                format!("see to it that the task's status can be read (`dcs:migrationTask:get`), or {LOOK}")
+                format!("make sure that the task's status can be read (`dcs:migrationTask:get`), or {LOOK}")
             }
             Missing::NotSwitched => {
                 format!("switch the IP addresses in the console (`exchange-ip` of the task), or raise {longer}")
@@ -148,7 +148,7 @@ pub fn next_steps(report: &Report) -> Vec<String> {
         ],
         (Outcome::Failed(_), _) => &[
             "Keep the applications on the source: nothing shows that the target is complete.",
-            "Read the task's log in the console, mend the cause, start a new task and wait for that one.",
+            "Read the task's log in the console, fix the cause, start a new task and wait for that one.",
         ],
         (
             Outcome::TimedOut
@@ -160,21 +160,21 @@ pub fn next_steps(report: &Report) -> Vec<String> {
             | Outcome::UnknownTask(_)
             | Outcome::InternalError(_),
             _,
-        ) => &["Keep the applications on the source: the goal was not seen."],
+        ) => &["Keep the applications on the source: the goal was not met."],
         (Outcome::InvalidInput(_), _) if report.rules.is_some() => &[
-            "Keep the applications on the source: the goal was not seen.",
-            "Look into the console which tasks there are, and set `task-id` to those that you wait for.",
+            "Keep the applications on the source: the goal was not met.",
+            "Check in the console which tasks exist, and set `task-id` to those that you wait for.",
         ],
         (Outcome::InvalidInput(_), _) => &[
-            "Keep the applications on the source: the goal was not seen.",
-            "Mend the inputs named above and start again; the API was asked for nothing.",
+            "Keep the applications on the source: the goal was not met.",
+            "Fix the inputs above and run again; no API request was sent.",
         ],
     };
     let mut steps: Vec<String> = steps.iter().map(|&step| step.to_owned()).collect();
     let has_failed = |task: &TaskReport| matches!(task.outcome, Some(Outcome::Failed(_)));
     if report.tasks.iter().any(has_failed) && !matches!(outcome, Outcome::Failed(_)) {
         steps.push(
-            "Read the log of each failed task in the console and mend the cause; more time helps none.".to_owned(),
+            "Read the log of each failed task in the console and fix the cause; a longer timeout will not help.".to_owned(),
         );
     }
     let reading = report

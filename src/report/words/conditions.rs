@@ -114,7 +114,7 @@ fn full_sync(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
         (FullSync::Incomplete, _) => ("100 %", Met::No),
         // The status, or the end of the task, says it instead.
         (FullSync::Unknown, Goal::Completed | Goal::InSync) if is_met => {
-            ("100 %, where it is told", Met::NotAsked)
+            ("100 %, where it is reported", Met::NotAsked)
         }
         (FullSync::Unknown, _) => ("100 %", Met::Unknown),
     };
@@ -122,7 +122,7 @@ fn full_sync(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
         .full_migration_progress
         .map_or_else(|| "unknown".to_owned(), percent);
     Condition {
-        name: "Full copy",
+        name: "Full sync",
         wanted: wanted.to_owned(),
         seen,
         met,

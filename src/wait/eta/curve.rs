@@ -81,7 +81,7 @@ impl Curve {
         Line::fit(self.newest(RECENT), 0.0, Some).map(|line| line.slope)
     }
 
-    /// When the full copy is done; it is_stuck at `percent` now.
+    /// When the full sync is done; it is_stuck at `percent` now.
     pub(super) fn eta_of_full_sync(&self, percent: f64) -> Eta {
         let step = self.step.unwrap_or(1.0);
         // The line runs through the middle of the steps, and the last one begins half a step before its value.

@@ -322,7 +322,7 @@ impl<'a> Story<'a> {
                     && !hidden
                     && truth.stage == Stage::Copying =>
             {
-                Err("the full copy had begun again, untold".to_owned())
+                Err("the full sync had begun again, untold".to_owned())
             }
             Some(why) => Err(why.to_owned()),
             None => Ok(()),

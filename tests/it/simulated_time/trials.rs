@@ -298,7 +298,7 @@ impl Run {
         let drift = KeyTrouble::Drift(script.rules.pace.initial);
         vec![
             (
-                "a full copy that began again",
+                "a full sync that began again",
                 two(&|then, now| {
                     let percents = then
                         .full_migration_progress

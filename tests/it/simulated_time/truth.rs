@@ -20,9 +20,9 @@ pub(super) struct Migration {
     pub(super) full_only: bool,
     pub(super) starts: Duration,
     pub(super) copied: Duration,
-    /// The full copy begins again: when, from which percentage, until when.
+    /// The full sync begins again: when, from which percentage, until when.
     pub(super) resync: Option<(Duration, f64, Duration)>,
-    /// Outstanding when the full copy is done, and when it is drained.
+    /// Outstanding when the full sync is done, and when it is drained.
     pub(super) backlog: i64,
     pub(super) drained: Duration,
     pub(super) bursts: Vec<Burst>,
@@ -473,7 +473,7 @@ impl Migration {
         );
         match goal {
             Goal::Switched => (!switched).then_some("the addresses are not switched"),
-            Goal::FullSync if stats.percent < 100.0 => Some("the full copy was not complete"),
+            Goal::FullSync if stats.percent < 100.0 => Some("the full sync was not complete"),
             Goal::FullSync => None,
             // A switch that was under way at the reading, and made when the status was read, ends a task that was in sync.
             Goal::Completed
@@ -486,7 +486,7 @@ impl Migration {
                 Some("the status is not that of a finished task")
             }
             Goal::Completed if stats.percent < 100.0 && !hidden => {
-                Some("the full copy was not complete at the end")
+                Some("the full sync was not complete at the end")
             }
             Goal::Completed if !is_in_sync && !self.full_only => {
                 Some("the target lacked writes at the end")
@@ -501,7 +501,7 @@ impl Migration {
             Goal::InSync if !is_secret && !seen.runs() => {
                 Some("the status is not that of a running task")
             }
-            Goal::InSync if stats.percent < 100.0 => Some("the full copy was not complete"),
+            Goal::InSync if stats.percent < 100.0 => Some("the full sync was not complete"),
             Goal::InSync => (!is_in_sync).then_some("the target lacked writes that the source had"),
         }
     }
