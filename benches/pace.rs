@@ -147,7 +147,8 @@ fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) ->
         {
             stages.pop_front();
             if at < until {
-                run.estimates.push((waiter.eta(), until - at));
+                run.estimates
+                    .push((waiter.snapshot().rates.eta(), until - at));
             }
         }
         match step {
@@ -156,11 +157,11 @@ fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) ->
                     Who::TaskPoller => next,
                     Who::Backoff(schedule) => {
                         // As the waiter does it: where something happens, the next look comes soon.
-                        let changed = phase != Phase::Unknown && waiter.phase() != phase;
-                        if changed || waiter.stable() > 0 {
+                        let changed = phase != Phase::Unknown && waiter.snapshot().phase != phase;
+                        if changed || waiter.snapshot().stable > 0 {
                             schedule.reset();
                         }
-                        phase = waiter.phase();
+                        phase = waiter.snapshot().phase;
                         now + schedule.next_delay()
                     }
                 };

@@ -92,8 +92,8 @@ pub struct TaskReport {
 impl TaskReport {
     /// The state of a task's wait at `now`.
     pub fn of(task: &TaskWait, history: History, now: Duration) -> Self {
-        let waiter = &task.poller;
-        let seen = waiter.newest();
+        let snapshot = task.snapshot();
+        let seen = snapshot.newest;
         Self {
             id: task.id.clone(),
             outcome: task.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
@@ -101,19 +101,20 @@ impl TaskReport {
             read_at: seen.map(|seen| seen.at),
             raw: seen.map(|seen| seen.raw.clone()),
             check: seen.map(|seen| seen.check),
-            detail: waiter.detail().cloned(),
-            status_unavailable: waiter.is_status_unavailable(),
-            stable: waiter.stable(),
-            polls: waiter.polls(),
-            failed_polls: waiter.failed_polls(),
-            failing: waiter.failing().cloned(),
+            detail: snapshot.detail.cloned(),
+            status_unavailable: snapshot.is_status_unavailable,
+            stable: snapshot.stable,
+            polls: snapshot.polls,
+            failed_polls: snapshot.failed_polls,
+            failing: snapshot.failing.cloned(),
             cloud_reason: task.cloud_reason.clone(),
-            unanswered: waiter
-                .unanswered_for(now)
+            unanswered: snapshot
+                .unanswered_since
+                .map(|since| now.saturating_sub(since))
                 .filter(|&since| since >= Duration::from_secs(1)),
             elapsed: task.outcome.as_ref().map_or(now, |&(_, at)| at),
             history,
-            advance: waiter.progress_key(),
+            advance: snapshot.progress_key,
         }
     }
 

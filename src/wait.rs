@@ -18,7 +18,7 @@ mod task;
 
 pub use backoff::Backoff;
 pub use eta::{Eta, Range, RateEstimator};
-pub use event::{Event, LastPoll, Observer};
+pub use event::{Event, LastPoll, Observer, TaskSnapshot};
 pub use plan::{Plan, PollSettings, Rules, StatusCheck, Tasks};
 pub use progress_key::ProgressKey;
 pub use queue::{Priority, Queue};

@@ -387,8 +387,8 @@ impl Console {
             return false;
         }
         let reading = task
-            .poller
-            .seen()
+            .snapshot()
+            .seen
             .map(|seen| seen.reading.clone())
             .unwrap_or_default();
         let copied = match (said.percent, reading.full_migration_progress) {
@@ -475,7 +475,7 @@ impl Observer for Console {
             live.update(task, next);
             return;
         }
-        if task.poller.failing().is_some() || !self.is_due(now, task, minor) {
+        if task.snapshot().failing.is_some() || !self.is_due(now, task, minor) {
             return;
         }
         let next = next.map(|next| {
@@ -489,7 +489,7 @@ impl Observer for Console {
             words::standing(task, &rules),
             next.unwrap_or_default()
         );
-        let reading = task.poller.seen().map(|seen| &seen.reading);
+        let reading = task.snapshot().seen.map(|seen| &seen.reading);
         let said = Said {
             at: now,
             percent: reading.and_then(|reading| reading.full_migration_progress),

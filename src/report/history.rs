@@ -84,7 +84,7 @@ impl Observer for Recorder {
     fn polled(&mut self, now: Duration, task: &TaskWait, events: &[Event], _: Option<Duration>) {
         let n_tasks = self.tasks.len();
         let history = self.tasks.entry(task.id.clone()).or_default();
-        if let Some(seen) = task.poller.seen().filter(|seen| seen.judged_at == now) {
+        if let Some(seen) = task.snapshot().seen.filter(|seen| seen.judged_at == now) {
             history.add_reading_of(n_tasks, now, &seen.reading);
         }
         for event in events {

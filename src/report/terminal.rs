@@ -101,19 +101,19 @@ impl ProgressView {
 
 impl Shown {
     fn of(task: &TaskWait, rules: &Rules) -> Self {
-        let waiter = &task.poller;
-        let reading = waiter
-            .seen()
+        let snapshot = task.snapshot();
+        let reading = snapshot
+            .seen
             .map(|seen| seen.reading.clone())
             .unwrap_or_default();
-        let phase = waiter.phase();
+        let phase = snapshot.phase;
         let middle = match (reading.full_sync(), reading.full_migration_progress) {
             (FullSync::Incomplete, Some(percent)) => {
                 format!("{} {}", bar(percent), words::percent(percent))
             }
             _ => {
-                let rate = waiter
-                    .rates()
+                let rate = snapshot
+                    .rates
                     .offset_rate()
                     .filter(|rate| rate.abs() >= 0.5);
                 let rate = rate
@@ -126,14 +126,13 @@ impl Shown {
             FullSync::Incomplete => "full sync done".to_owned(),
             FullSync::Done | FullSync::Unknown => rules.condition.goal.to_string(),
         };
-        let to_goal = if waiter.stable() > 0 {
+        let to_goal = if snapshot.stable > 0 {
             format!(
                 "goal met {} of {} times",
-                waiter.stable(),
-                rules.stable_polls
+                snapshot.stable, rules.stable_polls
             )
         } else {
-            words::time_to(&goal, waiter.eta())
+            words::time_to(&goal, snapshot.rates.eta())
         };
         Self {
             phase,
@@ -143,11 +142,11 @@ impl Shown {
                 words::known(reading.source_dbsize),
                 words::known(reading.target_dbsize)
             ),
-            failing: waiter
-                .failing()
+            failing: snapshot
+                .failing
                 .map(|error| format!("request failed, retrying: {}", error.message)),
             outcome: task.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
-            advance: waiter.progress_key(),
+            advance: snapshot.progress_key,
         }
     }
 }

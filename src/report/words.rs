@@ -645,16 +645,16 @@ fn roughly(estimate: Duration) -> Duration {
 
 /// How a task stands, for one line of a log.
 pub fn standing(task: &TaskWait, rules: &Rules) -> String {
-    let waiter = &task.poller;
-    let Some(seen) = waiter.seen() else {
+    let snapshot = task.snapshot();
+    let Some(seen) = snapshot.seen else {
         return "no reading yet".to_owned();
     };
     let reading = &seen.reading;
-    let mut parts = vec![waiter.phase().as_str().to_owned()];
-    match waiter.phase() {
+    let mut parts = vec![snapshot.phase.as_str().to_owned()];
+    match snapshot.phase {
         Phase::FullSync => {
-            let rate = waiter
-                .rates()
+            let rate = snapshot
+                .rates
                 .full_sync_rate()
                 .filter(|rate| rate.abs() >= 0.005);
             let rate = rate
@@ -672,8 +672,8 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
         | Phase::Incremental
         | Phase::Stopping
         | Phase::Ended => {
-            let rate = waiter
-                .rates()
+            let rate = snapshot
+                .rates
                 .offset_rate()
                 .filter(|rate| rate.abs() >= 0.5);
             let rate = rate
@@ -687,14 +687,14 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
         known(reading.source_dbsize),
         known(reading.target_dbsize)
     ));
-    let stable = waiter.stable();
+    let stable = snapshot.stable;
     if stable > 0 {
         parts.push(format!(
             "goal seen {stable} of {} times",
             rules.stable_polls
         ));
     } else {
-        let goal = match waiter.phase() {
+        let goal = match snapshot.phase {
             Phase::FullSync => "full sync done".to_owned(),
             Phase::Unknown
             | Phase::NotStarted
@@ -702,7 +702,7 @@ pub fn standing(task: &TaskWait, rules: &Rules) -> String {
             | Phase::Stopping
             | Phase::Ended => rules.condition.goal.to_string(),
         };
-        parts.push(time_to(&goal, waiter.eta()));
+        parts.push(time_to(&goal, snapshot.rates.eta()));
     }
     parts.join(", ")
 }

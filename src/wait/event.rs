@@ -1,8 +1,10 @@
 //! What happens during a wait, for those who report it.
 
+use super::eta::RateEstimator;
+use super::progress_key::ProgressKey;
 use super::scheduler::TaskWait;
 use crate::api::{ApiError, SignedIn};
-use crate::domain::{Check, Phase, Reading, Restart, Status};
+use crate::domain::{Check, Detail, Phase, Reading, Restart, Status};
 use std::time::Duration;
 
 /// Something that a user who follows the wait wants to know.
@@ -49,6 +51,35 @@ pub struct LastPoll {
     pub phase: Phase,
     /// What it says about the goal.
     pub check: Check,
+}
+
+/// What is known of a task at one moment of its wait.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskSnapshot<'a> {
+    /// The newest reading that counts.
+    pub seen: Option<&'a LastPoll>,
+    /// The newest reading, also one that counts for nothing because its status could not be read.
+    pub newest: Option<&'a LastPoll>,
+    /// The phase that the newest reading shows.
+    pub phase: Phase,
+    /// The newest status, where it is known.
+    pub detail: Option<&'a Detail>,
+    /// Whether the status could not be read when it was last asked for.
+    pub is_status_unavailable: bool,
+    /// Consecutive readings that meet the goal.
+    pub stable: u32,
+    /// Polls so far, failed ones included.
+    pub polls: u64,
+    /// Failed polls so far.
+    pub failed_polls: u64,
+    /// The newest failure, while requests fail.
+    pub failing: Option<&'a ApiError>,
+    /// Since when the request under way has not been answered.
+    pub unanswered_since: Option<Duration>,
+    /// Rates of the last readings, and when the goal will be met by them.
+    pub rates: &'a RateEstimator,
+    /// How far the task is on its way to the goal, to find the least advanced of several.
+    pub progress_key: ProgressKey,
 }
 
 /// Receives what happens. It cannot change it.

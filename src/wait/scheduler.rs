@@ -6,16 +6,14 @@ mod sign_in;
 
 use self::listing::Listing;
 use self::sign_in::SigningIn;
-use super::Cloud;
-use super::event::Observer;
+use super::event::{Observer, TaskSnapshot};
 use super::plan::{Plan, Rules, Tasks};
 use super::queue::{Priority, Queue};
 use super::rate_limit::RateLimiter;
 use super::task::{Step, TaskPoller};
-use crate::api::{ApiError, CHECK_IAM, Class, Page, SignedIn, Stats};
+use crate::api::{ApiError, CHECK_IAM, Class, Cloud, Page, SignedIn, Stats};
 use crate::clock::Clock;
-use crate::domain::TaskId;
-use crate::domain::{Detail, Goal};
+use crate::domain::{Detail, Goal, TaskId};
 use crate::outcome::Outcome;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -29,7 +27,7 @@ pub struct TaskWait {
     /// Which task.
     pub id: TaskId,
     /// Its state.
-    pub poller: TaskPoller,
+    pub(super) poller: TaskPoller,
     /// How its wait ended, and when.
     pub outcome: Option<(Outcome, Duration)>,
     /// Why the task failed, in the cloud's own words; one visible line.
@@ -39,6 +37,13 @@ pub struct TaskWait {
     next: Next,
     /// The time under which it is in [`Scheduler::outages`].
     give_up_at: Option<Duration>,
+}
+
+impl TaskWait {
+    /// What is known of the task now.
+    pub fn snapshot(&self) -> TaskSnapshot<'_> {
+        self.poller.snapshot()
+    }
 }
 
 /// What comes next for a task.
@@ -466,12 +471,12 @@ impl<C: Cloud> Scheduler<C> {
             Step::StatsAt(at) => {
                 let events = wait.poller.take_events();
                 wait.next = Next::StatsAt(at);
-                if wait.poller.stable() < self.rules.stable_polls {
+                if wait.snapshot().stable < self.rules.stable_polls {
                     wait.met_at = None;
                 }
                 self.queue.put(task, at, wait.poller.priority());
                 observer.polled(now, wait, &events, Some(at));
-                if wait.poller.failing().is_none() {
+                if wait.snapshot().failing.is_none() {
                     self.sign_in.note_success();
                 }
             }
@@ -489,7 +494,7 @@ impl<C: Cloud> Scheduler<C> {
                 self.ended += 1;
                 let first_time = wait.met_at.is_none();
                 if outcome.is_ready() && first_time {
-                    wait.met_at = wait.poller.seen().map(|seen| seen.at);
+                    wait.met_at = wait.snapshot().seen.map(|seen| seen.at);
                 }
                 wait.outcome = Some((outcome, now));
                 observer.polled(now, wait, &events, None);
@@ -516,7 +521,7 @@ impl<C: Cloud> Scheduler<C> {
         };
         let longest = self.rules.pace.max.saturating_mul(3);
         for (task, wait) in self.tasks.iter_mut().enumerate() {
-            let read_at = wait.poller.seen().map_or(Duration::ZERO, |seen| seen.at);
+            let read_at = wait.snapshot().seen.map_or(Duration::ZERO, |seen| seen.at);
             if read_at.saturating_add(longest) < last {
                 wait.poller.read_again();
                 wait.outcome = None;

@@ -6,7 +6,7 @@
 
 use super::backoff::random_seed;
 use super::eta::{Eta, RateEstimator};
-use super::event::{Event, LastPoll};
+use super::event::{Event, LastPoll, TaskSnapshot};
 use super::plan::{Rules, StatusCheck};
 use super::poll_interval::{After, Expected, PollTimer, Progress};
 use super::progress_key::ProgressKey;
@@ -595,67 +595,31 @@ impl TaskPoller {
         std::mem::take(&mut self.events)
     }
 
-    /// The newest reading that counts.
-    pub fn seen(&self) -> Option<&LastPoll> {
-        self.seen.as_ref()
-    }
-
-    /// The newest reading, also one that counts for nothing because its status could not be read.
-    pub fn newest(&self) -> Option<&LastPoll> {
-        match &self.pending {
+    /// What is known now.
+    pub fn snapshot(&self) -> TaskSnapshot<'_> {
+        let seen = self.seen.as_ref();
+        let newest = match &self.pending {
             Pending::StatusUnderWay(_, poll) | Pending::WithoutStatus(poll) => Some(poll),
-            Pending::Nothing => self.seen.as_ref(),
+            Pending::Nothing => seen,
+        };
+        let stable = self.row.len();
+        TaskSnapshot {
+            seen,
+            newest,
+            phase: seen.map_or(Phase::Unknown, |seen| seen.phase),
+            detail: self.status.detail.as_ref(),
+            is_status_unavailable: self.status.is_reported_unavailable
+                && self.status.detail.is_none(),
+            stable,
+            polls: self.polls,
+            failed_polls: self.failed_polls,
+            failing: self.outage.as_ref().map(|outage| &outage.last),
+            unanswered_since: self.unanswered_since,
+            rates: &self.rates,
+            progress_key: newest
+                .map(|poll| ProgressKey::new(stable, poll.phase, &poll.reading))
+                .unwrap_or_default(),
         }
-    }
-
-    /// The newest status, where it is known.
-    pub fn detail(&self) -> Option<&Detail> {
-        self.status.detail.as_ref()
-    }
-
-    /// Whether the status could not be read when it was last asked for.
-    pub fn is_status_unavailable(&self) -> bool {
-        self.status.is_reported_unavailable && self.status.detail.is_none()
-    }
-
-    /// Consecutive readings that meet the goal.
-    pub fn stable(&self) -> u32 {
-        self.row.len()
-    }
-
-    /// Polls so far, failed ones included.
-    pub fn polls(&self) -> u64 {
-        self.polls
-    }
-
-    /// Failed polls so far.
-    pub fn failed_polls(&self) -> u64 {
-        self.failed_polls
-    }
-
-    /// The newest failure, while requests fail.
-    pub fn failing(&self) -> Option<&ApiError> {
-        self.outage.as_ref().map(|outage| &outage.last)
-    }
-
-    /// For how long the request under way has not been answered.
-    pub fn unanswered_for(&self, now: Duration) -> Option<Duration> {
-        self.unanswered_since.map(|since| now.saturating_sub(since))
-    }
-
-    /// Rates of the last readings.
-    pub fn rates(&self) -> &RateEstimator {
-        &self.rates
-    }
-
-    /// When the goal will be met, as of the newest reading.
-    pub fn eta(&self) -> Eta {
-        self.rates.eta()
-    }
-
-    /// The phase that the newest reading shows.
-    pub fn phase(&self) -> Phase {
-        self.seen.as_ref().map_or(Phase::Unknown, |seen| seen.phase)
     }
 
     fn phase_of(&self, reading: &Reading) -> Phase {
@@ -670,13 +634,6 @@ impl TaskPoller {
             Eta::Within(range) if range.likely <= near => Priority::Near,
             Eta::Within(_) | Eta::Unknown | Eta::NotConverging => Priority::Far,
         }
-    }
-
-    /// How far the task is on its way to the goal, to find the least advanced of several.
-    pub fn progress_key(&self) -> ProgressKey {
-        self.newest()
-            .map(|poll| ProgressKey::new(self.row.len(), poll.phase, &poll.reading))
-            .unwrap_or_default()
     }
 }
 

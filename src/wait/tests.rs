@@ -303,7 +303,7 @@ async fn a_wait_of_thirty_hours_outlives_its_sessions_with_exactly_the_renewals_
             .count();
         assert_eq!(asked, sign_ins, "sessions of {lifetime:?}");
         // None of them was renewed by a refusal.
-        assert_eq!(tasks[0].poller.failed_polls(), 0);
+        assert_eq!(tasks[0].snapshot().failed_polls, 0);
     }
 }
 
@@ -508,7 +508,7 @@ async fn a_session_that_cannot_be_renewed_serves_until_its_end() {
     let (outcome, took, script, tasks) = run(script, plan).await;
     assert!(outcome.is_ready());
     assert!(took < hour_and_a_half);
-    assert!(tasks.iter().all(|task| task.poller.failed_polls() == 0));
+    assert!(tasks.iter().all(|task| task.snapshot().failed_polls == 0));
     // Six minutes of trying, at the pace of retries.
     assert!(
         (8..=14).contains(&count(&script, "sign-in")),

@@ -116,7 +116,7 @@ impl Tally {
                 .map(|(name, met)| (name, u64::from(met)))
                 .collect(),
             time: run.ended,
-            polls: run.tasks.iter().map(|task| task.poller.polls()).sum(),
+            polls: run.tasks.iter().map(|task| task.snapshot().polls).sum(),
             known: 0,
         }
     }

@@ -152,7 +152,7 @@ fn the_reading_after_a_gap_counts() {
     );
     poller.handle_stats(secs(0), secs(0), stats(true, 0, 100.0));
     poller.handle_stats(secs(100), secs(100), stats(true, 0, 100.0));
-    assert_eq!(poller.stable(), 1);
+    assert_eq!(poller.snapshot().stable, 1);
     assert!(outcome(poller.handle_stats(secs(105), secs(105), stats(true, 0, 100.0))).is_ready());
 }
 
@@ -174,9 +174,9 @@ fn a_reading_again_bridges_one_gap() {
     poller.read_again();
     poller.handle_stats(secs(900), secs(900), stats(true, 7, 100.0));
     poller.handle_stats(secs(905), secs(905), stats(true, 0, 100.0));
-    assert_eq!(poller.stable(), 1);
+    assert_eq!(poller.snapshot().stable, 1);
     poller.handle_stats(secs(1500), secs(1500), stats(true, 0, 100.0));
-    assert_eq!(poller.stable(), 1);
+    assert_eq!(poller.snapshot().stable, 1);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn an_answer_too_old_is_taken_again() {
         ),
         secs(0)
     );
-    assert!(poller.seen().is_none());
+    assert!(poller.snapshot().seen.is_none());
     assert!(outcome(poller.handle_stats(secs(60), secs(71), stats(false, 0, 100.0))).is_ready());
 }
 
@@ -287,7 +287,7 @@ fn auto_needs_three_failures_without_status() {
         );
         let mut said = Vec::new();
         for now in [0, 10, 20] {
-            assert!(!poller.is_status_unavailable());
+            assert!(!poller.snapshot().is_status_unavailable);
             let step = poll_without_status(&mut poller, now, false, class);
             assert_eq!(
                 matches!(step, Step::Done(Outcome::Ready)),
@@ -301,8 +301,8 @@ fn auto_needs_three_failures_without_status() {
                     .filter(|note| matches!(note, Event::StatusUnavailable(_))),
             );
         }
-        assert!(poller.is_status_unavailable());
-        assert_eq!((said.len(), poller.failed_polls()), (1, 2));
+        assert!(poller.snapshot().is_status_unavailable);
+        assert_eq!((said.len(), poller.snapshot().failed_polls), (1, 2));
     }
 }
 
@@ -360,7 +360,7 @@ fn require_never_goes_on_without_status() {
 fn one_refused_status_is_not_forgotten() {
     let mut poller = with_a_status(StatusCheck::Auto);
     poll_without_status(&mut poller, 10, true, Class::Forbidden);
-    assert!(poller.detail().is_some() && poller.stable() == 0);
+    assert!(poller.snapshot().detail.is_some() && poller.snapshot().stable == 0);
     // It is asked for again, and counts again.
     assert!(matches!(
         poller.handle_stats(secs(20), secs(20), stats(true, 0, 100.0)),
@@ -555,7 +555,7 @@ fn falling_key_counts_restart_the_row() {
         (900, 900),
     ]) {
         poller.handle_stats(secs(now), secs(now), keys(source, target));
-        rows.push(poller.stable());
+        rows.push(poller.snapshot().stable);
         warnings += poller
             .take_events()
             .iter()
@@ -792,7 +792,9 @@ fn the_next_look_comes_no_later_than_half_of_the_time_to_the_goal() {
     // 400 to go at one a second would allow 200 s, backoff alone 300.
     let step = poller.handle_stats(secs(600), secs(600), stats(true, 400, 100.0));
     assert!(next_look(&step, 600) <= secs(200));
-    assert!(matches!(poller.eta(), Eta::Within(range) if range.likely.as_secs() == 399));
+    assert!(
+        matches!(poller.snapshot().rates.eta(), Eta::Within(range) if range.likely.as_secs() == 399)
+    );
 }
 
 #[test]
@@ -920,7 +922,7 @@ fn a_reading_that_cannot_be_judged_is_not_ready_and_says_why() {
         Step::StatsAt(_)
     ));
     assert_eq!(
-        poller.seen().unwrap().check,
+        poller.snapshot().seen.unwrap().check,
         Check::NotYet(Missing::MigratingUnknown)
     );
 }
@@ -994,7 +996,7 @@ fn a_status_that_was_read_outlives_two_failures_of_its_endpoint() {
     for (is_migrating, class) in [(true, BUSY), (false, BUSY), (true, Class::Rejected)] {
         let mut poller = with_a_status(StatusCheck::Auto);
         for (n, failed) in [(1, 1), (2, 2), (3, 2)] {
-            assert!(poller.detail().is_some() && !poller.is_status_unavailable());
+            assert!(poller.snapshot().detail.is_some() && !poller.snapshot().is_status_unavailable);
             let now = secs(10 * n);
             assert!(matches!(
                 poller.handle_stats(now, now, stats(is_migrating, 0, 100.0)),
@@ -1002,13 +1004,13 @@ fn a_status_that_was_read_outlives_two_failures_of_its_endpoint() {
             ));
             poller.handle_status(now, Err(error(class)));
             assert_eq!(
-                poller.failed_polls(),
+                poller.snapshot().failed_polls,
                 failed,
                 "failure {n}, is_migrating {is_migrating}"
             );
         }
         // From now on it confirms nothing.
-        assert!(poller.detail().is_none() && poller.is_status_unavailable());
+        assert!(poller.snapshot().detail.is_none() && poller.snapshot().is_status_unavailable);
     }
 }
 
@@ -1036,7 +1038,7 @@ fn what_the_status_endpoint_says_of_the_session_counts_and_what_it_says_of_the_t
         let step = ask(&mut poller, 30, Class::UnknownTask);
         let ended_so = matches!(step, Step::Done(Outcome::Failed(Failure::TaskDeleted)));
         assert_eq!(
-            (ended_so, poller.is_status_unavailable()),
+            (ended_so, poller.snapshot().is_status_unavailable),
             (is_deleted, !is_deleted),
             "{status_check:?}: {step:?}"
         );
@@ -1059,7 +1061,10 @@ fn a_status_is_told_when_it_is_another_one_and_every_poll_is_counted() {
     };
     let told: Vec<String> = poller.take_events().into_iter().filter_map(told).collect();
     assert_eq!(told, ["FULLMIGRATING", "MIGRATION"]);
-    assert_eq!((poller.polls(), poller.failed_polls()), (4, 0));
+    assert_eq!(
+        (poller.snapshot().polls, poller.snapshot().failed_polls),
+        (4, 0)
+    );
 }
 
 #[test]
@@ -1101,19 +1106,19 @@ fn an_unread_status_at_the_deadline_decides_nothing() {
         ));
         assert!(poller.handle_deadline(secs(3600)).is_none());
         assert_eq!(
-            poller.newest().unwrap().check,
+            poller.snapshot().newest.unwrap().check,
             Check::NotYet(Missing::StatusUnread)
         );
     }
     // Where nothing is new, what was seen with its status is worth more.
     let mut poller = with_a_status(StatusCheck::Auto);
-    let before = poller.newest().unwrap().clone();
+    let before = poller.snapshot().newest.unwrap().clone();
     assert!(matches!(
         poller.handle_stats(secs(3600), secs(3600), stats(true, 0, 100.0)),
         Step::StatusNow
     ));
     assert!(poller.handle_deadline(secs(3600)).is_none());
-    assert_eq!(poller.newest().unwrap().at, before.at);
+    assert_eq!(poller.snapshot().newest.unwrap().at, before.at);
 }
 
 #[test]
@@ -1157,9 +1162,9 @@ fn each_reading_more_that_shows_the_goal_is_told_and_so_is_the_first_that_does_n
         poller.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
         for note in poller.take_events() {
             if let Event::GoalMet(so_often) = note {
-                told.push((now, so_often, poller.stable()));
+                told.push((now, so_often, poller.snapshot().stable));
             } else if matches!(note, Event::GoalLost) {
-                told.push((now, 0, poller.stable()));
+                told.push((now, 0, poller.snapshot().stable));
             }
         }
     }
@@ -1348,7 +1353,7 @@ fn the_more_is_done_the_more_advanced_a_task_is() {
             };
             poller.handle_stats(secs(n), secs(n), Ok(stats));
         }
-        poller.progress_key()
+        poller.snapshot().progress_key
     };
     let reading = |offset: Option<i64>, progress| Reading {
         is_migrating: Some(true),
@@ -1415,17 +1420,20 @@ fn a_status_that_comes_back_is_available() {
         },
         secs(0),
     );
-    assert!(!poller.is_status_unavailable(), "nobody has asked yet");
+    assert!(
+        !poller.snapshot().is_status_unavailable,
+        "nobody has asked yet"
+    );
     let mut poll = |now: u64, is_migrating, answer| {
         assert!(matches!(
             poller.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0)),
             Step::StatusNow
         ));
         poller.handle_status(secs(now), answer);
-        let failing = poller.failing().map(|error| error.message.clone());
+        let failing = poller.snapshot().failing.map(|error| error.message.clone());
         (
-            poller.is_status_unavailable(),
-            poller.detail().is_some(),
+            poller.snapshot().is_status_unavailable,
+            poller.snapshot().detail.is_some(),
             failing,
         )
     };
@@ -1515,7 +1523,7 @@ fn a_reading_whose_status_cannot_be_read_is_shown_and_counts_for_nothing() {
             poller.handle_stats(secs(10), secs(10), stats(true, 0, 100.0)),
             Step::StatusNow
         ));
-        let unread = poller.newest().unwrap();
+        let unread = poller.snapshot().newest.unwrap();
         assert_eq!(
             (unread.at, unread.check),
             (secs(10), Check::NotYet(Missing::StatusUnread))
@@ -1527,9 +1535,12 @@ fn a_reading_whose_status_cannot_be_read_is_shown_and_counts_for_nothing() {
                 ..outage()
             }),
         );
-        assert_eq!(poller.newest().unwrap().at, secs(10));
-        assert_eq!((poller.seen().unwrap().at, poller.stable()), (secs(0), 0));
-        let failing = poller.failing().unwrap();
+        assert_eq!(poller.snapshot().newest.unwrap().at, secs(10));
+        assert_eq!(
+            (poller.snapshot().seen.unwrap().at, poller.snapshot().stable),
+            (secs(0), 0)
+        );
+        let failing = poller.snapshot().failing.unwrap();
         assert_eq!(
             (failing.message.as_str(), failing.advice.as_deref()),
             ("the task's status: HTTP 503", expected)
@@ -1541,7 +1552,10 @@ fn a_reading_whose_status_cannot_be_read_is_shown_and_counts_for_nothing() {
         ));
         poller.handle_status(secs(20), status("FULLMIGRATING"));
         assert_eq!(
-            (poller.newest().unwrap().at, poller.seen().unwrap().at),
+            (
+                poller.snapshot().newest.unwrap().at,
+                poller.snapshot().seen.unwrap().at
+            ),
             (secs(20), secs(20))
         );
     }
@@ -1570,11 +1584,11 @@ fn an_unreadable_status_does_not_delay_the_deadline() {
 #[test]
 fn silence_is_measured_from_the_request_that_nobody_answers() {
     let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
-    assert_eq!(poller.unanswered_for(secs(5)), None);
+    assert_eq!(poller.snapshot().unanswered_since, None);
     poller.begin_poll(secs(10));
-    assert_eq!(poller.unanswered_for(secs(15)), Some(secs(5)));
+    assert_eq!(poller.snapshot().unanswered_since, Some(secs(10)));
     poller.handle_stats(secs(10), secs(16), stats(true, 1, 100.0));
-    assert_eq!(poller.unanswered_for(secs(17)), None);
+    assert_eq!(poller.snapshot().unanswered_since, None);
 }
 
 #[test]
@@ -1590,7 +1604,10 @@ fn only_a_required_status_can_tell_that_a_task_is_gone_whose_stats_answer() {
             Step::StatsAt(_)
         ));
         assert_eq!(
-            (poller.is_status_unavailable(), poller.failed_polls() == 2),
+            (
+                poller.snapshot().is_status_unavailable,
+                poller.snapshot().failed_polls == 2
+            ),
             (is_lost, now >= 20),
             "{now}"
         );

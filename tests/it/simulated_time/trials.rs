@@ -239,7 +239,7 @@ impl Run {
                     && self
                         .tasks
                         .iter()
-                        .any(|wait| wait.poller.is_status_unavailable()),
+                        .any(|wait| wait.snapshot().is_status_unavailable),
             ),
         ]
     }

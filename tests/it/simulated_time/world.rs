@@ -545,18 +545,18 @@ impl EventLog {
 impl Observer for EventLog {
     fn polled(&mut self, now: Duration, wait: &TaskWait, events: &[Event], next: Option<Duration>) {
         let task = self.world.task(&wait.id);
-        let waiter = &wait.poller;
-        let (failed, seen) = (waiter.failed_polls(), waiter.seen().map(|seen| seen.at));
+        let snapshot = wait.snapshot();
+        let (failed, seen) = (snapshot.failed_polls, snapshot.seen.map(|seen| seen.at));
         let before = std::mem::replace(&mut self.before[task], (failed, seen));
-        let stable = waiter.stable();
+        let stable = snapshot.stable;
         let poll = Poll {
             task,
             now,
             next,
             outcome: wait.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
             judged: seen.filter(|_| seen != before.1),
-            failed: waiter
-                .failing()
+            failed: snapshot
+                .failing
                 .map(|error| error.class)
                 .filter(|_| failed > before.0),
             too_old: events.iter().any(|event| matches!(event, Event::TooOld)),
