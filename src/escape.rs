@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_log_line_is_a_workflow_command() {
+    fn log_line_holds_no_workflow_command() {
         assert_eq!(log("::error::x"), "· ::error::x");
         assert_eq!(
             log("  ::set-output name=x::y"),
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn html_shows_text_as_it_is_in_paragraphs_and_in_quoted_attributes() {
+    fn html_shows_text_and_attributes_verbatim() {
         assert_eq!(
             html("<a title=\"x\" class='y'>&lt;\u{202e}</a>\n"),
             "&lt;a title=&quot;x&quot; class=&#39;y&#39;&gt;&amp;lt;\\u{202e}&lt;/a&gt; "
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_reorders_hides_or_separates_text_is_shown_by_its_number() {
+    fn invisible_characters_are_shown_by_number() {
         // First and last of each range, and the neighbours that people write with.
         let hidden = "\u{0}\u{1f}\u{7f}\u{9f}\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180f}\u{200b}\u{200f}\
             \u{2028}\u{202e}\u{2060}\u{206f}\u{3164}\u{fe00}\u{fe0f}\u{feff}\u{ffa0}\u{fff0}\u{fffb}\u{1bca0}\u{1bca3}\u{1d173}\
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_shows_text_as_it_is_and_leaves_plain_words_alone() {
+    fn markdown_shows_text_verbatim() {
         for plain in [
             "in-sync: 5,320 at 2026-11-24T00:12:34Z (12 %)",
             "is_migrating",
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn xml_holds_no_character_that_xml_forbids() {
+    fn xml_holds_no_forbidden_character() {
         assert_eq!(
             xml("a\0b\u{b}c\u{fffe}d\u{ffff}\ne"),
             "a\\u{0}b\\u{b}c\\u{fffe}d\\u{ffff}\ne"
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dotenv_value_is_inert_in_gitlab_and_in_a_shell() {
+    fn dotenv_value_is_inert_everywhere() {
         assert_eq!(
             dotenv("$(rm -rf /) `id` ${X} \"a\" 'b' c;d\\n"),
             "_[rm -rf /] id _{X} ’a’ ’b’ c,d_n"

@@ -101,7 +101,7 @@ mod tests {
     use super::is_hangup_heard;
 
     #[test]
-    fn a_hangup_that_is_ignored_stays_so_and_so_does_one_of_which_nothing_is_known() {
+    fn ignored_hangup_stays_ignored() {
         assert!(is_hangup_heard(
             "SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n"
         ));

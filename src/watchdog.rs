@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_slept_counts_and_a_standstill_does_not() {
+    fn sleep_counts_standstill_does_not() {
         let millis = Duration::from_millis;
         assert_eq!(left(millis(1000), SLICE, millis(251)), millis(749));
         assert_eq!(left(millis(100), millis(100), millis(100)), Duration::ZERO);

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_are_read_and_nonsense_asks_for_nothing() {
+    fn both_forms_parse_nonsense_is_none() {
         let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
         let seconds = |value| parse(value, now).map(|wait| wait.as_secs());
         assert_eq!(seconds("120"), Some(120));

@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vendor_s_example_and_its_table_read_the_same() {
+    fn vendor_example_and_table_read_alike() {
         let numbers = r#"{"full_migration_progress":100,"offset":100,"source_dbsize":531221,"target_dbsize":531211,
             "target_input_kbps":50,"target_ops":5300,"is_migrating":true}"#;
         let strings = r#"{"full_migration_progress":"100 %","offset":" 100 ","source_dbsize":"531221",
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_shape_is_malformed_and_names_its_field() {
+    fn wrong_shape_is_malformed_naming_field() {
         for (body, field) in [
             (r#"{"offset":"x"}"#, "offset"),
             (r#"{"offset":0.5}"#, "offset"),
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_quite_done_is_never_rounded_to_done() {
+    fn almost_done_is_not_rounded_up() {
         for text in [
             "99.99999999999999999999",
             "\"99.99999999999999999999\"",
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_would_spoil_what_it_stands_in_is_not_handed_on() {
+    fn unembeddable_raw_body_is_dropped() {
         assert_eq!(
             compact(br#"{ "offset": 0, "new": [1.0] }"#),
             r#"{"offset":0,"new":[1.0]}"#
@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_complete_or_no_list() {
+    fn incomplete_list_is_an_error() {
         let list = r#"{"count":2,"migration_tasks":[{"task_id":"31c6fd2b2893430b90ffd1adb8060585","status":"MIGRATING","x":1},
             {"task_id":"31c6fd2b2893430b90ffd1adb8060586","status":"SUCCESS"}]}"#;
         let page = page(list.as_bytes()).unwrap();
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn a_detail_is_three_words_and_its_errors_hold_nothing_of_the_body() {
+    fn detail_keeps_three_words_errors_none() {
         let body = r#"{"status":"INCRMIGEATING","task_status":"EXCHANGING","migration_method":"incremental_migration",
             "source_instance":{"password":"DCStest123"}}"#;
         let (id, seen) = detail(body.as_bytes()).unwrap();

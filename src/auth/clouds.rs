@@ -470,7 +470,7 @@ clouds:
     }
 
     #[test]
-    fn a_usual_file_reads_as_one_expects() {
+    fn common_clouds_file_is_read() {
         let otc = cloud(CLOUDS, "otc");
         assert_eq!(
             otc.auth_url.as_deref(),
@@ -490,7 +490,7 @@ clouds:
     }
 
     #[test]
-    fn access_keys_may_stand_under_auth_or_beside_it() {
+    fn access_keys_under_or_beside_auth() {
         let keys = cloud(CLOUDS, "keys");
         assert_eq!(keys.access_key.as_deref(), Some("AKUNDER"));
         assert_eq!(secret(keys.secret_key.as_ref()), Some("sk under"));
@@ -511,7 +511,7 @@ clouds:
     }
 
     #[test]
-    fn the_secure_file_wins_value_by_value() {
+    fn secure_file_wins_value_by_value() {
         let clouds = "clouds: {c: {auth: {username: u, password: old, domain_name: d}}}";
         let secure = "clouds: {c: {auth: {password: new, token: }}, extra: {auth: {token: t}}}";
         let c = lookup(clouds, Some(secure), "c").unwrap();
@@ -543,7 +543,7 @@ clouds:
     }
 
     #[test]
-    fn nothing_and_null_are_not_set_but_quoted_words_are() {
+    fn null_is_unset_quoted_null_set() {
         let of = |value: &str| {
             cloud(
                 &format!("clouds: {{c: {{auth: {{password: {value}, username: u}}}}}}"),
@@ -699,7 +699,7 @@ clouds:
     }
 
     #[test]
-    fn the_file_is_looked_for_where_openstack_does() {
+    fn file_paths_are_those_of_openstack() {
         let of = |file, home, xdg| -> Vec<String> {
             search_paths(file, home, xdg)
                 .iter()

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_spellings_of_an_auth_url_are_one() {
+    fn auth_url_spellings_are_equal() {
         for text in [
             "https://iam.eu-de.otc.t-systems.com",
             "https://iam.eu-de.otc.t-systems.com/",
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_segment_cannot_leave_its_place() {
+    fn path_segment_cannot_escape() {
         let base = parse("http://127.0.0.1:1/base/", false).unwrap();
         assert_eq!(
             join(&base, &["v2", "a/../b?c#d"]).as_str(),

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_audience_joins_the_query_that_is_there() {
+    fn audience_joins_existing_query() {
         let of = |url, audience| github_url(url, audience).map(|url| url.to_string());
         let given = "https://vstoken.example.com/_apis/token?api-version=2.0&x=%2Fa";
         assert_eq!(of(given, None).unwrap(), given);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn githubs_answer_gives_a_token_or_an_error_that_quotes_nothing() {
+    fn github_token_errors_quote_nothing() {
         let token = github_token(br#"{"count": 1, "value": "eyJh.eyJz.c2ln"}"#).unwrap();
         assert_eq!(token.expose_secret(), "eyJh.eyJz.c2ln");
         for bad in [

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_what_a_client_sends() {
+    fn signed_host_is_the_sent_host() {
         let of = |url: &str| host(&Url::parse(url).unwrap());
         assert_eq!(
             of("https://DCS.eu-de.example.com/v2"),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_header_of_the_caller_does_not_win() {
+    fn callers_host_header_does_not_win() {
         let url = Url::parse("https://dcs.example.com/").unwrap();
         let headers = [
             ("Host", "other.example.com"),
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_outside_of_the_calendar_are_clamped() {
+    fn dates_outside_calendar_are_clamped() {
         let at = |seconds| sdk_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(at(0), "19700101T000000Z");
         assert_eq!(at(1_573_789_015), "20191115T033655Z");

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lifetime_is_a_difference_of_the_servers_times() {
+    fn lifetime_is_between_server_times() {
         let both = json!({"token": {"expires_at": "2015-11-09T01:42:57.527363Z", "issued_at": "2015-11-08T01:42:57.527363Z"}});
         // Whatever the date says.
         assert_eq!(
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_time_of_issue_the_servers_date_counts() {
+    fn missing_issue_time_uses_server_date() {
         let body = json!({"token": {"expires_at": "2015-11-09T01:42:57Z"}});
         assert_eq!(
             read(date("2015-11-08T01:42:57Z"), &body).lifetime,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_that_cannot_be_told_is_none() {
+    fn unknown_lifetime_is_none() {
         let now = date("2015-11-09T01:42:57Z");
         assert_eq!(
             read(
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_comes_from_the_header_and_only_from_there() {
+    fn token_comes_only_from_header() {
         assert_eq!(read(None, &json!({})).token.expose_secret(), "MIIx");
         assert_eq!(issued(None, None, b"{}").unwrap_err(), TokenError::Missing);
         assert_eq!(
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_project_is_taken_where_it_is_an_id() {
+    fn project_is_taken_only_as_id() {
         let of = |id: &str| {
             read(
                 None,

@@ -69,7 +69,7 @@ fn the_defaults_are_the_contract_s() {
 }
 
 #[test]
-fn what_is_not_accepted_says_what_is() {
+fn bad_value_error_lists_accepted() {
     for (name, value, words) in [
         ("DCS_TIMEOUT", "30", "has no unit"),
         ("DCS_TIMEOUT", "1M", "a month"),
@@ -116,7 +116,7 @@ fn what_is_not_accepted_says_what_is() {
 }
 
 #[test]
-fn outputs_of_an_earlier_job_are_no_misspelled_inputs() {
+fn outputs_of_earlier_jobs_are_ignored() {
     let outputs: Vec<(String, &str)> = crate::report::OUTPUTS
         .map(|name| {
             (
@@ -141,7 +141,7 @@ fn outputs_of_an_earlier_job_are_no_misspelled_inputs() {
 }
 
 #[test]
-fn task_ids_are_separated_by_anything_and_taken_once() {
+fn task_ids_split_and_deduplicate() {
     let ids = "31c6fd2b28934 30b90ff";
     assert!(resolve_with(&[("DCS_TASK_ID", ids)]).is_err());
     let a = "31c6fd2b-2893-430b-90ff-d1adb8060585";
@@ -163,7 +163,7 @@ fn task_ids_are_separated_by_anything_and_taken_once() {
 }
 
 #[test]
-fn the_kinds_of_credentials_have_an_order_and_halves_are_mistakes() {
+fn credentials_have_order_halves_are_errors() {
     let kind = |variables: &[(&str, &str)]| {
         let mut all = vec![("DCS_AUTH_TOKEN", "")];
         all.extend(variables);
@@ -220,7 +220,7 @@ fn the_kinds_of_credentials_have_an_order_and_halves_are_mistakes() {
 }
 
 #[test]
-fn a_secret_shows_in_no_problem_and_no_debug() {
+fn secrets_show_in_no_problem_debug() {
     let environment = Environment {
         variables: [
             ("DCS_PASSWORD", "hunter2"),
@@ -238,7 +238,7 @@ fn a_secret_shows_in_no_problem_and_no_debug() {
 }
 
 #[test]
-fn an_argument_that_is_no_flag_does_not_show_its_value() {
+fn stray_argument_value_is_hidden() {
     for argument in [
         "DCS_AUTH_TOKEN=MYSECRET",
         "--auth-token=MYSECRET",
@@ -253,7 +253,7 @@ fn an_argument_that_is_no_flag_does_not_show_its_value() {
 }
 
 #[test]
-fn what_no_header_can_carry_is_a_wrong_input_and_is_not_shown() {
+fn secret_unfit_for_header_is_refused() {
     for (name, value) in [
         ("DCS_AUTH_TOKEN", "MYSEC RET"),
         ("DCS_AUTH_TOKEN", "MYSEC\nRET"),
@@ -270,14 +270,14 @@ fn what_no_header_can_carry_is_a_wrong_input_and_is_not_shown() {
 }
 
 #[test]
-fn the_same_task_in_another_spelling_is_one_task() {
+fn task_id_spellings_are_one_task() {
     let both = "31c6fd2b-2893-430b-90ff-d1adb8060585,31C6FD2B2893430B90FFD1ADB8060585";
     let config = resolve_with(&[("DCS_TASK_ID", both)]).unwrap();
     assert!(matches!(config.plan.tasks, Tasks::Named(tasks) if tasks.len() == 1));
 }
 
 #[test]
-fn a_password_keeps_its_spaces_and_loses_its_line_end() {
+fn password_keeps_spaces_loses_newline() {
     use secrecy::ExposeSecret;
     let user = [
         ("OS_USERNAME", "u"),
@@ -292,7 +292,7 @@ fn a_password_keeps_its_spaces_and_loses_its_line_end() {
 }
 
 #[test]
-fn a_cloud_that_is_not_there_only_matters_where_something_is_missing() {
+fn missing_cloud_matters_only_if_needed() {
     let config = resolve_with(&[
         ("OS_CLOUD", "otc"),
         ("OS_CLIENT_CONFIG_FILE", "/no/such/clouds.yaml"),
@@ -310,7 +310,7 @@ fn a_cloud_that_is_not_there_only_matters_where_something_is_missing() {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "prepares a file")]
-fn what_is_set_for_this_wait_wins_over_clouds_yaml() {
+fn own_inputs_win_over_clouds_yaml() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("clouds.yaml");
     std::fs::write(

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emptied_source_is_excused_once_ended() {
+    fn emptied_source_is_allowed_once_ended() {
         let was = KeyHistory::default().after(&counts(5, 5, Some(true)));
         for (is_migrating, wanted) in [
             (Some(true), Some(Objection::Emptied(Side::Source))),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_at_both_sides_began_at_the_source() {
+    fn restart_of_both_names_the_source() {
         let was = KeyHistory::default().after(&counts(5000, 5000, Some(true)));
         assert_eq!(
             was.halved(&counts(0, 0, Some(true))),

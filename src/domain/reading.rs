@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_negative_offset_never_closes_the_gap() {
+    fn negative_offset_is_never_closed() {
         let reading = |offset| Reading {
             offset,
             ..Reading::default()

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_words_keep_their_spelling_and_near_misses_stay_unknown() {
+    fn status_words_are_exact_others_unknown() {
         assert_eq!(
             Status::parse("INCRMIGEATING").class(),
             StatusClass::Incremental

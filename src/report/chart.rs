@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_does_not_count_while_the_data_set_is_copied() {
+    fn offset_is_hidden_during_full_sync() {
         let task = course(&[
             (0, 0.0, Some(0)),
             (10, 50.0, Some(0)),
@@ -438,14 +438,14 @@ mod tests {
     }
 
     #[test]
-    fn the_scale_has_a_zero_and_a_sign() {
+    fn scale_has_zero_and_sign() {
         assert_eq!([0, 9, 99, -9].map(scaled), [0.0, 1.0, 2.0, -1.0]);
         assert!(scaled(i64::MAX) < 19.0 && scaled(i64::MIN) > -19.0);
         assert!((unscaled(scaled(46_800)) - 46_800.0).abs() < 0.001);
     }
 
     #[test]
-    fn a_burst_of_one_reading_stays_visible_and_the_end_is_the_newest_reading() {
+    fn one_reading_burst_stays_visible() {
         let mut values: Vec<(u64, f64)> = (0..=100_000).map(|n| (n, 0.0)).collect();
         values[77_777].1 = 5.0;
         values[99_999].1 = 3.0;
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn between_readings_there_is_a_line_and_outside_of_stretches_nothing() {
+    fn line_exists_only_within_stretches() {
         let stretches = [
             points(&[(10, 0.0), (20, 10.0)]),
             points(&[(40, 7.0), (50, 7.0)]),
@@ -520,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_has_whole_numbers_and_its_line_ends_with_the_newest_value() {
+    fn axis_is_whole_line_ends_newest() {
         let axis = |from, until| {
             let axis = Axis::new(
                 Duration::from_millis(from),
@@ -540,7 +540,7 @@ mod tests {
     }
 
     #[test]
-    fn sparklines_keep_their_ends_for_what_is_done() {
+    fn full_spark_means_done() {
         let task = course(&[
             (0, 0.0, None),
             (10, 99.9, None),
@@ -555,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn thinning_keeps_ends_bursts_and_set_backs() {
+    fn thinning_keeps_ends_and_bursts() {
         let readings: Vec<(Duration, Reading)> = (0..10_000_u64)
             .map(|n| {
                 let percent = if n == 4321 { 3.0 } else { 100.0 };
@@ -582,7 +582,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out_of_the_middle() {
+    fn overflow_is_cut_from_the_middle() {
         let rows: Vec<String> = (0..10).map(|n| n.to_string()).collect();
         assert_eq!(fit(&rows, 10), (&rows[..], 0, &[][..]));
         assert_eq!(fit(&rows, 6), (&rows[..3], 4, &rows[7..]));

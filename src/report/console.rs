@@ -629,7 +629,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn six_hours_are_told_in_less_than_a_hundred_lines() {
+    async fn six_hours_log_under_100_lines() {
         let clock = Clock::start();
         let output = config::resolve(&Environment::default(), Flags::new(), Problems::default()).0;
         let rules = Rules {

@@ -291,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn appending_starts_on_a_line_of_its_own_and_replacing_leaves_nothing_beside() {
+    fn append_and_replace_leave_clean_files() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         append(&path, b"a=1\n").unwrap();

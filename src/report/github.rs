@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_with_line_breaks_is_a_heredoc_of_its_own_delimiter() {
+    fn multiline_value_has_unique_delimiter() {
         let mut text = String::new();
         entry(&mut text, "a", "x\ny=1", &mut || "EOF1".to_owned());
         entry(&mut text, "b", "x", &mut || "EOF2".to_owned());

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_week_of_readings_stays_small_and_keeps_its_ends_its_bursts_and_its_set_backs() {
+    fn week_of_readings_stays_small() {
         let mut history = History::default();
         for n in 0..120_960_u64 {
             let offset = if n == 5001 { 1_000_000 } else { n as i64 };
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn many_tasks_share_the_room_for_readings_and_each_keeps_some() {
+    fn tasks_share_the_reading_limit() {
         // What is kept of each in the end, at most and at least.
         for (n_tasks, most, least) in [
             (1, 1999, 500),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn events_keep_the_beginning_and_the_newest() {
+    fn events_keep_first_and_newest() {
         let mut history = History::default();
         for n in 0..1000 {
             history.add_event(Duration::from_secs(n), n.to_string());

@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_course_is_thinned_and_says_so() {
+    fn long_series_is_thinned_and_marked() {
         for (tasks, most) in [(1, 768), (100, 3 * 1024)] {
             let text = report(&long_wait(tasks));
             assert!(text.len() < most * 1024, "{tasks}: {}", text.len());
@@ -528,7 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_of_a_log_has_the_verdict_and_not_the_course() {
+    fn log_line_has_result_without_series() {
         let value: Value = serde_json::from_str(&line(&long_wait(2))).unwrap();
         assert!(value["tasks"][0]["verdict"]["conditions"].is_array());
         assert_eq!(

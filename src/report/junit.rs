@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suite_passes_where_the_wait_is_ready_and_nowhere_else() {
+    fn suite_passes_only_when_ready() {
         for (report, name) in samples() {
             let found = elements(&self::report(&report));
             let failing = found
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_tasks_stay_under_a_mebibyte() {
+    fn hundred_tasks_stay_under_mebibyte() {
         let size = report(&long_wait(100)).len();
         assert!(size < 1024 * 1024, "{size}");
     }

@@ -457,7 +457,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_week_of_polling_stays_under_64_kib() {
+    fn week_of_polls_under_64_kib() {
         let text = summary(&long_wait(1));
         assert!(text.len() < 64 * 1024, "{}", text.len());
         assert!(

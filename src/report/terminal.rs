@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bar_is_full_only_at_the_end() {
+    fn bar_is_full_only_when_done() {
         assert_eq!(bar(0.0), format!("[{}]", "-".repeat(BAR)));
         assert!(bar(99.9).contains('-'));
         assert_eq!(bar(100.0), format!("[{}]", "#".repeat(BAR)));

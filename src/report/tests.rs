@@ -404,7 +404,7 @@ pub(crate) fn eventful() -> Report {
 }
 
 #[test]
-fn every_end_says_what_was_seen_what_was_missing_and_what_to_change() {
+fn every_end_names_seen_missing_change() {
     let reasons: Vec<String> = samples()
         .iter()
         .map(|(report, name)| {
@@ -457,7 +457,7 @@ fn machine_readable_outputs() {
 }
 
 #[test]
-fn an_unknown_value_is_the_empty_string_and_never_zero() {
+fn unknown_output_is_empty_never_zero() {
     let (report, _) = samples()
         .into_iter()
         .find(|&(_, sample)| sample == "deleted")
@@ -477,7 +477,7 @@ fn an_unknown_value_is_the_empty_string_and_never_zero() {
 }
 
 #[test]
-fn single_values_describe_the_least_advanced_task() {
+fn values_describe_least_advanced_task() {
     assert_eq!(
         fleet()
             .least_advanced()
@@ -491,7 +491,7 @@ fn single_values_describe_the_least_advanced_task() {
 }
 
 #[test]
-fn a_dotenv_report_stays_within_gitlab_s_limits_whatever_the_reason() {
+fn dotenv_stays_within_gitlab_limits() {
     let (mut report, _) = samples().remove(0);
     report.outcome = Some(Outcome::InvalidInput("€$(x)`".repeat(3000)));
     let text = gitlab::dotenv(&report);

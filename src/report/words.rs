@@ -973,7 +973,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentage_under_a_hundred_is_never_shown_as_a_hundred() {
+    fn under_100_percent_never_shows_100() {
         let shown = [0.0, 0.04, 62.5, 99.94, 99.996, 100.0 - 1e-13, 100.0].map(percent);
         assert_eq!(
             shown,

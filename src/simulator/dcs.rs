@@ -422,7 +422,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_with_and_without_dashes_are_equal() {
+    fn ids_are_equal_without_dashes() {
         let plain = "31c6fd2b2893430b90ffd1adb8060585";
         let with = "31c6fd2b-2893-430b-90ff-d1adb8060585";
         assert_eq!(plain_id(&with.to_uppercase()).as_deref(), Some(plain));

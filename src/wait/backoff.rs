@@ -80,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn delays_stay_within_the_intervals_and_grow_to_the_longest(
+        fn delays_grow_within_the_intervals(
             initial in 1u64..100_000, longer in 0u64..100_000, multiplier in 1.0f64..10.0, steps in 1usize..60,
         ) {
             let settings = PollSettings {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_gives_its_delays_again_and_no_two_schedules_go_in_step() {
+    fn seed_repeats_delays_others_differ() {
         let settings = PollSettings {
             initial: Duration::from_secs(5),
             max: Duration::from_secs(300),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_spreads_tasks_that_began_together_over_its_whole_width() {
+    fn jitter_spreads_tasks_started_together() {
         let settings = PollSettings {
             initial: Duration::from_secs(100),
             max: Duration::from_secs(999),

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_foreseen_until_there_is_enough_to_go_on_and_then_it_is_a_range() {
+    fn eta_needs_readings_then_is_range() {
         for n in 0..3 {
             assert_eq!(
                 trend(Goal::FullSync, (0..n).map(|n| copying(n as f64))).eta(),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longer_it_goes_on_alike_the_narrower_the_range() {
+    fn range_narrows_with_steady_readings() {
         let width = |until: u32| {
             // Reported in whole percent, so that a short time says little.
             let [earliest, _, latest] = seconds(&trend(
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drain_that_slows_down_takes_as_long_as_it_takes() {
+    fn slowing_drain_lengthens_the_eta() {
         // Halved every minute: 2^20 at first, 2^10 after ten, at 0 after twenty.
         let halving = |n: i32| draining(2_f64.powf(20.0 - f64::from(n) / 2.0) as i64);
         let [_, likely, _] = seconds(&trend(Goal::InSync, (0..=20).map(halving)));
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_come_closer_is_not_converging() {
+    fn growing_offset_is_not_converging() {
         let growing = trend(Goal::InSync, (1..20).map(|n| draining(100 * n)));
         assert!(growing.offset_rate().is_some_and(|rate| 3.0 < rate));
         assert_eq!(growing.eta(), Eta::NotConverging);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_goal_that_was_due_and_did_not_come_is_not_promised_again() {
+    fn missed_goal_is_not_promised_again() {
         // To 99 % in 99 polls; there it stays.
         let mut trend = trend(Goal::FullSync, (0..100).map(|n| copying(f64::from(n))));
         let [_, _, latest] = seconds(&trend);
@@ -305,14 +305,14 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_begins_anew_is_foreseen_anew() {
+    fn restarted_full_sync_is_estimated_again() {
         let twice = (0..90).chain(0..30).map(|n| copying(f64::from(n)));
         let [_, likely, _] = seconds(&trend(Goal::InSync, twice));
         assert!((2050.0..2150.0).contains(&likely), "{likely}");
     }
 
     #[test]
-    fn hours_of_readings_stay_small_and_keep_their_beginning_and_their_end() {
+    fn hours_of_readings_stay_small() {
         let trend = trend(
             Goal::FullSync,
             (0..5_000).map(|n| copying(f64::from(n) / 51.0)),

@@ -46,8 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_goal_weighs_more_than_the_phase_the_phase_more_than_the_copy_and_the_copy_more_than_the_offset()
-     {
+    fn key_orders_goal_phase_sync_offset() {
         let of = |stable, phase, percent, offset| {
             let reading = Reading {
                 full_migration_progress: percent,

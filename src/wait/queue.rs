@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_comes_before_its_time_and_the_nearest_of_those_who_are_due_come_first() {
+    fn due_tasks_come_nearest_first() {
         let mut queue = Queue::default();
         queue.put(0, secs(10), Priority::Far);
         queue.put(1, secs(12), Priority::Near);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_read_task_is_never_late() {
+    fn half_read_task_is_never_late() {
         let mut queue = Queue::default();
         queue.put(0, secs(0), Priority::Far);
         queue.put(1, secs(0), Priority::Far);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_put_in_again_is_there_once() {
+    fn task_put_twice_is_queued_once() {
         let mut queue = Queue::default();
         queue.put(0, secs(1), Priority::Far);
         assert_eq!(queue.due(secs(1)), [0]);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_patient_are_not_forgotten_while_nearer_ones_keep_coming() {
+    fn long_waiting_task_gets_its_turn() {
         let mut queue = Queue::default();
         queue.put(0, secs(0), Priority::Far);
         queue.put(1, secs(1), Priority::Far);
@@ -172,7 +172,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn everybody_who_was_put_in_comes_out_once(
+        fn queued_tasks_come_out_once(
             tasks in proptest::collection::vec((0u64..200, 0usize..4), 1..60), now in 0u64..200,
         ) {
             let priorities = [Priority::StatusNext, Priority::Confirming, Priority::Near, Priority::Far];

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn no_window_holds_more_than_the_budget() {
+    fn no_window_exceeds_the_limit() {
         for per_second in [1.0, 4.0, 4.7, 100.0] {
             let sent = sent_within(&mut RateLimiter::new(per_second), 0, 5_000);
             let capacity = (per_second as usize).max(2);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_throttled_halves_the_budget_once_and_good_answers_bring_it_back() {
+    fn throttling_halves_limit_successes_restore() {
         let secs = Duration::from_secs;
         let mut budget = RateLimiter::new(8.0);
         assert_eq!(sent_within(&mut budget, 0, 1_000).len(), 8);

@@ -187,7 +187,7 @@ async fn run(script: Script, plan: Plan) -> (Outcome, Duration, Arc<Script>, Vec
 }
 
 #[tokio::test(start_paused = true)]
-async fn looks_at_once_and_then_as_scheduled_until_the_goal() {
+async fn polls_immediately_then_as_scheduled() {
     let script = Script::new(|at, _| migrating(at < Duration::from_secs(12)));
     let (outcome, took, script, _) = run(script, plan(1)).await;
     assert!(outcome.is_ready());
@@ -196,7 +196,7 @@ async fn looks_at_once_and_then_as_scheduled_until_the_goal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_ends_the_wait_whatever_hangs() {
+async fn deadline_ends_the_wait_despite_hang() {
     let script = Script {
         takes: Duration::from_secs(100_000),
         ..Script::new(|_, _| migrating(false))
@@ -207,7 +207,7 @@ async fn the_deadline_ends_the_wait_whatever_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_look_before_the_deadline_counts() {
+async fn last_poll_before_deadline_counts() {
     let mut plan = plan(1);
     plan.rules.pace = PollSettings {
         initial: Duration::from_secs(50),
@@ -222,7 +222,7 @@ async fn the_last_look_before_the_deadline_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_signal_is_heard_while_a_request_hangs() {
+async fn signal_ends_a_hanging_request() {
     let script = Script {
         takes: Duration::from_secs(100_000),
         ..Script::new(|_, _| migrating(false))
@@ -235,7 +235,7 @@ async fn a_signal_is_heard_while_a_request_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_ends_the_wait_even_while_the_next_look_is_far_away() {
+async fn outage_ends_before_a_far_poll() {
     let mut plan = plan(1);
     plan.rules.max_outage = Duration::from_secs(30);
     let far = Some(Duration::from_secs(3600));
@@ -247,7 +247,7 @@ async fn an_outage_ends_the_wait_even_while_the_next_look_is_far_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_is_obtained_before_the_first_look_and_once_more_after_a_refusal() {
+async fn session_precedes_polls_renewed_after_401() {
     let refused_once = Mutex::new(false);
     let script = Script::new(move |_, _| {
         let mut done = refused_once.lock().unwrap();
@@ -277,7 +277,7 @@ async fn a_session_is_obtained_before_the_first_look_and_once_more_after_a_refus
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_of_thirty_hours_outlives_its_sessions_with_exactly_the_renewals_that_are_due() {
+async fn thirty_hours_renew_sessions_when_due() {
     for (lifetime, sign_ins) in [(24 * HOUR, 2), (HOUR / 4, 134), (10 * 24 * HOUR, 1)] {
         let script = Script::new(|at, _| migrating(at < 30 * HOUR));
         let mut plan = plan(1);
@@ -308,7 +308,7 @@ async fn a_wait_of_thirty_hours_outlives_its_sessions_with_exactly_the_renewals_
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_tasks_have_to_be_ready_and_the_first_failure_ends_the_wait_unless_told_otherwise() {
+async fn all_tasks_ready_or_first_failure() {
     let ready_at = |ready: [u64; 3]| {
         Script::new(move |at, id| {
             let n = ready
@@ -362,7 +362,7 @@ async fn all_tasks_have_to_be_ready_and_the_first_failure_ends_the_wait_unless_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_ends_the_wait_for_every_task() {
+async fn denial_ends_all_tasks() {
     let script = Script::new(|_, id| {
         if *id == task(2) {
             refused(Class::Denied)
@@ -383,7 +383,7 @@ async fn a_refusal_ends_the_wait_for_every_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_tasks_do_not_ask_at_once_before_the_credential_has_proved_good() {
+async fn first_request_tests_the_credential() {
     let slow = |answer: fn() -> Result<Stats, ApiError>| Script {
         takes: Duration::from_secs(1),
         ..Script::new(move |_, _| answer())
@@ -416,7 +416,7 @@ async fn the_budget_holds_over_all_tasks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_running_waits_for_what_the_project_s_list_shows_as_running() {
+async fn all_running_follows_the_list() {
     let pages = vec![
         vec![(1, "SUCCESS"), (2, "MIGRATING")],
         vec![(3, "INCRMIGEATING"), (4, "RUNNING")],
@@ -452,7 +452,7 @@ async fn all_running_waits_for_what_the_project_s_list_shows_as_running() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_to_wait_for_is_never_ready() {
+async fn no_tasks_is_never_ready() {
     // The last of these serves the same page for ever.
     for pages in [
         Vec::new(),
@@ -489,7 +489,7 @@ fn count(script: &Script, what: &str) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_cannot_be_renewed_serves_until_its_end() {
+async fn unrenewable_session_serves_until_expiry() {
     let hour_and_a_half = HOUR * 3 / 2;
     let script = Script::new(move |at, _| migrating(at < HOUR - Duration::from_secs(60)));
     let script = Script {
@@ -518,7 +518,7 @@ async fn a_session_that_cannot_be_renewed_serves_until_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_are_counted_by_session_and_not_by_task() {
+async fn session_refusals_count_across_tasks() {
     let script = Script::new(|_, _| refused(Class::Unauthenticated));
     let (outcome, _, script, _) = run(
         Script {
@@ -533,7 +533,7 @@ async fn refusals_are_counted_by_session_and_not_by_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_refusal_of_an_old_session_is_none_of_the_new_one() {
+async fn late_401_spares_the_new_session() {
     // After a minute, the session ends for what is under way, and a new one is good.
     let minute = Duration::from_secs(60);
     let script = Script::new(move |at, id| {
@@ -561,7 +561,7 @@ async fn a_late_refusal_of_an_old_session_is_none_of_the_new_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_requests_are_under_way_than_the_credential_can_afford() {
+async fn requests_in_flight_are_limited() {
     let revoked = |at: Duration| at >= Duration::from_secs(20);
     let script = Script::new(move |at, _| {
         if revoked(at) {
@@ -616,7 +616,7 @@ async fn a_throttled_request_slows_every_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_hangs_ends_the_wait_after_the_longest_outage() {
+async fn hanging_list_ends_after_max_outage() {
     let mut plan = Plan {
         tasks: Tasks::AllRunning,
         ..plan(0)

@@ -32,7 +32,7 @@ fn inputs() -> Vec<(&'static str, Property, PathBuf)> {
 }
 
 #[test]
-fn every_input_of_the_corpus_keeps_its_target_s_promise() {
+fn corpus_passes_its_fuzz_targets() {
     each(
         &inputs(),
         |(target, _, file)| {
@@ -46,7 +46,7 @@ fn every_input_of_the_corpus_keeps_its_target_s_promise() {
 }
 
 #[test]
-fn every_property_has_a_target_and_the_corpus_stays_small() {
+fn properties_have_targets_corpus_stays_small() {
     let manifest = std::fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
     for (target, _) in properties::TARGETS {
         assert!(

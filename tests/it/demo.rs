@@ -46,7 +46,7 @@ fn each_scenario_ends_as_it_says() {
 }
 
 #[test]
-fn each_kind_of_sign_in_works_in_the_demo() {
+fn every_sign_in_works_in_demo() {
     let kinds = [
         ("token", "token"),
         ("access-key", "access key"),
@@ -80,7 +80,7 @@ fn each_kind_of_sign_in_works_in_the_demo() {
 }
 
 #[test]
-fn the_demo_takes_nothing_from_the_user_s_own_settings() {
+fn demo_ignores_the_users_settings() {
     // Somebody's production, and a proxy that is not there.
     let run = Sandbox::new()
         .sets(&[
@@ -106,7 +106,7 @@ fn the_demo_takes_nothing_from_the_user_s_own_settings() {
 }
 
 #[test]
-fn flags_of_a_wait_work_in_the_demo() {
+fn wait_flags_work_in_demo() {
     let run = Sandbox::new()
         .args(&[
             "demo",
@@ -127,7 +127,7 @@ fn flags_of_a_wait_work_in_the_demo() {
 }
 
 #[test]
-fn wrong_settings_of_the_demo_are_refused() {
+fn wrong_demo_settings_are_refused() {
     let rows = [
         ("--scenario", "succes", "stopped-short"),
         ("--speed", "fast", "number"),
@@ -256,7 +256,7 @@ impl Simulator {
 }
 
 #[test]
-fn the_simulator_serves_a_wait_with_what_it_prints() {
+fn simulators_banner_is_enough_to_wait() {
     each(
         &["any", "token", "access-key", "password", "oidc"],
         |auth| (*auth).to_owned(),
@@ -333,7 +333,7 @@ fn a_live_switch_is_waited_for() {
 }
 
 #[test]
-fn the_simulator_ends_by_signals_and_refuses_what_it_cannot_listen_on() {
+fn simulator_ends_by_signals() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let sandbox = Sandbox::new().args(&["simulate", "--listen", "127.0.0.1:0"]);
         let mut child = sandbox

@@ -44,7 +44,7 @@ fn endless() -> FakeCloud {
 
 /// Every end that one task can come to, but for signals.
 #[test]
-fn each_end_has_its_result_and_its_exit_code() {
+fn each_end_has_result_and_code() {
     type Row = (
         &'static str,
         i32,
@@ -158,7 +158,7 @@ fn each_end_has_its_result_and_its_exit_code() {
 }
 
 #[test]
-fn a_bad_end_says_what_was_seen_what_was_missing_and_what_to_change() {
+fn bad_end_names_seen_missing_change() {
     let still = |body: &str| {
         FakeCloud::start()
             .stats([json_reply(200, body)])
@@ -223,7 +223,7 @@ fn a_bad_end_says_what_was_seen_what_was_missing_and_what_to_change() {
 }
 
 #[test]
-fn the_advice_fits_what_was_missing() {
+fn advice_fits_what_was_missing() {
     let copying_only = || vec![detail("FULLMIGRATING", "full_amount_migration")];
     let stopped = |offset: i64| {
         vec![json_reply(
@@ -385,7 +385,7 @@ fn the_advice_fits_what_was_missing() {
 }
 
 #[test]
-fn a_wait_that_is_not_configured_says_that_somebody_has_to() {
+fn unconfigured_task_says_so() {
     let cloud = FakeCloud::start()
         .stats([json_reply(200, r#"{"is_migrating":false}"#)])
         .detail([status("RUNNING")]);
@@ -438,7 +438,7 @@ fn the_deadline_holds_whatever_hangs() {
 }
 
 #[test]
-fn a_sign_in_that_hangs_is_bounded_by_the_deadline_too() {
+fn hanging_sign_in_ends_in_time() {
     let cloud = FakeCloud::start().on("POST", "/v3/auth/tokens", [Answer::Hang]);
     let run = Sandbox::waiting_on(&cloud)
         .unset("DCS_AUTH_TOKEN")
@@ -456,7 +456,7 @@ fn a_sign_in_that_hangs_is_bounded_by_the_deadline_too() {
 }
 
 #[test]
-fn the_last_look_before_the_deadline_counts() {
+fn last_poll_before_deadline_counts() {
     // The second look would come long after the deadline.
     let cloud = FakeCloud::start()
         .stats([following(5), done()])
@@ -473,7 +473,7 @@ fn the_last_look_before_the_deadline_counts() {
 }
 
 #[test]
-fn behind_the_last_look_there_is_no_other() {
+fn no_poll_follows_the_last() {
     let cloud = endless();
     let run = Sandbox::waiting_on(&cloud)
         .sets(&[
@@ -487,7 +487,7 @@ fn behind_the_last_look_there_is_no_other() {
 }
 
 #[test]
-fn a_deadline_can_be_too_short_for_anything() {
+fn deadline_too_short_for_anything() {
     for timeout in ["1ms", "20ms", "100ms"] {
         let cloud = FakeCloud::start().stats([Answer::Hang]);
         let run = Sandbox::waiting_on(&cloud)
@@ -512,7 +512,7 @@ pub(crate) fn cancelled(running: Running, code: i32, since: Instant) -> Run {
 }
 
 #[test]
-fn a_signal_ends_the_wait_and_everything_is_written() {
+fn signal_ends_with_everything_written() {
     type Row = (
         &'static str,
         &'static [&'static str],
@@ -574,7 +574,7 @@ fn a_signal_ends_the_wait_and_everything_is_written() {
 }
 
 #[test]
-fn a_sink_that_hangs_cannot_hold_up_a_signal() {
+fn hanging_file_does_not_delay_signals() {
     let cloud = endless();
     let sandbox = Sandbox::waiting_on(&cloud).set("GITHUB_STEP_SUMMARY", "given-pipe");
     assert!(
@@ -598,7 +598,7 @@ fn a_sink_that_hangs_cannot_hold_up_a_signal() {
 }
 
 #[test]
-fn a_signal_says_what_was_seen_last() {
+fn signal_reports_last_reading() {
     let cloud = FakeCloud::start()
         .stats([following(4711)])
         .detail([status("INCRMIGEATING")]);
@@ -616,7 +616,7 @@ fn a_signal_says_what_was_seen_last() {
 // ------------------------------------------------------------------------------------------------- the first answer
 
 #[test]
-fn a_killed_process_leaves_a_first_answer_that_is_not_ready() {
+fn killed_process_leaves_not_ready() {
     let cloud = FakeCloud::start().stats([Answer::Hang]);
     let sandbox = Sandbox::waiting_on(&cloud).set("DCS_UNTIL", "in-sync");
     // What an earlier job left behind.
@@ -675,7 +675,7 @@ fn results(run: &Run) -> Vec<(String, String)> {
 }
 
 #[test]
-fn several_tasks_are_ready_when_all_are() {
+fn tasks_are_ready_together() {
     for separator in [",", " ", "\n", ", \n\t"] {
         let cloud = FakeCloud::start()
             .stats_of(TASK, [done()])
@@ -696,7 +696,7 @@ fn several_tasks_are_ready_when_all_are() {
 }
 
 #[test]
-fn the_first_failure_ends_the_wait_for_all_unless_fail_fast_is_false() {
+fn first_failure_ends_all_unless_disabled() {
     let cloud = || {
         FakeCloud::start()
             .stats_of(
@@ -743,7 +743,7 @@ fn the_first_failure_ends_the_wait_for_all_unless_fail_fast_is_false() {
 }
 
 #[test]
-fn a_failed_task_outweighs_others_that_only_lack_time() {
+fn failed_task_outweighs_timed_out_ones() {
     let cloud = FakeCloud::start()
         .stats_of(TASK, [following(5)])
         .detail_of(TASK, [status("INCRMIGEATING")])
@@ -777,7 +777,7 @@ fn a_failed_task_outweighs_others_that_only_lack_time() {
 }
 
 #[test]
-fn a_task_that_the_budget_left_out_is_told_from_one_that_does_not_answer() {
+fn unpolled_task_differs_from_unanswered() {
     let cloud = endless();
     let ids: Vec<String> = (0..40).map(|n| format!("{n:032x}")).collect();
     let run = Sandbox::waiting_on(&cloud)
@@ -791,7 +791,7 @@ fn a_task_that_the_budget_left_out_is_told_from_one_that_does_not_answer() {
 }
 
 #[test]
-fn denied_always_ends_the_wait_for_all() {
+fn denied_always_ends_all() {
     let cloud = FakeCloud::start()
         .stats_of(TASK, [following(5)])
         .detail_of(TASK, [status("INCRMIGEATING")])
@@ -803,7 +803,7 @@ fn denied_always_ends_the_wait_for_all() {
 }
 
 #[test]
-fn single_outputs_describe_the_least_advanced_task() {
+fn outputs_describe_least_advanced_task() {
     let orders = [(TASK, OTHER_TASK), (OTHER_TASK, TASK)];
     each(
         &orders,
@@ -833,7 +833,7 @@ fn single_outputs_describe_the_least_advanced_task() {
 }
 
 #[test]
-fn one_budget_bounds_the_requests_of_all_tasks() {
+fn request_limit_covers_all_tasks() {
     let cloud = endless();
     let run = two(&cloud)
         .sets(&[("DCS_MAX_REQUESTS_PER_SECOND", "5"), ("DCS_TIMEOUT", "3s")])
@@ -905,7 +905,7 @@ fn a_good_answer_ends_an_outage() {
 }
 
 #[test]
-fn an_outage_ends_while_a_request_hangs_or_the_server_asks_to_wait() {
+fn outage_ends_despite_hanging_or_waiting() {
     let busy = || refusal(503, "APIG.0613").with("Retry-After", "60");
     let rows: Vec<(&str, FakeCloud)> = vec![
         ("asks to wait", FakeCloud::start().stats([busy()])),
@@ -948,7 +948,7 @@ fn an_outage_ends_while_a_request_hangs_or_the_server_asks_to_wait() {
 }
 
 #[test]
-fn an_outage_after_good_answers_says_what_was_seen_before() {
+fn outage_reports_the_reading_before() {
     let cloud = FakeCloud::start()
         .stats([following(4711), Answer::Reset])
         .detail([status("INCRMIGEATING")]);

@@ -28,7 +28,7 @@ fn then_done(answers: Vec<Answer>) -> FakeCloud {
 // ------------------------------------------------------------------------------------------------------ ends at once
 
 #[test]
-fn what_cannot_get_better_ends_the_wait_with_its_first_answer() {
+fn permanent_error_ends_at_once() {
     let rows: Vec<(u16, &str, &str, i32)> = vec![
         (400, "DCS.4070", "invalid-input", 2),
         (400, "DCS.4002", "invalid-input", 2),
@@ -77,7 +77,7 @@ fn what_cannot_get_better_ends_the_wait_with_its_first_answer() {
 }
 
 #[test]
-fn every_shape_of_an_error_s_body_is_read() {
+fn error_body_of_any_shape_reads() {
     let rows = [
         (
             r#"{"error_code":"DCS.2003","error_msg":"no policy","error_ext_msg":null}"#,
@@ -113,7 +113,7 @@ fn every_shape_of_an_error_s_body_is_read() {
 }
 
 #[test]
-fn the_request_id_is_part_of_the_message() {
+fn message_holds_the_request_id() {
     for header in ["X-Request-Id", "X-IAM-Trace-Id"] {
         let cloud =
             FakeCloud::start().stats([refusal(403, "DCS.2003").with(header, "rid-4711-abc")]);
@@ -234,7 +234,7 @@ fn faults() -> Vec<(&'static str, Answer)> {
 }
 
 #[test]
-fn whatever_may_get_better_is_tried_again() {
+fn temporary_error_is_retried() {
     each(
         &faults(),
         |row| row.0.to_owned(),
@@ -250,7 +250,7 @@ fn whatever_may_get_better_is_tried_again() {
 }
 
 #[test]
-fn whatever_does_not_get_better_is_an_outage() {
+fn lasting_error_is_an_outage() {
     each(
         &faults(),
         |row| row.0.to_owned(),
@@ -266,7 +266,7 @@ fn whatever_does_not_get_better_is_an_outage() {
 }
 
 #[test]
-fn a_body_of_one_mebibyte_is_not_too_large() {
+fn body_of_one_mebibyte_fits() {
     let good = r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#;
     let body = format!("{good}{}", " ".repeat((1 << 20) - good.len()));
     let cloud = FakeCloud::start()
@@ -278,7 +278,7 @@ fn a_body_of_one_mebibyte_is_not_too_large() {
 }
 
 #[test]
-fn codes_that_say_busy_are_tried_again() {
+fn busy_codes_are_retried() {
     let codes = [
         "DCS.4017", "DCS.4026", "DCS.4049", "DCS.4096", "DCS.4097", "DCS.4104", "DCS.4111",
         "DCS.4112", "DCS.4113", "DCS.4114", "DCS.4115", "DCS.4116", "DCS.4117", "DCS.4118",
@@ -296,7 +296,7 @@ fn codes_that_say_busy_are_tried_again() {
 }
 
 #[test]
-fn a_port_where_nobody_listens_is_an_outage() {
+fn closed_port_is_an_outage() {
     // Not a port that was free a moment ago: another test may have it by now.
     let cloud = FakeCloud::start();
     let run = Sandbox::waiting_on(&cloud)
@@ -308,7 +308,7 @@ fn a_port_where_nobody_listens_is_an_outage() {
 }
 
 #[test]
-fn a_name_that_does_not_resolve_is_an_outage() {
+fn unresolvable_name_is_an_outage() {
     let cloud = FakeCloud::start();
     let run = Sandbox::waiting_on(&cloud)
         .sets(&[
@@ -322,7 +322,7 @@ fn a_name_that_does_not_resolve_is_an_outage() {
 }
 
 #[test]
-fn tls_to_a_plain_port_is_an_outage() {
+fn tls_on_plain_port_is_outage() {
     let cloud = FakeCloud::start().stats([done()]);
     let run = Sandbox::waiting_on(&cloud)
         .set(
@@ -336,7 +336,7 @@ fn tls_to_a_plain_port_is_an_outage() {
 }
 
 #[test]
-fn retry_after_is_honoured_in_both_forms() {
+fn retry_after_works_in_both_forms() {
     // The date has no fractions: three seconds are two at least.
     let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(4));
     let rows = [
@@ -373,7 +373,7 @@ fn retry_after_is_honoured_in_both_forms() {
 }
 
 #[test]
-fn retry_after_cannot_reach_beyond_the_deadline() {
+fn retry_after_never_passes_the_deadline() {
     let far = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(30 * 24 * 3600));
     each(
         &["3600", "99999999999999999999", &far],
@@ -410,7 +410,7 @@ fn retries_slow_down() {
 // ------------------------------------------------------------------------------------------------------- what is sent
 
 #[test]
-fn a_request_is_what_the_cloud_expects() {
+fn request_is_what_dcs_expects() {
     let cloud = FakeCloud::start()
         .stats([done()])
         .detail([status("TERMINATED")]);
@@ -503,7 +503,7 @@ fn sign_ins(cloud: &FakeCloud) -> (Vec<Request>, Vec<String>) {
 }
 
 #[test]
-fn a_password_gets_a_token_of_the_project() {
+fn password_gets_a_project_token() {
     let cloud = then_done(vec![migrating()]).on("POST", LOGIN, [issued("IssuedToken1")]);
     let run = with_password(&cloud).run();
     run.ended("completed", 0);
@@ -525,7 +525,7 @@ fn a_password_gets_a_token_of_the_project() {
 }
 
 #[test]
-fn an_oidc_token_is_exchanged_for_a_token_of_the_project() {
+fn oidc_token_gets_a_project_token() {
     let cloud = then_done(vec![]).on("POST", EXCHANGE, [issued("IssuedToken1")]);
     with_oidc(&cloud).run().ended("completed", 0);
     let (exchanges, tokens) = sign_ins(&cloud);
@@ -537,7 +537,7 @@ fn an_oidc_token_is_exchanged_for_a_token_of_the_project() {
 }
 
 #[test]
-fn github_is_asked_for_the_job_s_token() {
+fn github_gives_the_jobs_token() {
     let cloud = then_done(vec![refusal(401, "APIGW.0307")])
         .on(
             "GET",
@@ -598,14 +598,14 @@ fn github_is_asked_for_the_job_s_token() {
 }
 
 #[test]
-fn a_job_without_the_permission_is_told_so() {
+fn missing_id_token_permission_is_named() {
     let cloud = FakeCloud::start();
     let run = with_oidc(&cloud).unset("DCS_ID_TOKEN").on_github().run();
     run.ended("invalid-input", 2).says(&["id-token: write"]);
 }
 
 #[test]
-fn a_session_is_renewed_once_and_two_refusals_in_a_row_are_the_end() {
+fn session_renews_once_second_401_ends() {
     type Row = (&'static str, fn(&FakeCloud) -> Sandbox, &'static str);
     let rows: [Row; 2] = [
         ("password", with_password, LOGIN),
@@ -742,7 +742,7 @@ fn what_iam_answers_decides_as_well() {
 }
 
 #[test]
-fn a_sign_in_that_may_get_better_is_tried_again() {
+fn temporary_sign_in_error_is_retried() {
     let faults: Vec<(&str, Answer)> = vec![
         ("500", refusal(500, "IAM.0006")),
         ("503", refusal(503, "x")),
@@ -808,7 +808,7 @@ fn refused_key(text: &str) -> Answer {
 }
 
 #[test]
-fn refused_access_keys_are_never_tried_again() {
+fn refused_access_keys_never_retry() {
     let old = httpdate::fmt_http_date(SystemTime::now() - Duration::from_secs(3600));
     let rows: Vec<(&str, Answer, &str)> = vec![
         (
@@ -854,7 +854,7 @@ fn refused_access_keys_are_never_tried_again() {
 }
 
 #[test]
-fn access_keys_refused_by_the_detail_are_not_tried_again_either() {
+fn access_keys_refused_by_detail_end() {
     // `auto` goes on without the status where that endpoint does not answer; five refusals would lock the key.
     let following = json_reply(
         200,
@@ -879,7 +879,7 @@ fn access_keys_refused_by_the_detail_are_not_tried_again_either() {
 }
 
 #[test]
-fn several_tasks_do_not_lock_the_access_key_together() {
+fn tasks_do_not_lock_the_key() {
     let cloud = FakeCloud::start().stats([refused_key("verify aksk signature fail").late(200)]);
     let tasks: Vec<String> = (0..12).map(|n| format!("{n:032x}")).collect();
     let run = with_access_key(&cloud)
@@ -907,7 +907,7 @@ fn behind_proxy(proxy: &FakeCloud) -> Sandbox {
 }
 
 #[test]
-fn the_proxy_of_the_environment_is_used() {
+fn proxy_of_environment_is_used() {
     for name in ["HTTP_PROXY", "http_proxy"] {
         let proxy = FakeCloud::start()
             .stats([done()])
@@ -942,7 +942,7 @@ fn no_proxy_is_honoured() {
 }
 
 #[test]
-fn https_goes_through_the_proxy_as_a_tunnel() {
+fn https_tunnels_through_the_proxy() {
     let proxy = FakeCloud::start();
     let run = Sandbox::waiting_on(&proxy)
         .sets(&[
@@ -964,7 +964,7 @@ fn https_goes_through_the_proxy_as_a_tunnel() {
 }
 
 #[test]
-fn a_wrong_proxy_is_an_outage_and_its_password_stays_hidden() {
+fn wrong_proxy_is_outage_without_password() {
     let cloud = FakeCloud::start();
     let rows = [
         ("HTTP_PROXY", "http://dcs.behind.invalid"),

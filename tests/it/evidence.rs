@@ -141,7 +141,7 @@ fn fewer_than_three_failures_judge_nothing() {
 }
 
 #[test]
-fn three_failures_in_a_row_are_no_answer() {
+fn three_failures_count_as_no_status() {
     each(
         &no_status(),
         |row| row.0.to_owned(),
@@ -180,7 +180,7 @@ fn three_failures_in_a_row_are_no_answer() {
 }
 
 #[test]
-fn a_late_status_makes_no_deadline_ready() {
+fn late_status_is_never_ready() {
     let goals = || {
         vec![
             ("completed", vec![done()]),
@@ -242,7 +242,7 @@ fn a_late_status_makes_no_deadline_ready() {
 // ------------------------------------------------------------------------------------------------ old evidence
 
 #[test]
-fn a_status_that_comes_late_confirms_nothing() {
+fn late_status_confirms_nothing() {
     for mode in ["auto", "require"] {
         // The server asks to wait for a second, and what was read before is over by then.
         let busy = refusal(503, "APIG.0613").with("Retry-After", "1");
@@ -277,7 +277,7 @@ fn lag(cloud: &FakeCloud, task: &str) -> Duration {
 const LATE: Duration = Duration::from_millis(400);
 
 #[test]
-fn another_task_s_wait_ages_no_reading() {
+fn other_tasks_age_no_reading() {
     // The other task is told to wait while the reading that would make ready is under way.
     const SLOW: u64 = 700;
     let busy = refusal(429, "APIGW.0308").with("Retry-After", "3");
@@ -340,7 +340,7 @@ fn a_small_budget_breaks_no_row() {
 }
 
 #[test]
-fn a_process_that_stood_still_counts_again() {
+fn standstill_restarts_the_count() {
     // 3 × max-interval is 900 ms here. Where the machine was too slow for the plan, there is another try.
     for _ in 0..5 {
         let cloud = FakeCloud::start()
@@ -377,7 +377,7 @@ fn a_process_that_stood_still_counts_again() {
 // --------------------------------------------------------------------------------------- secrets that are words
 
 #[test]
-fn a_secret_that_is_a_word_changes_no_reading() {
+fn secret_word_changes_no_reading() {
     // Secret, reading, status, result, exit code.
     type Row = (
         &'static str,
@@ -424,7 +424,7 @@ fn a_secret_that_is_a_word_changes_no_reading() {
 }
 
 #[test]
-fn a_body_full_of_tokens_holds_up_nothing() {
+fn body_of_secrets_delays_nothing() {
     const SHORT_TOKEN: &str = "kzqvwxyj";
     let words = SHORT_TOKEN.repeat((1 << 20) / SHORT_TOKEN.len() - 100);
     let rows: Vec<(&str, Answer, Answer)> = vec![
@@ -502,7 +502,7 @@ fn nearly_100_is_not_100() {
 }
 
 #[test]
-fn odd_spellings_of_a_number_are_malformed() {
+fn odd_number_spellings_are_malformed() {
     let progress = [
         "9.999999999999999999999e1",
         "\"9.999999999999999999999e1\"",
@@ -546,7 +546,7 @@ fn odd_spellings_of_a_number_are_malformed() {
 }
 
 #[test]
-fn plain_spellings_of_a_number_are_read() {
+fn plain_number_spellings_are_read() {
     let rows = [
         ("100", "0"),
         ("\"100\"", "\"0\""),
@@ -749,7 +749,7 @@ fn late() -> Vec<Answer> {
 }
 
 #[test]
-fn who_got_there_first_is_read_again() {
+fn early_in_sync_task_reads_again() {
     // With three readings the status is read at the first one and before the end of the row.
     let ends_as = |stable: &str, stats: Vec<Answer>, word: &str| {
         let mut details = vec![status("INCRMIGEATING"); if stable == "1" { 1 } else { 2 }];
@@ -772,7 +772,7 @@ fn who_got_there_first_is_read_again() {
 }
 
 #[test]
-fn who_has_lost_it_goes_on_waiting() {
+fn task_that_lost_sync_waits_on() {
     // Its row is over after three readings; what comes then is read at the end.
     let lost = |after: Vec<Answer>| {
         let stats: Vec<Answer> = vec![sync(); 3].into_iter().chain(after).collect();
@@ -854,7 +854,7 @@ fn a_deleted_task_hides_no_other() {
 }
 
 #[test]
-fn a_page_too_large_is_asked_smaller() {
+fn oversized_page_is_requested_smaller() {
     let running = [10, 120, 249];
     let word = |n: usize| {
         if running.contains(&n) {
@@ -1043,7 +1043,7 @@ fn the_other_failures_are_counted() {
 // ------------------------------------------------------------------------------------------- whose answer it is
 
 #[test]
-fn the_detail_of_another_task_is_refused() {
+fn detail_of_other_task_is_refused() {
     let other = || status_of(OTHER_TASK, "TERMINATED");
     let cloud = FakeCloud::start()
         .stats([done()])
@@ -1079,7 +1079,7 @@ fn the_detail_of_another_task_is_refused() {
 }
 
 #[test]
-fn an_answer_from_a_cache_is_told() {
+fn cached_response_is_warned_about() {
     let aged = |answer: Answer| answer.with("Age", "30");
     let cloud = FakeCloud::start()
         .stats([aged(behind()), aged(behind()), aged(behind()), aged(done())])
@@ -1108,7 +1108,7 @@ fn an_answer_from_a_cache_is_told() {
 }
 
 #[test]
-fn an_error_in_a_200_is_a_failed_poll() {
+fn error_in_200_fails_the_poll() {
     let wrong = |fields: &str| {
         json_reply(
             200,
@@ -1160,7 +1160,7 @@ fn an_error_in_a_200_is_a_failed_poll() {
 }
 
 #[test]
-fn a_long_retry_after_leaves_a_second_try() {
+fn long_retry_after_leaves_second_try() {
     let busy = || refusal(503, "APIG.0613").with("Retry-After", "60");
     for timeout in ["3s", "6s"] {
         let cloud = FakeCloud::start()
@@ -1409,7 +1409,7 @@ fn asked(cloud: &FakeCloud, path: &str) -> usize {
 }
 
 #[test]
-fn a_failed_task_tells_the_cloud_s_reason() {
+fn failed_task_shows_the_clouds_reason() {
     let quoted = format!("\"{WHY}\"");
     let cloud = failed_with(list(&quoted), logs());
     Sandbox::waiting_on(&cloud)
@@ -1436,7 +1436,7 @@ fn a_failed_task_tells_the_cloud_s_reason() {
 }
 
 #[test]
-fn a_reason_that_cannot_be_had_hinders_nothing() {
+fn missing_reason_delays_nothing() {
     let rows = no_reason();
     each(
         &rows,
@@ -1473,7 +1473,7 @@ fn a_reason_that_cannot_be_had_hinders_nothing() {
 }
 
 #[test]
-fn a_reason_that_hangs_ends_in_time() {
+fn hanging_reason_ends_in_time() {
     let hangs = || failed_with(Answer::Hang, Answer::Hang);
     let cloud = hangs();
     let run = Sandbox::waiting_on(&cloud)
@@ -1559,7 +1559,7 @@ const REFUSALS: &[(u16, &str, &str, i32, &str, i32)] = &[
 ];
 
 #[test]
-fn a_third_refusal_after_a_reading_ends() {
+fn third_403_after_a_reading_ends() {
     each(
         REFUSALS,
         |row| format!("{row:?}"),
@@ -1596,7 +1596,7 @@ fn a_third_refusal_after_a_reading_ends() {
 }
 
 #[test]
-fn a_task_without_readings_is_refused_once() {
+fn first_403_without_readings_ends() {
     // The first task has readings, the second one none: what it is refused from the start ends the wait at once.
     let cloud = FakeCloud::start()
         .stats_of(TASK, [behind()])
@@ -1636,7 +1636,7 @@ fn alerting(alert: u8) -> (u16, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn tls_without_common_ground_ends_at_once() {
+fn tls_without_common_cipher_ends() {
     let rows = [
         ("no common version", 70),
         ("no common cipher", 40),
@@ -1676,7 +1676,7 @@ fn tls_without_common_ground_ends_at_once() {
 const PROXY_PASSWORD: &str = "ProxyPassword7";
 
 #[test]
-fn a_proxy_that_refuses_the_credential_ends() {
+fn proxy_refusing_the_credential_ends() {
     let wants = Answer::Raw(
         b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n".to_vec(),
     );
@@ -1727,7 +1727,7 @@ fn a_proxy_that_refuses_the_credential_ends() {
 }
 
 #[test]
-fn a_proxy_url_that_is_none_ends() {
+fn unusable_proxy_url_ends() {
     let rows = [
         (
             "HTTPS_PROXY",
@@ -1765,7 +1765,7 @@ fn a_proxy_url_that_is_none_ends() {
 // ------------------------------------------------------------------------------------------------- who gets a token
 
 #[test]
-fn the_job_s_bearer_goes_over_no_plain_http() {
+fn bearer_never_goes_over_http() {
     let cloud = || {
         FakeCloud::start()
             .stats([done()])
@@ -1875,7 +1875,7 @@ fn a_file_keeps_its_mode() {
 }
 
 #[test]
-fn a_full_disk_keeps_the_old_report() {
+fn full_disk_keeps_old_report() {
     let old = "the report of the run before";
     let cloud = FakeCloud::start()
         .stats([done()])

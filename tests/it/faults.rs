@@ -244,7 +244,7 @@ fn broken_answers() -> Vec<(&'static str, Answer, &'static str)> {
 }
 
 #[test]
-fn a_broken_answer_is_a_failed_poll_and_says_what_is_broken() {
+fn broken_response_fails_the_poll() {
     each(
         &broken_answers(),
         |row| row.0.to_owned(),
@@ -267,7 +267,7 @@ fn a_broken_answer_is_a_failed_poll_and_says_what_is_broken() {
 }
 
 #[test]
-fn after_a_broken_answer_a_good_one_counts() {
+fn response_after_broken_one_counts() {
     each(
         &broken_answers(),
         |row| row.0.to_owned(),
@@ -288,7 +288,7 @@ fn after_a_broken_answer_a_good_one_counts() {
 }
 
 #[test]
-fn what_is_odd_but_says_the_same_is_read() {
+fn odd_but_valid_response_is_read() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let rows = vec![
         (
@@ -356,7 +356,7 @@ fn what_is_odd_but_says_the_same_is_read() {
 }
 
 #[test]
-fn a_server_that_never_stops_talking_holds_up_neither_bounds_nor_signals() {
+fn endless_response_delays_nothing() {
     let endless = || {
         let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(10_000);
         FakeCloud::start().stats([pieces("", interim, usize::MAX, 0)])
@@ -391,7 +391,7 @@ fn a_server_that_never_stops_talking_holds_up_neither_bounds_nor_signals() {
 // ----------------------------------------------------------------------------------------------------- connections
 
 #[test]
-fn an_address_of_version_6_is_enough() {
+fn ipv6_address_is_enough() {
     let here = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
     let Ok(cloud) = FakeCloud::start_at(here, None) else {
         println!("SKIPPED: this machine has no IPv6");
@@ -456,7 +456,7 @@ fn closing(at_next_request: bool, n_answers: usize) -> (u16, Arc<AtomicUsize>, A
 }
 
 #[test]
-fn a_connection_that_was_closed_while_nobody_used_it_costs_no_poll() {
+fn idle_close_costs_no_poll() {
     const ANSWERS: usize = 12;
     let run = |at_next_request| {
         let (port, requests, connections) = closing(at_next_request, ANSWERS);
@@ -494,7 +494,7 @@ fn a_connection_that_was_closed_while_nobody_used_it_costs_no_poll() {
 }
 
 #[test]
-fn a_redirected_sign_in_takes_the_password_nowhere() {
+fn redirect_never_forwards_the_password() {
     for http in [301, 302, 303, 307, 308] {
         let elsewhere = FakeCloud::start();
         let location = format!("{}{LOGIN}", elsewhere.url());
@@ -578,7 +578,7 @@ fn over_tls(config: Arc<ServerConfig>) -> FakeCloud {
 const HERE: &[&str] = &["127.0.0.1", "localhost"];
 
 #[test]
-fn a_server_that_cannot_be_trusted_ends_the_wait_at_once_and_sees_no_token() {
+fn untrusted_server_sees_no_token() {
     let (ours, other) = (Authority::new("Ours"), Authority::new("Other"));
     let key = KeyPair::generate().unwrap();
     let self_signed = params(HERE).self_signed(&key).unwrap();
@@ -665,7 +665,7 @@ fn a_server_that_cannot_be_trusted_ends_the_wait_at_once_and_sees_no_token() {
 }
 
 #[test]
-fn a_ca_file_makes_its_authority_trusted() {
+fn ca_file_makes_authority_trusted() {
     let (ours, other) = (Authority::new("Ours"), Authority::new("Other"));
     let several = format!("{}{}", other.pem(), ours.pem());
     for pem in [ours.pem(), several] {
@@ -692,7 +692,7 @@ fn a_ca_file_makes_its_authority_trusted() {
 }
 
 #[test]
-fn the_certificate_of_an_authority_is_none_for_a_server_and_the_advice_says_so() {
+fn ca_certificate_as_server_is_named() {
     let key = KeyPair::generate().unwrap();
     let mut authority = params(HERE);
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -705,7 +705,7 @@ fn the_certificate_of_an_authority_is_none_for_a_server_and_the_advice_says_so()
 }
 
 #[test]
-fn a_self_signed_certificate_can_be_its_own_ca_file() {
+fn self_signed_certificate_as_ca_file() {
     let key = KeyPair::generate().unwrap();
     let certificate = params(HERE).self_signed(&key).unwrap();
     let cloud = over_tls(shown(certificate.der().clone(), &key));
@@ -719,7 +719,7 @@ fn a_self_signed_certificate_can_be_its_own_ca_file() {
 // --------------------------------------------------------------------------------------------------------- proxies
 
 #[test]
-fn a_proxy_that_refuses_the_tunnel_is_named() {
+fn proxy_refusing_tunnel_is_named() {
     let rows = vec![
         (
             "forbids",
@@ -775,7 +775,7 @@ fn a_proxy_that_refuses_the_tunnel_is_named() {
 }
 
 #[test]
-fn a_proxy_that_wants_credentials_is_asked_once() {
+fn proxy_wanting_credentials_is_asked_once() {
     let wants = raw("407 Proxy Authentication Required\r\nContent-Length: 0", "");
     let proxy = FakeCloud::start().on("CONNECT", "dcs.behind.invalid:443", [wants]);
     let run = Sandbox::waiting_on(&proxy)
@@ -791,7 +791,7 @@ fn a_proxy_that_wants_credentials_is_asked_once() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_is_told_from_a_cloud_that_is_not_there() {
+fn missing_proxy_differs_from_missing_cloud() {
     let cloud = FakeCloud::start();
     let run = Sandbox::waiting_on(&cloud)
         .sets(&[

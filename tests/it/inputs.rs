@@ -117,7 +117,7 @@ fn segment(cloud: &FakeCloud, position: usize) -> String {
 }
 
 #[test]
-fn the_first_source_that_is_set_wins_and_blank_is_not_set() {
+fn first_set_source_wins() {
     first_set_wins(
         "task-id",
         |n| format!("{n:032}"),
@@ -230,7 +230,7 @@ fn aliases_of_the_contract_are_read() {
 }
 
 #[test]
-fn flags_take_their_value_in_both_forms_and_lists_piece_by_piece() {
+fn flags_accept_both_value_forms() {
     let cloud = ready();
     let sandbox = || Sandbox::waiting_on(&cloud).unset("DCS_TASK_ID");
     sandbox()
@@ -251,7 +251,7 @@ fn flags_take_their_value_in_both_forms_and_lists_piece_by_piece() {
 }
 
 #[test]
-fn a_task_id_is_a_uuid_or_32_hex_digits_and_counts_once() {
+fn task_id_is_uuid_or_hex() {
     let upper = TASK.to_ascii_uppercase();
     for good in [
         TASK,
@@ -287,7 +287,7 @@ fn a_task_id_is_a_uuid_or_32_hex_digits_and_counts_once() {
 // --------------------------------------------------------------------------------------------------- what is refused
 
 #[test]
-fn what_is_meant_for_this_machine_goes_to_no_proxy_on_another() {
+fn loopback_requests_bypass_the_proxy() {
     let cloud = FakeCloud::start().stats([json_reply(200, r#"{"is_migrating":false,"offset":0}"#)]);
     // Nobody is there; a request through it would not end.
     let run = Sandbox::waiting_on(&cloud)
@@ -301,7 +301,7 @@ fn what_is_meant_for_this_machine_goes_to_no_proxy_on_another() {
 }
 
 #[test]
-fn a_broken_root_certificate_is_a_wrong_input() {
+fn broken_root_certificate_is_invalid_input() {
     let cloud = FakeCloud::start();
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let run = Sandbox::waiting_on(&cloud)
@@ -312,7 +312,7 @@ fn a_broken_root_certificate_is_a_wrong_input() {
 }
 
 #[test]
-fn a_command_that_lacks_something_says_what() {
+fn incomplete_command_names_the_gap() {
     let run = Sandbox::new().arg("completions").run();
     assert_eq!(run.code, 2);
     assert!(
@@ -334,7 +334,7 @@ fn one_wrong_input_is_one_problem() {
 }
 
 #[test]
-fn a_secret_given_to_a_flag_that_it_does_not_have_is_not_shown_however_it_begins() {
+fn secret_for_unknown_flag_is_hidden() {
     let cloud = FakeCloud::start();
     for secret in [
         "SecretOnTheLine7",
@@ -356,14 +356,14 @@ fn a_secret_given_to_a_flag_that_it_does_not_have_is_not_shown_however_it_begins
 }
 
 #[test]
-fn a_secret_in_the_wrong_place_is_not_shown() {
+fn misplaced_secret_is_not_shown() {
     let cloud = FakeCloud::start();
     let run = Sandbox::waiting_on(&cloud).set("DCS_REGION", TOKEN).run();
     run.ended("invalid-input", 2).says(&["`region`", "`***`"]);
 }
 
 #[test]
-fn an_argument_that_is_no_flag_is_not_shown_unless_it_is_plainly_no_secret() {
+fn stray_argument_is_hidden_unless_harmless() {
     let cloud = FakeCloud::start();
     let secret = "MIIEpAIBAAKCAQEA7";
     let run = Sandbox::waiting_on(&cloud)
@@ -453,7 +453,7 @@ fn all_bad_inputs_are_reported_together() {
 }
 
 #[test]
-fn what_is_missing_is_reported_together_too() {
+fn missing_inputs_are_reported_together() {
     let run = Sandbox::new().run();
     run.ended("invalid-input", 2).says(&[
         "`task-id`",
@@ -524,7 +524,7 @@ fn half_a_credential_is_a_mistake() {
 }
 
 #[test]
-fn a_secret_has_no_flag_and_its_value_is_not_shown() {
+fn secret_has_no_flag() {
     for input in INPUTS
         .iter()
         .filter(|input| input.kind == InputKind::Secret)
@@ -548,7 +548,7 @@ fn a_secret_has_no_flag_and_its_value_is_not_shown() {
 }
 
 #[test]
-fn a_password_within_an_endpoint_is_refused_and_not_shown() {
+fn password_in_endpoint_is_refused() {
     for name in ["DCS_ENDPOINT", "DCS_IAM_ENDPOINT"] {
         let cloud = ready();
         let sandbox = Sandbox::waiting_on(&cloud)
@@ -590,7 +590,7 @@ fn misspelled_names_get_a_suggestion() {
 }
 
 #[test]
-fn an_unknown_flag_is_refused_without_a_suggestion_too() {
+fn unknown_flag_without_suggestion_is_refused() {
     let cloud = ready();
     refused(
         Sandbox::waiting_on(&cloud).args(&["--frobnicate", "7"]),
@@ -601,7 +601,7 @@ fn an_unknown_flag_is_refused_without_a_suggestion_too() {
 }
 
 #[test]
-fn arguments_that_are_no_text_are_refused() {
+fn non_text_arguments_are_refused() {
     let cloud = ready();
     let sandbox = Sandbox::waiting_on(&cloud);
     let output = sandbox.path("output");
@@ -622,7 +622,7 @@ fn arguments_that_are_no_text_are_refused() {
 }
 
 #[test]
-fn names_of_others_and_of_our_own_outputs_are_left_alone() {
+fn foreign_names_and_outputs_are_ignored() {
     // GitLab hands the dotenv report of an earlier wait to later jobs.
     let cloud = ready();
     let run = Sandbox::waiting_on(&cloud)
@@ -643,7 +643,7 @@ fn names_of_others_and_of_our_own_outputs_are_left_alone() {
 // ---------------------------------------------------------------------------------------------------- single inputs
 
 #[test]
-fn durations_have_a_unit_and_a_month_is_a_mistake() {
+fn durations_need_a_unit() {
     let good = [
         "90s", "45m", "1h 30m", "1h30m", "2h", "1day", "500ms", "1min", "7d",
     ];
@@ -695,7 +695,7 @@ fn durations_have_a_unit_and_a_month_is_a_mistake() {
 }
 
 #[test]
-fn intervals_under_a_second_are_for_loopback_alone() {
+fn intervals_under_1s_need_loopback() {
     let cloud = ready();
     let sandbox = Sandbox::waiting_on(&cloud).set("DCS_ENDPOINT", "https://dcs.example.com");
     refused(sandbox, &cloud).says(&["`initial-interval`", "1s"]);
@@ -758,7 +758,7 @@ fn numbers_and_switches_have_bounds() {
 }
 
 #[test]
-fn http_is_for_loopback_unless_it_is_allowed() {
+fn http_needs_loopback_or_allow_http() {
     let bad = [
         "http://dcs.example.com",
         "http://10.0.0.1",
@@ -792,7 +792,7 @@ fn http_is_for_loopback_unless_it_is_allowed() {
 }
 
 #[test]
-fn iam_s_address_comes_in_many_spellings() {
+fn iam_endpoint_spellings_are_accepted() {
     for tail in ["", "/", "/v3", "/v3/"] {
         let cloud = ready_with_iam();
         Sandbox::waiting_on(&cloud)
@@ -836,7 +836,7 @@ fn a_region_gives_the_endpoints() {
 }
 
 #[test]
-fn a_ca_file_has_to_hold_a_certificate() {
+fn ca_file_must_hold_a_certificate() {
     for text in [
         "",
         "no certificate",
@@ -860,7 +860,7 @@ fn a_ca_file_has_to_hold_a_certificate() {
 // -------------------------------------------------------------------------------------------------------- credentials
 
 #[test]
-fn the_strongest_credential_wins_and_the_log_names_it() {
+fn strongest_credential_wins_and_is_named() {
     let kinds: [(&str, &[(&str, &str)]); 4] = [
         ("token", &[("DCS_AUTH_TOKEN", TOKEN)]),
         (
@@ -917,7 +917,7 @@ fn the_strongest_credential_wins_and_the_log_names_it() {
 }
 
 #[test]
-fn an_id_token_can_come_from_a_file() {
+fn id_token_comes_from_a_file() {
     let cloud = ready_with_iam();
     let sandbox = || {
         Sandbox::waiting_on(&cloud)
@@ -979,7 +979,7 @@ fn with_clouds(cloud: &FakeCloud, name: &str) -> Sandbox {
 }
 
 #[test]
-fn clouds_yaml_fills_in_what_is_not_set() {
+fn clouds_yaml_fills_unset_inputs() {
     let cloud = ready_with_iam();
     with_clouds(&cloud, "otc").run().ended("completed", 0);
     let requests = cloud.requests();
@@ -1018,7 +1018,7 @@ fn clouds_yaml_fills_in_what_is_not_set() {
 }
 
 #[test]
-fn inputs_win_over_clouds_yaml_and_secure_yaml_is_merged() {
+fn inputs_win_over_clouds_yaml() {
     let cloud = ready();
     with_clouds(&cloud, "otc")
         .secret("OS_TOKEN", TOKEN)
@@ -1046,7 +1046,7 @@ fn inputs_win_over_clouds_yaml_and_secure_yaml_is_merged() {
 }
 
 #[test]
-fn a_cloud_that_cannot_be_used_is_named_without_its_secrets() {
+fn unusable_cloud_is_named_without_secrets() {
     let cloud = ready();
     refused(with_clouds(&cloud, "prod"), &cloud).says(&["OS_CLOUD", "prod", "otc", "keys"]);
     refused(

@@ -267,7 +267,7 @@ fn an_unknown_word_makes_nothing_ready() {
 }
 
 #[test]
-fn each_goal_reads_an_absent_field_alike() {
+fn absent_switch_is_alike_everywhere() {
     let rows: Vec<Case> = NONE
         .iter()
         .flat_map(|task_status| {
@@ -418,7 +418,7 @@ fn a_rollback_sends_nobody_to_target() {
 }
 
 #[test]
-fn a_wait_for_a_switch_says_so() {
+fn switched_wait_says_so() {
     let rows = [
         ("completed", "z"),
         ("in-sync", "x"),
@@ -501,7 +501,7 @@ fn only_the_top_level_word_counts() {
 }
 
 #[test]
-fn a_task_status_of_another_shape_is_not_ready() {
+fn odd_task_status_is_not_ready() {
     let rows = [
         "7",
         "true",
@@ -544,7 +544,7 @@ fn switched_reads_the_detail_each_time() {
 }
 
 #[test]
-fn switched_is_a_word_in_any_case() {
+fn switched_is_read_in_any_case() {
     for until in ["SWITCHED", "Switched"] {
         let cloud = FakeCloud::start().life(life("E"));
         let run = Sandbox::waiting_on(&cloud).set("DCS_UNTIL", until).run();
@@ -628,7 +628,7 @@ fn switched_needs_a_detail_that_answers() {
 }
 
 #[test]
-fn several_tasks_are_switched_when_all_are() {
+fn tasks_are_switched_together() {
     let tasks = format!("{TASK},{OTHER_TASK}");
     let run = |details: Vec<Answer>| -> Run {
         let cloud = FakeCloud::start()
@@ -654,7 +654,7 @@ fn several_tasks_are_switched_when_all_are() {
 // -------------------------------------------------------------------------------------------------------- outputs
 
 #[test]
-fn the_word_is_an_output_as_it_came() {
+fn ip_switch_output_is_verbatim() {
     let rows: &[(&str, &str, &str, &str, i32)] = &[
         ("completed", "", "", "completed", 0),
         ("completed", "null", "", "completed", 0),

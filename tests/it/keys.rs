@@ -250,7 +250,7 @@ fn missing_keys_beyond_the_limit_wait() {
 }
 
 #[test]
-fn three_readings_of_an_ended_task_fail() {
+fn three_readings_confirm_missing_keys() {
     hold(&[
         ("completed", "1", "", "d1000/0 d1000/0 d1000/1000", Ready(3)),
         (
@@ -384,7 +384,7 @@ fn unknown_counts_are_told_in_summary() {
 // ------------------------------------------------------------------------------------------------- counts of nothing
 
 #[test]
-fn a_count_that_fell_to_zero_waits() {
+fn count_fallen_to_zero_waits() {
     hold(&[
         // Both fall in the middle of the row: a source that restarted empty, and replicated that.
         ("in-sync", "3", "", "s5000/5000 s5000/5000 s0/0", Wait),
@@ -550,7 +550,7 @@ fn counts_that_halve_start_again() {
 }
 
 #[test]
-fn a_row_that_starts_again_warns_once() {
+fn restarted_row_warns_once() {
     each(
         AGAIN,
         |row| format!("{row:?}"),
@@ -594,7 +594,7 @@ fn source_that_outgrows_target_waits() {
 }
 
 #[test]
-fn what_moves_a_little_starts_nothing_again() {
+fn small_changes_restart_nothing() {
     hold(&[
         // Half, and no more than that.
         (
@@ -693,7 +693,7 @@ fn what_moves_a_little_starts_nothing_again() {
 // ------------------------------------------------------------------------------------------------------- the input
 
 #[test]
-fn bad_limits_are_named_with_their_value() {
+fn bad_limits_name_their_value() {
     let rows = [
         "-1", "-5%", "ten", "%", "1e3", "nan%", "on", "true", "5 keys", "1.5", "0x10", "5%%",
         "10%5", "--",
@@ -735,7 +735,7 @@ fn the_limit_comes_from_each_place() {
 }
 
 #[test]
-fn counts_beyond_all_sums_end_in_order() {
+fn huge_counts_end_in_order() {
     let rows = [
         "d9223372036854775807/-9223372036854775808",
         "d-9223372036854775808/9223372036854775807",

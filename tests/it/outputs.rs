@@ -41,7 +41,7 @@ fn following(offset: i64) -> Answer {
 // ------------------------------------------------------------------------------------------------------------ outputs
 
 #[test]
-fn every_output_is_there_with_its_value() {
+fn every_output_has_its_value() {
     let run = Sandbox::waiting_on(&ready()).run();
     run.ended("completed", 0);
     let expected = [
@@ -91,7 +91,7 @@ fn every_output_is_there_with_its_value() {
 }
 
 #[test]
-fn an_unknown_value_is_the_empty_string() {
+fn unknown_output_is_empty() {
     let body = r#"{"is_migrating":null,"offset":"","source_dbsize":null}"#;
     let cloud = FakeCloud::start()
         .stats([json_reply(200, body)])
@@ -124,7 +124,7 @@ fn an_unknown_value_is_the_empty_string() {
 }
 
 #[test]
-fn what_others_wrote_into_the_github_files_stays() {
+fn github_files_keep_earlier_lines() {
     let run = Sandbox::waiting_on(&ready())
         // Without a line break at its end.
         .file("output", "theirs=1\nalso<<E\nx\nE")
@@ -142,7 +142,7 @@ fn what_others_wrote_into_the_github_files_stays() {
 }
 
 #[test]
-fn gitlab_gets_a_dotenv_file_without_being_asked() {
+fn gitlab_gets_dotenv_by_default() {
     let run = Sandbox::waiting_on(&ready())
         .unset("DCS_DOTENV")
         .on_gitlab()
@@ -156,7 +156,7 @@ fn gitlab_gets_a_dotenv_file_without_being_asked() {
 }
 
 #[test]
-fn a_long_reason_keeps_the_dotenv_file_within_its_limits() {
+fn long_reason_fits_into_dotenv() {
     for long in ["x".repeat(400), "é".repeat(400), "😀".repeat(400)] {
         let mut sandbox = Sandbox::waiting_on(&ready());
         for name in [
@@ -242,7 +242,7 @@ fn is_block(c: char) -> bool {
 }
 
 #[test]
-fn the_summary_of_a_wait_that_ended_ready() {
+fn summary_of_a_ready_wait() {
     let cloud = ready();
     let run = Sandbox::waiting_on(&cloud).run();
     run.ended("completed", 0);
@@ -250,7 +250,7 @@ fn the_summary_of_a_wait_that_ended_ready() {
 }
 
 #[test]
-fn the_summary_of_a_task_that_stopped_out_of_sync() {
+fn summary_of_stopped_out_of_sync() {
     let stats = r#"{"is_migrating":false,"full_migration_progress":100,"offset":4711,"source_dbsize":10,"target_dbsize":8}"#;
     let cloud = FakeCloud::start()
         .stats([json_reply(200, stats)])
@@ -261,7 +261,7 @@ fn the_summary_of_a_task_that_stopped_out_of_sync() {
 }
 
 #[test]
-fn the_summary_of_a_wait_for_in_sync_whose_status_was_not_confirmed() {
+fn summary_of_in_sync_without_status() {
     let cloud = FakeCloud::start()
         .stats([following(0)])
         .detail([refusal(403, "DCS.2003")]);
@@ -307,7 +307,7 @@ fn the_summary_can_be_left_out() {
 // --------------------------------------------------------------------------------------------------------- the runner
 
 #[test]
-fn github_gets_one_annotation_a_group_and_masks_before_anything_else() {
+fn github_gets_masks_group_and_annotation() {
     let failed = || {
         FakeCloud::start()
             .stats([following(0)])
@@ -394,7 +394,7 @@ fn github_gets_one_annotation_a_group_and_masks_before_anything_else() {
 }
 
 #[test]
-fn every_secret_is_masked_used_or_not() {
+fn unused_secrets_are_masked_too() {
     let run = Sandbox::waiting_on(&ready())
         .on_github()
         .secret("DCS_SECRET_KEY", "SecretKey%OfNobody")
@@ -412,7 +412,7 @@ fn every_secret_is_masked_used_or_not() {
 }
 
 #[test]
-fn a_secret_of_several_lines_is_masked_line_by_line() {
+fn multiline_secret_is_masked_by_line() {
     let cloud = ready();
     let run = Sandbox::waiting_on(&cloud)
         .on_github()
@@ -460,7 +460,7 @@ fn gitlab_gets_a_collapsible_section() {
 }
 
 #[test]
-fn a_shell_gets_the_verdict_on_stdout_and_the_story_on_stderr() {
+fn stdout_has_result_stderr_the_log() {
     let run = Sandbox::waiting_on(&ready()).run();
     run.ended("completed", 0);
     assert_eq!(run.stdout.lines().count(), 1);
@@ -469,7 +469,7 @@ fn a_shell_gets_the_verdict_on_stdout_and_the_story_on_stderr() {
 }
 
 #[test]
-fn a_json_log_is_json_line_by_line() {
+fn json_log_is_json_lines() {
     for level in ["info", "trace"] {
         let cloud = FakeCloud::start()
             .stats([refusal(503, "x"), following(5), json_reply(200, STATS)])
@@ -696,7 +696,7 @@ fn hostile_inputs_are_only_ever_text() {
 }
 
 #[test]
-fn a_dotenv_file_can_be_sourced_in_a_shell() {
+fn dotenv_file_is_safe_to_source() {
     for text in HOSTILE {
         let cloud = FakeCloud::start()
             .stats([json_reply(200, STATS), refusal(403, "x")])
@@ -716,7 +716,7 @@ fn a_dotenv_file_can_be_sourced_in_a_shell() {
 // ------------------------------------------------------------------------------------------------------------ secrets
 
 #[test]
-fn no_secret_is_shown_at_any_level_however_it_ends() {
+fn no_secret_at_any_log_level() {
     let levels = [
         ("DCS_LOG_LEVEL", "trace"),
         ("RUST_LOG", "trace"),
@@ -802,7 +802,7 @@ fn no_secret_is_shown_at_any_level_however_it_ends() {
 }
 
 #[test]
-fn a_secret_that_the_server_echoes_is_not_shown_either() {
+fn echoed_secret_is_not_shown() {
     let echo = format!("X-Auth-Token {TOKEN} is not known");
     let body = format!(r#"{{"error_code":"APIGW.0301","error_msg":"{echo}"}}"#);
     let rows: Vec<(&str, Answer)> = vec![
@@ -852,7 +852,7 @@ fn a_secret_that_the_server_echoes_is_not_shown_either() {
 }
 
 #[test]
-fn a_json_log_masks_on_github_too() {
+fn json_log_masks_on_github() {
     let run = Sandbox::waiting_on(&ready())
         .on_github()
         .set("DCS_LOG_FORMAT", "json")
@@ -866,7 +866,7 @@ fn a_json_log_masks_on_github_too() {
 }
 
 #[test]
-fn no_secret_is_in_the_command_line() {
+fn command_line_holds_no_secret() {
     let cloud = FakeCloud::start().stats([Answer::Hang]);
     let running = Sandbox::waiting_on(&cloud).start();
     cloud.until_requests(1);
@@ -877,7 +877,7 @@ fn no_secret_is_in_the_command_line() {
 }
 
 #[test]
-fn only_three_words_of_the_detail_are_taken() {
+fn detail_gives_only_three_words() {
     let cloud = FakeCloud::start()
         .stats([json_reply(200, STATS)])
         .detail([detail("SUCCESS", "full_amount_migration")]);
@@ -922,7 +922,7 @@ fn broken_sinks() -> Vec<(&'static str, &'static str, &'static str)> {
 }
 
 #[test]
-fn a_report_gets_the_directory_that_it_is_to_stand_in() {
+fn report_creates_its_directory() {
     let cloud = FakeCloud::start()
         .stats([json_reply(200, STATS)])
         .detail([status("TERMINATED")]);
@@ -941,7 +941,7 @@ fn with_broken_sink(cloud: &FakeCloud, variable: &str, place: &str) -> Run {
 }
 
 #[test]
-fn a_sink_that_cannot_be_written_changes_no_exit_code_and_no_other_sink() {
+fn unwritable_file_changes_nothing_else() {
     each(
         &broken_sinks(),
         |row| format!("{row:?}"),
@@ -972,7 +972,7 @@ fn a_sink_that_cannot_be_written_changes_no_exit_code_and_no_other_sink() {
 }
 
 #[test]
-fn a_sink_that_cannot_be_written_is_named_once() {
+fn unwritable_file_is_named_once() {
     each(
         &broken_sinks(),
         |row| format!("{row:?}"),
@@ -989,7 +989,7 @@ fn a_sink_that_cannot_be_written_is_named_once() {
 }
 
 #[test]
-fn read_only_and_missing_files_are_no_reason_to_stop() {
+fn read_only_files_stop_nothing() {
     let cloud = ready();
     let sandbox = Sandbox::waiting_on(&cloud).file("given-read-only", "");
     std::fs::set_permissions(
@@ -1012,7 +1012,7 @@ fn read_only_and_missing_files_are_no_reason_to_stop() {
 }
 
 #[test]
-fn a_sink_that_hangs_cannot_hold_up_the_end() {
+fn hanging_file_does_not_delay_end() {
     for variable in ["GITHUB_STEP_SUMMARY", "DCS_REPORT"] {
         let cloud = ready();
         let sandbox = Sandbox::waiting_on(&cloud).set(variable, "given-pipe.json");
@@ -1027,7 +1027,7 @@ fn a_sink_that_hangs_cannot_hold_up_the_end() {
 }
 
 #[test]
-fn a_sink_that_hangs_from_the_start_cannot_outlive_the_deadline() {
+fn file_hanging_at_start_ends() {
     for variable in ["GITHUB_OUTPUT", "DCS_DOTENV"] {
         let cloud = ready();
         let sandbox =
@@ -1043,7 +1043,7 @@ fn a_sink_that_hangs_from_the_start_cannot_outlive_the_deadline() {
 }
 
 #[test]
-fn a_reader_that_goes_away_does_not_stop_the_wait() {
+fn closed_reader_does_not_stop_wait() {
     for forge in ["GITHUB_ACTIONS", "GITLAB_CI", "NONE"] {
         let mut stats: Vec<Answer> = (0..20).map(following).collect();
         stats.push(json_reply(200, STATS));
@@ -1077,7 +1077,7 @@ fn a_reader_that_goes_away_does_not_stop_the_wait() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_does_not_hold_up_the_end() {
+fn stuck_reader_does_not_delay_end() {
     // Far more than a pipe holds.
     let mut stats: Vec<Answer> = (0..200).map(following).collect();
     stats.push(json_reply(200, STATS));
@@ -1116,7 +1116,7 @@ fn ends(child: &mut std::process::Child) -> i32 {
 }
 
 #[test]
-fn streams_that_are_closed_from_the_start_change_nothing() {
+fn closed_streams_change_nothing() {
     let cloud = ready();
     let sandbox = Sandbox::waiting_on(&cloud);
     let output = sandbox.path("output");
@@ -1136,7 +1136,7 @@ fn streams_that_are_closed_from_the_start_change_nothing() {
 }
 
 #[test]
-fn a_full_disk_behind_stdout_changes_nothing() {
+fn full_disk_behind_stdout_changes_nothing() {
     let cloud = ready();
     let sandbox = Sandbox::waiting_on(&cloud).on_github();
     let full = std::fs::OpenOptions::new()
@@ -1210,7 +1210,7 @@ fn reports_are_written_by_their_ending() {
 }
 
 #[test]
-fn a_report_replaces_the_one_of_an_earlier_run() {
+fn report_replaces_the_earlier_one() {
     let run = Sandbox::waiting_on(&FakeCloud::start().stats([refusal(403, "x")]))
         .file(
             "out.json",
@@ -1224,7 +1224,7 @@ fn a_report_replaces_the_one_of_an_earlier_run() {
 }
 
 #[test]
-fn a_report_is_written_for_invalid_inputs_too() {
+fn invalid_inputs_have_a_report() {
     let run = Sandbox::waiting_on(&ready())
         .sets(&[("DCS_REPORT", "out.json"), ("DCS_TIMEOUT", "5")])
         .run();

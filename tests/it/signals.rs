@@ -139,7 +139,7 @@ fn is_ignored(signal: u32) -> bool {
 }
 
 #[test]
-fn a_signal_while_connecting_ends_the_wait() {
+fn signal_while_connecting_ends() {
     let nobody = unaccepting();
     let cloud = FakeCloud::start();
     for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
@@ -158,7 +158,7 @@ fn a_signal_while_connecting_ends_the_wait() {
 }
 
 #[test]
-fn whoever_wakes_up_behind_the_deadline_still_ends_in_order() {
+fn wake_up_after_deadline_ends_orderly() {
     let cloud = endless();
     let running = slow(Sandbox::waiting_on(&cloud))
         .set("DCS_TIMEOUT", "2s")
@@ -175,7 +175,7 @@ fn whoever_wakes_up_behind_the_deadline_still_ends_in_order() {
 }
 
 #[test]
-fn a_wait_that_was_started_to_outlive_its_terminal_does() {
+fn nohup_wait_outlives_its_terminal() {
     let cloud = endless();
     let running = slow(Sandbox::waiting_on(&cloud)).within(&["nohup"]).start();
     cloud.until_requests(2);
@@ -187,7 +187,7 @@ fn a_wait_that_was_started_to_outlive_its_terminal_does() {
 }
 
 #[test]
-fn the_deadline_and_the_outage_end_a_connecting_wait() {
+fn deadline_and_outage_end_connecting() {
     let nobody = unaccepting();
     let cloud = FakeCloud::start();
     let rows = [
@@ -212,7 +212,7 @@ fn the_deadline_and_the_outage_end_a_connecting_wait() {
 const OWN_FILES: [&str; 4] = ["unshare", "--mount", "sh", "-ec"];
 
 #[test]
-fn a_name_look_up_that_hangs_holds_up_nothing() {
+fn hanging_name_resolution_delays_nothing() {
     const SERVER: &str = "127.53.19.1";
     // A name server that never answers.
     let Ok(_silent) = UdpSocket::bind((SERVER, 53)) else {
@@ -265,7 +265,7 @@ fn a_name_look_up_that_hangs_holds_up_nothing() {
 }
 
 #[test]
-fn a_signal_while_signing_in_or_renewing_ends_the_wait() {
+fn signal_during_sign_in_ends() {
     type Row = (
         &'static str,
         fn() -> FakeCloud,
@@ -338,7 +338,7 @@ fn a_signal_while_signing_in_or_renewing_ends_the_wait() {
 }
 
 #[test]
-fn the_first_signal_decides_and_later_ones_take_nothing_away() {
+fn first_signal_decides() {
     let rows: [(&[&str], i32); 4] = [
         (&["INT", "TERM"], 130),
         (&["TERM", "INT"], 143),
@@ -383,7 +383,7 @@ fn the_first_signal_decides_and_later_ones_take_nothing_away() {
 /// From the first instruction to the end: before the first answer the process may die of a signal, as every program
 /// does; from then on there is an answer.
 #[test]
-fn a_signal_at_any_moment_ends_the_process_and_never_without_its_answer() {
+fn signal_at_any_moment_writes_outputs() {
     const MOMENTS: u32 = 48;
     let usual = {
         let cloud = endless();
@@ -428,7 +428,7 @@ fn a_signal_at_any_moment_ends_the_process_and_never_without_its_answer() {
 // ----------------------------------------------------------------------------------------------------------- PID 1
 
 #[test]
-fn as_the_first_process_of_a_container_it_obeys_signals() {
+fn pid_1_obeys_signals() {
     let own_pids = ["unshare", "--pid", "--fork", "--mount-proc"];
     if !may("being PID 1", &[&own_pids[..], &["true"]].concat()) {
         return;
@@ -477,7 +477,7 @@ fn as_the_first_process_of_a_container_it_obeys_signals() {
 // --------------------------------------------------------------------------------------------------------- kill -9
 
 #[test]
-fn killed_at_any_moment_it_leaves_answers_that_can_be_read_and_that_are_true() {
+fn kill_at_any_moment_leaves_truth() {
     const KILLS: u32 = 200;
     // Long answers take the longest to write; the last look is the one that shows the goal.
     let field = format!(r#""words":"{}""#, "x".repeat(50_000));
@@ -607,7 +607,7 @@ fn complaints(run: &Run) -> Vec<String> {
 }
 
 #[test]
-fn a_disk_that_is_full_from_the_start_is_named_once_for_each_file() {
+fn full_disk_is_named_per_file() {
     if !may_mount() {
         return;
     }
@@ -645,7 +645,7 @@ fn a_disk_that_is_full_from_the_start_is_named_once_for_each_file() {
 
 /// What others wrote leaves no room for the whole of the last answer: never may the part that fits mean something else.
 #[test]
-fn a_disk_that_gets_full_leaves_no_half_of_an_answer() {
+fn filling_disk_leaves_no_half_output() {
     if !may_mount() {
         return;
     }
@@ -691,7 +691,7 @@ fn a_disk_that_gets_full_leaves_no_half_of_an_answer() {
 }
 
 #[test]
-fn a_pipe_that_nobody_reads_holds_up_neither_a_signal_nor_the_end() {
+fn unread_pipe_delays_no_signal() {
     let sinks = [
         "GITHUB_OUTPUT",
         "DCS_DOTENV",

@@ -262,7 +262,7 @@ const IN_FLIGHT: [&str; 9] = [
 ];
 
 #[test]
-fn completed_closed_and_copied_and_ended_is_ready() {
+fn completed_closed_synced_ended_is_ready() {
     let mut values = side_by_side(ZERO, HUNDRED);
     values.extend(side_by_side(ZERO, UNKNOWN));
     hold(&cases(
@@ -276,7 +276,7 @@ fn completed_closed_and_copied_and_ended_is_ready() {
 }
 
 #[test]
-fn completed_released_is_ready_with_a_finished_copy_alone() {
+fn completed_released_needs_full_sync() {
     hold(&cases(
         "completed",
         "false",
@@ -295,7 +295,7 @@ fn completed_released_is_ready_with_a_finished_copy_alone() {
 }
 
 #[test]
-fn completed_short_or_open_without_a_status_is_suspect() {
+fn completed_without_status_waits_for_confirmation() {
     hold(&cases(
         "completed",
         "false",
@@ -315,7 +315,7 @@ fn completed_short_or_open_without_a_status_is_suspect() {
 }
 
 #[test]
-fn completed_waits_for_a_status_that_says_so() {
+fn completed_waits_for_its_status() {
     hold(&cases(
         "completed",
         "false",
@@ -326,7 +326,7 @@ fn completed_waits_for_a_status_that_says_so() {
 }
 
 #[test]
-fn completed_fails_with_a_task_that_failed_or_is_gone() {
+fn completed_fails_with_failed_or_deleted() {
     let ended = words(&["FAILED", "MIGRATION_FAILED", "ERROR", "DELETED"]);
     hold(&cases(
         "completed",
@@ -338,7 +338,7 @@ fn completed_fails_with_a_task_that_failed_or_is_gone() {
 }
 
 #[test]
-fn completed_fails_with_a_task_that_stopped_short() {
+fn completed_fails_with_stopped_short() {
     let ended = words(&["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED", "RELEASED"]);
     hold(&cases(
         "completed",
@@ -350,7 +350,7 @@ fn completed_fails_with_a_task_that_stopped_short() {
 }
 
 #[test]
-fn completed_fails_with_a_task_that_stopped_out_of_sync() {
+fn completed_fails_with_out_of_sync() {
     let ended = words(&["SUCCESS", "MIGRATION_SUCCESS", "TERMINATED", "RELEASED"]);
     let mut values = side_by_side(OVER, &["100"]);
     values.extend(every_pair(&["5"], ANY_PROGRESS));
@@ -358,7 +358,7 @@ fn completed_fails_with_a_task_that_stopped_out_of_sync() {
 }
 
 #[test]
-fn completed_without_an_offset_is_ready_for_a_full_migration_that_succeeded_alone() {
+fn completed_without_offset_needs_full_migration() {
     let values = side_by_side(UNKNOWN, &["100", "null"]);
     let full_only: Vec<Known> = SUCCEEDED
         .iter()
@@ -376,7 +376,7 @@ fn completed_without_an_offset_is_ready_for_a_full_migration_that_succeeded_alon
 }
 
 #[test]
-fn unknown_is_migrating_is_never_ready_for_any_goal() {
+fn unknown_is_migrating_is_never_ready() {
     let mut rows = Vec::new();
     for until in ["completed", "in-sync", "full-sync"] {
         for is_migrating in UNKNOWN {
@@ -400,7 +400,7 @@ fn unknown_is_migrating_is_never_ready_for_any_goal() {
 }
 
 #[test]
-fn completed_is_never_ready_while_the_task_migrates() {
+fn completed_never_ready_while_migrating() {
     let known: Vec<Known> = words(&["INCRMIGEATING", "TERMINATED", "SUCCESS"]);
     hold(&cases("completed", "true", &[("0", "100")], &known, Wait));
     hold(&cases(
@@ -413,7 +413,7 @@ fn completed_is_never_ready_while_the_task_migrates() {
 }
 
 #[test]
-fn max_offset_is_the_largest_that_counts() {
+fn max_offset_is_inclusive() {
     let row = |until, is_migrating, offset, known, verdict| Case {
         until,
         max_offset: "10",
@@ -463,7 +463,7 @@ fn max_offset_is_the_largest_that_counts() {
 }
 
 #[test]
-fn in_sync_takes_a_running_task_whose_copy_is_done_and_whose_offset_is_closed() {
+fn in_sync_needs_running_synced_closed() {
     let mut rows = cases(
         "in-sync",
         "true",
@@ -541,7 +541,7 @@ fn in_sync_takes_a_running_task_whose_copy_is_done_and_whose_offset_is_closed() 
 }
 
 #[test]
-fn in_sync_fails_with_a_task_that_ended() {
+fn in_sync_fails_with_ended_task() {
     let mut rows = Vec::new();
     for is_migrating in ["true", "false"] {
         let ended = words(&["FAILED", "MIGRATION_FAILED", "ERROR", "DELETED"]);
@@ -580,7 +580,7 @@ fn in_sync_fails_with_a_task_that_ended() {
 }
 
 #[test]
-fn in_sync_fails_with_a_task_that_was_stopped_in_sync_without_a_status() {
+fn in_sync_fails_when_stopped_unconfirmed() {
     let stopped = || reading("false", "100", "0");
     let cloud = FakeCloud::start().stats([
         reading("true", "100", "7"),
@@ -596,7 +596,7 @@ fn in_sync_fails_with_a_task_that_was_stopped_in_sync_without_a_status() {
 }
 
 #[test]
-fn full_sync_takes_a_copy_that_has_reached_100() {
+fn full_sync_is_ready_at_100() {
     let mut rows = cases(
         "full-sync",
         "true",
@@ -638,7 +638,7 @@ fn full_sync_takes_a_copy_that_has_reached_100() {
 }
 
 #[test]
-fn full_sync_fails_with_a_task_that_ended_short() {
+fn full_sync_fails_when_ended_short() {
     let mut rows = Vec::new();
     for is_migrating in ["true", "false"] {
         let ended = words(&["FAILED", "MIGRATION_FAILED", "ERROR", "DELETED"]);
@@ -752,7 +752,7 @@ fn stable_polls_are_consecutive_readings() {
 }
 
 #[test]
-fn one_reading_is_enough_by_default_for_the_other_goals() {
+fn other_goals_need_one_reading() {
     let (run, asked) = wait_until("full-sync", vec![reading("true", "100", "7"), end()], &[]);
     run.ended("full-sync", 0);
     assert_eq!(asked, 1);
@@ -793,7 +793,7 @@ fn readings_far_apart_make_no_row() {
 }
 
 #[test]
-fn the_status_is_read_first_and_again_before_ready_but_not_on_every_poll() {
+fn status_is_read_before_ready() {
     let open = || reading("true", "100", "5");
     let cloud = FakeCloud::start()
         .stats([open(), open(), open(), open(), end()])
@@ -884,7 +884,7 @@ fn auto_goes_on_after_three_failures() {
 }
 
 #[test]
-fn require_counts_a_detail_that_does_not_answer_as_a_failed_poll() {
+fn require_fails_polls_without_detail() {
     each(
         &no_status(),
         |row| row.0.to_owned(),
@@ -950,7 +950,7 @@ fn a_hanging_status_decides_nothing() {
 }
 
 #[test]
-fn where_the_status_alone_fails_people_see_the_reading_and_which_request_it_is() {
+fn status_failure_still_shows_the_reading() {
     let cloud = FakeCloud::start()
         .stats([reading("true", "100", "7"), reading("true", "100", "0")])
         .detail([status("INCRMIGEATING"), refusal(500, "DCS.5000")]);
@@ -971,7 +971,7 @@ fn where_the_status_alone_fails_people_see_the_reading_and_which_request_it_is()
 }
 
 #[test]
-fn a_task_that_is_unknown_from_the_start_is_an_input_error_after_three_answers() {
+fn unknown_task_is_invalid_input() {
     let unknown = || refusal(400, "DCS.4133");
     let cloud = FakeCloud::start().stats([
         unknown(),
@@ -998,7 +998,7 @@ fn a_task_that_is_unknown_from_the_start_is_an_input_error_after_three_answers()
 }
 
 #[test]
-fn a_task_that_was_known_and_no_longer_is_was_deleted() {
+fn vanished_task_was_deleted() {
     let unknown = || refusal(400, "DCS.4133");
     let cloud = FakeCloud::start()
         .stats([
@@ -1017,7 +1017,7 @@ fn a_task_that_was_known_and_no_longer_is_was_deleted() {
 }
 
 #[test]
-fn any_other_shape_is_a_malformed_reading_and_names_its_field() {
+fn wrong_shape_is_malformed_naming_field() {
     let rows = [
         (
             r#"{"is_migrating":0,"offset":0,"full_migration_progress":100}"#,

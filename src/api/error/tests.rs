@@ -75,7 +75,7 @@ fn every_status_has_its_class() {
 }
 
 #[test]
-fn bodies_of_every_shape_give_code_and_message() {
+fn error_body_of_any_shape_parses() {
     for body in [
         r#"{"error_code":"X.1","error_msg":"m"}"#,
         r#"{"errorCode":"X.1","errorMsg":"m","other":[]}"#,
@@ -111,7 +111,7 @@ fn bodies_of_every_shape_give_code_and_message() {
 }
 
 #[test]
-fn codes_that_ask_to_try_again_are_tried_again_and_other_bad_requests_are_not() {
+fn busy_codes_retry_other_400s_end() {
     for code in BUSY {
         assert!(
             matches!(
@@ -137,7 +137,7 @@ fn codes_that_ask_to_try_again_are_tried_again_and_other_bad_requests_are_not() 
 }
 
 #[test]
-fn a_refusal_is_renewed_only_where_something_can_be_renewed() {
+fn a_401_renews_only_renewable_sessions() {
     for (code, renewable) in [
         ("APIGW.0301", true),
         ("APIGW.0307", true),
@@ -226,7 +226,7 @@ fn advice_names_the_input_to_change() {
 }
 
 #[test]
-fn a_wrong_clock_is_told_with_its_difference() {
+fn wrong_clock_is_named_with_skew() {
     let advice = |skew| {
         let refusal = ErrorResponse {
             status: 401,
@@ -252,7 +252,7 @@ fn a_wrong_clock_is_told_with_its_difference() {
 }
 
 #[test]
-fn a_signature_that_came_too_late_from_a_clock_that_is_right_is_not_blamed_on_it() {
+fn late_signature_does_not_blame_clock() {
     let advice = |clock_skew| {
         let body = br#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail, signature expired"}"#;
         let refusal = ErrorResponse {
@@ -272,7 +272,7 @@ fn a_signature_that_came_too_late_from_a_clock_that_is_right_is_not_blamed_on_it
 }
 
 #[test]
-fn the_same_trouble_is_known_by_its_class_and_words_whatever_its_request_id() {
+fn same_error_ignores_its_request_id() {
     let error = |status, code: &str, id| {
         let body = format!(r#"{{"error_code":"{code}","error_msg":"text"}}"#);
         classify(&ErrorResponse {
@@ -292,7 +292,7 @@ fn the_same_trouble_is_known_by_its_class_and_words_whatever_its_request_id() {
 }
 
 #[test]
-fn what_may_help_is_said_of_each_class() {
+fn each_class_has_its_advice() {
     let wait = Some(Duration::from_secs(7));
     let classes = [
         (Class::Transient { retry_after: wait }, true, wait),
@@ -326,7 +326,7 @@ fn what_may_help_is_said_of_each_class() {
 }
 
 #[test]
-fn a_body_that_says_nothing_is_told_as_such_and_an_empty_one_is_not() {
+fn useless_body_is_reported_empty_not() {
     let message = |body: &str| refusal(502, body, SignIn::Token).message;
     assert_eq!(message(""), "HTTP 502");
     assert_eq!(
@@ -352,7 +352,7 @@ fn a_body_that_says_nothing_is_told_as_such_and_an_empty_one_is_not() {
 }
 
 #[test]
-fn advice_of_a_redirect_and_of_what_was_not_found_names_the_place() {
+fn redirect_and_404_advice_names_input() {
     let redirect = ErrorResponse {
         location: Some("https://elsewhere\n"),
         ..refused_with(302, b"", SignIn::Token)
@@ -372,7 +372,7 @@ fn advice_of_a_redirect_and_of_what_was_not_found_names_the_place() {
 }
 
 #[test]
-fn the_message_holds_code_words_and_request_id_on_one_visible_line() {
+fn message_is_one_line_with_id() {
     let error = classify(&ErrorResponse {
         status: 403,
         body: "{\"error_code\":\"DCS.2003\",\"error_msg\":\"no\\n::error::\\u001b[31m\"}"
@@ -389,7 +389,7 @@ fn the_message_holds_code_words_and_request_id_on_one_visible_line() {
 
 /// The vendor's table of codes, as collected in its references: what each does to a wait, and what it advises.
 #[test]
-fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
+fn vendor_error_table_gives_class_advice() {
     use SignIn::{AccessKey, AskingGitHub, ByOidc, ByPassword, RenewableToken, Token};
     let rows: &[(u16, &str, &str, &[SignIn])] = &[
         (400, "DCS.4133", "Instance job is not found.", &[Token]),
@@ -583,7 +583,7 @@ fn each_refusal_of_the_vendor_s_table_has_its_end_and_its_advice() {
 }
 
 #[test]
-fn a_refused_list_names_the_action_of_a_list_and_never_the_task() {
+fn refused_list_names_the_list_action() {
     let refused = |status, body: &str| {
         classify(&ErrorResponse {
             status,
@@ -613,7 +613,7 @@ fn a_refused_list_names_the_action_of_a_list_and_never_the_task() {
 }
 
 #[test]
-fn an_attempt_without_an_answer_is_told_by_its_innermost_cause() {
+fn transport_error_names_its_innermost_cause() {
     // The client's own words for this one hold the address, and with it perhaps a password.
     let error = reqwest::Proxy::all("http://user:secret@").unwrap_err();
     let told = from_transport(

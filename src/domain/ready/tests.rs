@@ -120,8 +120,7 @@ fn completed_row_by_row() {
 }
 
 #[test]
-fn completed_without_a_status_believes_a_bad_end_only_after_three_readings_of_a_task_seen_migrating()
- {
+fn completed_confirms_failure_after_three_readings() {
     for (bad, suspicion, failure) in [
         (
             reading(Some(false), Some(0), Some(40.0)),
@@ -185,7 +184,7 @@ fn completed_without_a_status_believes_a_bad_end_only_after_three_readings_of_a_
 }
 
 #[test]
-fn only_a_full_migration_that_succeeded_is_ready_without_an_offset() {
+fn unknown_offset_only_after_full_migration() {
     for progress in PROGRESS {
         let unknown = reading(Some(false), None, progress);
         for status in SUCCEEDED {
@@ -208,7 +207,7 @@ fn only_a_full_migration_that_succeeded_is_ready_without_an_offset() {
 }
 
 #[test]
-fn no_goal_shows_while_is_migrating_is_unknown() {
+fn no_goal_with_unknown_is_migrating() {
     for goal in Goal::ALL {
         for (offset, progress) in OFFSETS
             .into_iter()
@@ -228,7 +227,7 @@ fn no_goal_shows_while_is_migrating_is_unknown() {
 }
 
 #[test]
-fn completed_never_shows_while_the_task_migrates() {
+fn completed_never_met_while_migrating() {
     for status in ENDED.into_iter().chain(ON_ITS_WAY) {
         let migrating = reading(Some(true), Some(0), Some(100.0));
         assert_eq!(
@@ -239,7 +238,7 @@ fn completed_never_shows_while_the_task_migrates() {
 }
 
 #[test]
-fn in_sync_needs_a_running_task_a_finished_full_sync_and_a_closed_offset() {
+fn in_sync_needs_running_synced_closed() {
     let is =
         |reading: Reading, status: &str| check(Goal::InSync, &reading, detail(status), fresh());
     let running = |offset, progress| reading(Some(true), offset, progress);
@@ -289,7 +288,7 @@ fn in_sync_needs_a_running_task_a_finished_full_sync_and_a_closed_offset() {
 }
 
 #[test]
-fn in_sync_fails_for_a_task_that_was_stopped_in_sync_or_not() {
+fn in_sync_fails_for_stopped_task() {
     for (offset, progress) in OFFSETS
         .into_iter()
         .flat_map(|offset| PROGRESS.map(|progress| (offset, progress)))
@@ -328,7 +327,7 @@ fn in_sync_fails_for_a_task_that_was_stopped_in_sync_or_not() {
 }
 
 #[test]
-fn full_sync_is_the_percentage_of_a_task_that_runs_or_has_run() {
+fn full_sync_reads_percentage_while_running() {
     let is =
         |reading: Reading, status: &str| check(Goal::FullSync, &reading, detail(status), fresh());
     for is_migrating in [true, false] {
@@ -376,7 +375,7 @@ fn full_sync_is_the_percentage_of_a_task_that_runs_or_has_run() {
 }
 
 #[test]
-fn full_sync_believes_an_unconfirmed_bad_end_like_every_goal() {
+fn full_sync_confirms_failure_like_others() {
     let condition = Condition {
         goal: Goal::FullSync,
         max_offset: 0,
@@ -406,7 +405,7 @@ fn full_sync_believes_an_unconfirmed_bad_end_like_every_goal() {
 }
 
 #[test]
-fn max_offset_moves_the_limit_and_nothing_else() {
+fn max_offset_moves_only_the_limit() {
     let condition = Condition {
         goal: Goal::InSync,
         max_offset: 10,
@@ -424,7 +423,7 @@ fn max_offset_moves_the_limit_and_nothing_else() {
 }
 
 #[test]
-fn readings_agree_only_in_an_unbroken_row() {
+fn readings_agree_only_in_a_row() {
     let condition = Condition {
         goal: Goal::Completed,
         max_offset: 0,

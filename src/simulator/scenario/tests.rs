@@ -212,7 +212,7 @@ fn incremental_offset_drains_twice() {
 }
 
 #[test]
-fn only_flaky_has_faults_of_every_kind() {
+fn flaky_alone_has_every_fault() {
     let faults: Vec<Fault> = snapshots(Scenario::Flaky)
         .filter_map(|(_, snapshot)| snapshot.fault)
         .collect();

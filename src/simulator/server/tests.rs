@@ -740,7 +740,7 @@ async fn one_connection_serves_many_requests() {
 }
 
 #[tokio::test]
-async fn tasks_are_remembered_up_to_a_limit() {
+async fn remembered_tasks_have_a_limit() {
     let simulator = Fixture::start(Options {
         scenario: Some(Scenario::Full),
         ..Options::default()

@@ -84,7 +84,7 @@ fn outcome(step: Step) -> Outcome {
 }
 
 #[test]
-fn so_many_readings_in_a_row_have_to_show_the_goal() {
+fn stable_polls_readings_must_agree() {
     let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 3,
@@ -180,7 +180,7 @@ fn a_reading_again_bridges_one_gap() {
 }
 
 #[test]
-fn an_answer_too_old_is_taken_again() {
+fn too_old_reading_is_taken_again() {
     let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     // The process stood still for a minute, or the answer could not come so late.
     assert_eq!(
@@ -225,7 +225,7 @@ fn a_status_too_late_confirms_nothing() {
 }
 
 #[test]
-fn the_status_is_read_at_first_on_change_before_ready_and_every_five_minutes() {
+fn status_read_times_follow_the_rules() {
     let mut poller = TaskPoller::new(
         Rules {
             status_check: StatusCheck::Auto,
@@ -307,7 +307,7 @@ fn auto_needs_three_failures_without_status() {
 }
 
 #[test]
-fn a_hanging_status_endpoint_is_given_up() {
+fn hanging_status_endpoint_is_given_up() {
     let mut poller = TaskPoller::new(
         Rules {
             status_check: StatusCheck::Auto,
@@ -567,7 +567,7 @@ fn falling_key_counts_restart_the_row() {
 }
 
 #[test]
-fn a_credential_that_the_status_endpoint_refuses_is_not_used_again() {
+fn credential_refused_by_status_ends() {
     for status_check in [StatusCheck::Auto, StatusCheck::Require] {
         let mut poller = TaskPoller::new(
             Rules {
@@ -586,7 +586,7 @@ fn a_credential_that_the_status_endpoint_refuses_is_not_used_again() {
 }
 
 #[test]
-fn fatal_errors_end_the_wait_at_the_poll_that_saw_them() {
+fn fatal_error_ends_at_its_poll() {
     for class in [Class::Denied, Class::Forbidden, Class::Rejected] {
         let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
         assert!(matches!(
@@ -597,7 +597,7 @@ fn fatal_errors_end_the_wait_at_the_poll_that_saw_them() {
 }
 
 #[test]
-fn a_session_is_renewed_once_and_the_second_refusal_in_a_row_ends_the_wait() {
+fn second_401_in_a_row_ends() {
     let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     let refused = || Err(error(Class::Unauthenticated));
     let step = poller.handle_stats(secs(0), secs(1), refused());
@@ -613,7 +613,7 @@ fn a_session_is_renewed_once_and_the_second_refusal_in_a_row_ends_the_wait() {
 }
 
 #[test]
-fn a_task_is_unknown_after_three_answers_from_the_start_and_deleted_after_three_later_on() {
+fn three_unknown_answers_end_the_wait() {
     let unknown = || Err(error(Class::UnknownTask));
     let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     poller.handle_stats(secs(0), secs(0), unknown());
@@ -645,7 +645,7 @@ fn a_task_is_unknown_after_three_answers_from_the_start_and_deleted_after_three_
 }
 
 #[test]
-fn an_outage_is_counted_from_the_first_failed_poll_and_ended_by_a_good_answer() {
+fn outage_counts_from_first_failure() {
     let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     poller.handle_stats(secs(0), secs(0), stats(true, 1, 100.0));
     assert_eq!(poller.give_up_at(), None);
@@ -664,7 +664,7 @@ fn an_outage_is_counted_from_the_first_failed_poll_and_ended_by_a_good_answer() 
 }
 
 #[test]
-fn a_request_that_hangs_is_an_outage_from_its_beginning() {
+fn hanging_request_is_outage_from_start() {
     let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     poller.begin_poll(secs(10));
     assert_eq!(poller.give_up_at(), Some(secs(610)));
@@ -693,7 +693,7 @@ fn a_request_that_hangs_is_an_outage_from_its_beginning() {
 }
 
 #[test]
-fn an_offset_that_was_read_before_the_incremental_phase_began_proves_nothing() {
+fn offset_before_incremental_does_not_count() {
     let auto = Rules {
         status_check: StatusCheck::Auto,
         ..rules(Goal::InSync)
@@ -724,7 +724,7 @@ fn an_offset_that_was_read_before_the_incremental_phase_began_proves_nothing() {
 }
 
 #[test]
-fn retry_after_lengthens_a_delay_but_never_past_the_last_look_before_the_deadline() {
+fn retry_after_never_passes_last_poll() {
     let ask = |retry_after, now: u64| {
         let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
         let class = Class::Transient {
@@ -742,7 +742,7 @@ fn retry_after_lengthens_a_delay_but_never_past_the_last_look_before_the_deadlin
 }
 
 #[test]
-fn a_look_that_would_come_too_late_is_made_before_the_deadline_and_then_none() {
+fn late_poll_moves_before_the_deadline() {
     let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     // The slowest answer took two seconds.
     poller.handle_stats(secs(0), secs(2), stats(true, 1, 100.0));
@@ -759,7 +759,7 @@ fn a_look_that_would_come_too_late_is_made_before_the_deadline_and_then_none() {
 }
 
 #[test]
-fn a_stall_is_when_nothing_improves_and_a_look_is_made_at_its_end() {
+fn stall_ends_after_one_last_poll() {
     let stalling = Rules {
         stall_timeout: Some(secs(60)),
         ..rules(Goal::InSync)
@@ -776,7 +776,7 @@ fn a_stall_is_when_nothing_improves_and_a_look_is_made_at_its_end() {
 }
 
 #[test]
-fn the_next_look_comes_no_later_than_half_of_the_time_to_the_goal() {
+fn next_poll_by_half_the_eta() {
     let slow = Rules {
         pace: PollSettings {
             initial: secs(1),
@@ -798,7 +798,7 @@ fn the_next_look_comes_no_later_than_half_of_the_time_to_the_goal() {
 }
 
 #[test]
-fn an_end_that_waits_for_somebody_s_hand_is_not_foreseen() {
+fn end_by_user_is_not_estimated() {
     let looks = |method: Option<&str>| {
         let rules = Rules {
             status_check: StatusCheck::Auto,
@@ -834,7 +834,7 @@ fn an_end_that_waits_for_somebody_s_hand_is_not_foreseen() {
 }
 
 #[test]
-fn a_full_migration_that_has_copied_everything_is_looked_at_closely_for_a_while() {
+fn finished_full_migration_is_polled_often() {
     let looks = |rules: Rules| {
         let mut poller = TaskPoller::seeded(rules, secs(0), 2);
         let mut look = |now: u64| {
@@ -871,7 +871,7 @@ fn a_full_migration_that_has_copied_everything_is_looked_at_closely_for_a_while(
 }
 
 #[test]
-fn notes_tell_what_changed_and_nothing_else() {
+fn events_report_only_changes() {
     let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 9,
@@ -908,7 +908,7 @@ fn notes_tell_what_changed_and_nothing_else() {
 }
 
 #[test]
-fn a_reading_that_cannot_be_judged_is_not_ready_and_says_why() {
+fn reading_without_status_is_not_ready() {
     let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     let unknown = Stats {
         reading: Reading {
@@ -951,7 +951,7 @@ fn happening() -> impl Strategy<Value = Result<Stats, ApiError>> {
 
 proptest! {
     #[test]
-    fn looks_keep_their_distance_and_never_come_after_the_deadline(
+    fn polls_keep_distance_and_deadline(
         answers in proptest::collection::vec((happening(), 0u64..10_000), 1..80),
         stall in proptest::option::of(1u64..4000),
     ) {
@@ -992,7 +992,7 @@ fn with_a_status(status_check: StatusCheck) -> TaskPoller {
 }
 
 #[test]
-fn a_status_that_was_read_outlives_two_failures_of_its_endpoint() {
+fn status_outlives_two_endpoint_failures() {
     for (is_migrating, class) in [(true, BUSY), (false, BUSY), (true, Class::Rejected)] {
         let mut poller = with_a_status(StatusCheck::Auto);
         for (n, failed) in [(1, 1), (2, 2), (3, 2)] {
@@ -1015,8 +1015,7 @@ fn a_status_that_was_read_outlives_two_failures_of_its_endpoint() {
 }
 
 #[test]
-fn what_the_status_endpoint_says_of_the_session_counts_and_what_it_says_of_the_task_where_it_is_required()
- {
+fn status_errors_count_by_their_kind() {
     let ask = |poller: &mut TaskPoller, now: u64, class| {
         poller.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
         poller.handle_status(secs(now), Err(error(class)))
@@ -1046,7 +1045,7 @@ fn what_the_status_endpoint_says_of_the_session_counts_and_what_it_says_of_the_t
 }
 
 #[test]
-fn a_status_is_told_when_it_is_another_one_and_every_poll_is_counted() {
+fn status_changes_are_reported_polls_counted() {
     let mut poller = with_a_status(StatusCheck::Auto);
     for (now, word) in [(10, "FULLMIGRATING"), (20, "MIGRATION"), (30, "MIGRATION")] {
         poller.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
@@ -1068,7 +1067,7 @@ fn a_status_is_told_when_it_is_another_one_and_every_poll_is_counted() {
 }
 
 #[test]
-fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
+fn short_wait_has_one_last_poll() {
     let mut poller = TaskPoller::new(
         Rules {
             deadline: secs(10),
@@ -1093,7 +1092,7 @@ fn the_last_look_leaves_at_most_half_of_a_short_wait_and_comes_once() {
 }
 
 #[test]
-fn an_unread_status_at_the_deadline_decides_nothing() {
+fn unread_status_decides_nothing_at_deadline() {
     for status_check in [StatusCheck::Auto, StatusCheck::Require] {
         let mut poller = with_a_status(status_check);
         assert!(
@@ -1122,7 +1121,7 @@ fn an_unread_status_at_the_deadline_decides_nothing() {
 }
 
 #[test]
-fn one_slow_answer_does_not_take_the_looks_that_are_due_before_the_deadline() {
+fn slow_response_keeps_the_due_polls() {
     let every_second = PollSettings {
         initial: secs(1),
         max: secs(1),
@@ -1149,7 +1148,7 @@ fn one_slow_answer_does_not_take_the_looks_that_are_due_before_the_deadline() {
 }
 
 #[test]
-fn each_reading_more_that_shows_the_goal_is_told_and_so_is_the_first_that_does_not() {
+fn goal_met_and_lost_are_reported() {
     let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 3,
@@ -1172,7 +1171,7 @@ fn each_reading_more_that_shows_the_goal_is_told_and_so_is_the_first_that_does_n
 }
 
 #[test]
-fn the_status_is_read_when_is_migrating_changes_and_at_each_look_at_a_task_that_does_not_migrate() {
+fn status_is_read_while_not_migrating() {
     let auto = Rules {
         status_check: StatusCheck::Auto,
         ..rules(Goal::Completed)
@@ -1229,7 +1228,7 @@ fn delay_after(rules: Rules, method: Option<&str>, readings: &[(bool, i64, f64)]
 }
 
 #[test]
-fn where_something_happens_the_next_look_comes_soon() {
+fn change_makes_the_next_poll_soon() {
     let of = |goal, status_check| Rules {
         status_check,
         stable_polls: 3,
@@ -1297,7 +1296,7 @@ fn where_something_happens_the_next_look_comes_soon() {
 }
 
 #[test]
-fn readings_that_confirm_the_goal_come_as_soon_as_they_may() {
+fn confirming_readings_come_soonest() {
     let mut poller = TaskPoller::seeded(
         Rules {
             stable_polls: 20,
@@ -1316,7 +1315,7 @@ fn readings_that_confirm_the_goal_come_as_soon_as_they_may() {
 }
 
 #[test]
-fn a_seed_makes_the_same_looks_again_and_retries_do_not_go_in_step_with_polls() {
+fn seed_repeats_polls_retries_differ() {
     let looks = |seed, fails: bool| {
         let mut poller = TaskPoller::seeded(rules(Goal::Completed), secs(0), seed);
         let answer = || {
@@ -1337,7 +1336,7 @@ fn a_seed_makes_the_same_looks_again_and_retries_do_not_go_in_step_with_polls() 
 }
 
 #[test]
-fn the_more_is_done_the_more_advanced_a_task_is() {
+fn progress_makes_a_task_more_advanced() {
     let after = |readings: &[Reading]| {
         let mut poller = TaskPoller::new(
             Rules {
@@ -1381,7 +1380,7 @@ fn the_more_is_done_the_more_advanced_a_task_is() {
 }
 
 #[test]
-fn whoever_is_near_the_goal_is_looked_at_first() {
+fn task_near_goal_is_polled_first() {
     let mut poller = TaskPoller::new(
         Rules {
             stable_polls: 2,
@@ -1412,7 +1411,7 @@ fn whoever_is_near_the_goal_is_looked_at_first() {
 }
 
 #[test]
-fn a_status_that_comes_back_is_available() {
+fn returned_status_is_available() {
     let mut poller = TaskPoller::new(
         Rules {
             status_check: StatusCheck::Auto,
@@ -1486,7 +1485,7 @@ fn what_is_told_is_told_once() {
 }
 
 #[test]
-fn an_outage_ends_the_wait_at_its_limit_and_not_before() {
+fn outage_ends_exactly_at_its_limit() {
     let ended = |after: u64| {
         let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
         poller.handle_stats(secs(10), secs(11), Err(outage()));
@@ -1500,7 +1499,7 @@ fn an_outage_ends_the_wait_at_its_limit_and_not_before() {
 }
 
 #[test]
-fn a_reading_whose_status_cannot_be_read_is_shown_and_counts_for_nothing() {
+fn reading_without_status_is_only_shown() {
     for (status_check, advice, expected) in [
         (
             StatusCheck::Require,
@@ -1562,7 +1561,7 @@ fn a_reading_whose_status_cannot_be_read_is_shown_and_counts_for_nothing() {
 }
 
 #[test]
-fn an_unreadable_status_does_not_delay_the_deadline() {
+fn unreadable_status_keeps_the_deadline() {
     let mut poller = TaskPoller::new(
         Rules {
             status_check: StatusCheck::Auto,
@@ -1582,7 +1581,7 @@ fn an_unreadable_status_does_not_delay_the_deadline() {
 }
 
 #[test]
-fn silence_is_measured_from_the_request_that_nobody_answers() {
+fn silence_counts_from_unanswered_request() {
     let mut poller = TaskPoller::new(rules(Goal::Completed), secs(0));
     assert_eq!(poller.snapshot().unanswered_since, None);
     poller.begin_poll(secs(10));
@@ -1592,7 +1591,7 @@ fn silence_is_measured_from_the_request_that_nobody_answers() {
 }
 
 #[test]
-fn only_a_required_status_can_tell_that_a_task_is_gone_whose_stats_answer() {
+fn only_required_status_ends_answering_task() {
     let mut poller = with_a_status(StatusCheck::Auto);
     for (now, is_lost) in [(10, false), (20, false), (30, true)] {
         assert!(matches!(

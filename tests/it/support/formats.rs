@@ -177,7 +177,7 @@ pub(crate) fn xml_elements(text: &str) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn the_readers_are_as_strict_as_the_forges() {
+fn readers_are_as_strict_as_ci() {
     assert_eq!(
         github_output("a=1\n\nb<<E\nx\n=y\nE\na=2<<3").unwrap(),
         values(&[("a", "2<<3"), ("b", "x\n=y")])

@@ -201,7 +201,7 @@ async fn stop_ends_the_task_later() {
 }
 
 #[tokio::test]
-async fn sync_stop_ends_the_task_at_once() {
+async fn sync_stop_ends_task_immediately() {
     let simulator = Fixture::with_auth(Auth::Any).await;
     simulator.set_elapsed(Scenario::Live, Duration::from_secs(30));
     assert_done(&simulator.post(&call(Scenario::Live, "sync-stop"), "").await);
