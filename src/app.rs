@@ -202,13 +202,13 @@ async fn wait_for(
         plan,
         credentials,
         connection,
-        remarks,
+        warnings,
     } = config;
     let rules = plan.rules.clone();
     let host = connection.dcs.host_str().unwrap_or_default().to_owned();
     console.begin(&plan.tasks, &rules, credentials.kind(), &host);
-    for remark in remarks {
-        warn!("{remark}");
+    for warning in warnings {
+        warn!("{warning}");
     }
     let mut recorder = Recorder::default();
     let (outcome, tasks) = match Client::new(connection, credentials, clock, mask) {

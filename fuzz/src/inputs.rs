@@ -133,8 +133,8 @@ pub fn inputs(data: &[u8]) {
         Ok(config) => {
             assert!(was_good);
             is_valid(config, allows_http);
-            for remark in &config.remarks {
-                assert_line(remark);
+            for warning in &config.warnings {
+                assert_line(warning);
             }
             format!("{config:?}{output:?}")
         }

@@ -1,8 +1,9 @@
 //! Flags: clap's parser and help, made from the table of inputs.
 
-use super::TaskId;
 use super::error::Problems;
 use super::inputs::{Group, INPUTS, Input, Kind};
+use super::values::without_password;
+use crate::domain::TaskId;
 use crate::escape;
 use crate::simulator::{Auth, Scenario};
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
@@ -323,7 +324,7 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
         // `NAME=VALUE` was meant for the environment, and the value may be a secret.
         Some((name, _)) => format!("{}=***", escape::line(name)),
         None if bad.starts_with('-') || is_task || is_word(&bad) => {
-            escape::line(&super::without_password(&bad))
+            escape::line(&without_password(&bad))
         }
         // A secret that somebody put there, as likely as not.
         None => format!("argument {} (not shown)", position + 1),

@@ -163,6 +163,13 @@ impl Input {
         INPUTS.iter().find(|input| input.name == name)
     }
 
+    /// The default as a value, without the remark behind it: `0` of `0 (off)`.
+    pub fn default_value(&self) -> &'static str {
+        self.default
+            .split_once(" (")
+            .map_or(self.default, |(value, _)| value)
+    }
+
     /// Whether the value must never be shown.
     pub fn is_secret(&self) -> bool {
         self.kind == Kind::Secret

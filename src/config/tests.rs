@@ -1,4 +1,8 @@
+use super::inputs::INPUTS;
 use super::*;
+use crate::auth::AccessKey;
+use crate::domain::{Condition, Goal};
+use crate::wait::{StatusCheck, Tasks};
 
 /// Resolves an environment written as `NAME=value` words, on top of a valid minimum.
 fn resolve_with(variables: &[(&str, &str)]) -> Result<Config, String> {
@@ -132,11 +136,11 @@ fn outputs_of_earlier_jobs_are_ignored() {
     let config = resolve_with(&outputs).unwrap();
     assert!(
         config
-            .remarks
+            .warnings
             .iter()
             .any(|remark| remark.contains("--until")),
         "{:?}",
-        config.remarks
+        config.warnings
     );
 }
 
@@ -300,7 +304,7 @@ fn missing_cloud_matters_only_if_needed() {
     .unwrap();
     assert!(
         config
-            .remarks
+            .warnings
             .iter()
             .any(|remark| remark.starts_with("OS_CLOUD"))
     );
@@ -336,4 +340,17 @@ fn own_inputs_win_over_clouds_yaml() {
             ..
         })
     ));
+}
+
+#[test]
+fn every_default_is_readable() {
+    // Resolving reads each default as it reads a user's value, and panics where it cannot.
+    for goal in ["completed", "in-sync", "full-sync", "switched"] {
+        assert!(resolve_with(&[("DCS_UNTIL", goal)]).is_ok());
+    }
+    assert!(
+        INPUTS
+            .iter()
+            .all(|input| !input.default_value().contains('('))
+    );
 }
