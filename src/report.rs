@@ -14,6 +14,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 mod settings;
+mod templates;
 pub mod terminal;
 pub mod words;
 
@@ -156,7 +157,7 @@ impl Report {
     pub fn result(&self) -> &'static str {
         self.outcome
             .as_ref()
-            .map_or("unknown", |outcome| result(outcome, self.goal))
+            .map_or("unknown", |outcome| outcome.word(self.goal))
     }
 
     /// Whether it is the goal.
@@ -211,11 +212,6 @@ impl Report {
                 .filter(|outcome| outcome.consequence().stops_all)
         })
     }
-}
-
-/// The contract's word for an outcome.
-pub fn result(outcome: &Outcome, goal: Option<Goal>) -> &'static str {
-    outcome.word(goal)
 }
 
 /// Names of the outputs that every sink has, in order.

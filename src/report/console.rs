@@ -528,11 +528,7 @@ impl Observer for Console {
     fn ended(&mut self, _: Duration, task: &TaskWait) {
         if let Some((outcome, _)) = &task.outcome {
             let goal = self.rules.as_ref().map(|rules| rules.condition.goal);
-            info!(
-                "task {} ended: {}",
-                task.id.as_str(),
-                super::result(outcome, goal)
-            );
+            info!("task {} ended: {}", task.id.as_str(), outcome.word(goal));
         }
     }
 }

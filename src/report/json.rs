@@ -2,7 +2,7 @@
 //! of the domain does not change what people parse; `docs/report.schema.json` describes them.
 
 use super::words::{self, Met};
-use super::{Report, TaskReport, chart, result};
+use super::{Report, TaskReport, chart};
 use crate::domain::Reading;
 use crate::escape;
 use crate::wait::{Rules, StatusCheck};
@@ -291,7 +291,7 @@ fn task<'a>(report: &'a Report, task: &'a TaskReport, depth: Depth) -> Task<'a> 
     let reading = task.reading.as_ref();
     Task {
         task_id: task.id.as_str(),
-        result: outcome.map_or("unknown", |outcome| result(outcome, report.goal)),
+        result: outcome.map_or("unknown", |outcome| outcome.word(report.goal)),
         ready: outcome.is_some_and(|outcome| outcome.is_ready()),
         exit_code: outcome.map(|outcome| outcome.exit_code()),
         reason: words::task_reason(report, task),

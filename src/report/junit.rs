@@ -1,53 +1,38 @@
 //! JUnit XML: what GitLab's Tests tab and its like show. One test case a task; it passes where the task is ready, and
 //! nowhere else.
 
-use super::{Report, TaskReport, chart, result, words};
-use crate::escape::xml as escape;
-use crate::outcome::Outcome;
-use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
-use std::io;
+use super::{Report, TaskReport, chart, words};
+use crate::outcome::JunitKind;
+use askama::Template;
 use std::time::Duration;
 
 /// Bytes for what happened to a task; and to all of them.
 const EVENTS_ROOM: usize = 16 * 1024;
 const ALL_EVENTS_ROOM: usize = 512 * 1024;
 
-/// What a test case says, in JUnit's terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Passed,
-    /// What was tested is not so: the migration did not reach the goal.
-    Failure,
-    /// It could not be tested.
-    Error,
-    /// Another task's end came before its own.
-    Skipped,
-}
-
-fn kind(outcome: Option<&Outcome>) -> Kind {
-    match outcome {
-        Some(Outcome::Ready) => Kind::Passed,
-        Some(Outcome::Failed(_) | Outcome::Stalled(_) | Outcome::TimedOut) => Kind::Failure,
-        Some(
-            Outcome::UnknownTask(_)
-            | Outcome::Rejected(_)
-            | Outcome::Denied(_)
-            | Outcome::Unreachable(..)
-            // Nobody knows what would have been seen. "Skipped" would look as if nobody had wanted to know.
-            | Outcome::Cancelled(_)
-            | Outcome::InvalidInput(_)
-            | Outcome::InternalError(_),
-        ) => Kind::Error,
-        None => Kind::Skipped,
-    }
+/// The values of `templates/junit.xml`.
+#[derive(Template)]
+#[template(path = "junit.xml", config = "src/report/templates/askama.toml")]
+struct Suite<'a> {
+    goal: &'a str,
+    failures: usize,
+    errors: usize,
+    skipped: usize,
+    /// Seconds.
+    time: String,
+    timestamp: String,
+    /// The single values, as on GitHub.
+    outputs: Vec<(&'static str, String)>,
+    cases: Vec<Case<'a>>,
 }
 
 /// A test case.
 struct Case<'a> {
     name: String,
-    elapsed: Duration,
-    kind: Kind,
+    /// Seconds.
+    time: String,
+    /// `None` where another task ended the wait before this one's own end: skipped.
+    kind: Option<JunitKind>,
     /// The contract's word.
     result: &'a str,
     /// The whole reason.
@@ -69,9 +54,9 @@ impl<'a> Case<'a> {
         }
         Self {
             name: task.id.as_str().to_owned(),
-            elapsed: task.elapsed,
-            kind: kind(outcome),
-            result: outcome.map_or("unknown", |outcome| result(outcome, report.goal)),
+            time: seconds(task.elapsed),
+            kind: outcome.map(|outcome| outcome.consequence().junit),
+            result: outcome.map_or("unknown", |outcome| outcome.word(report.goal)),
             reason,
             text: with_steps(text, report),
             log: log(
@@ -87,8 +72,8 @@ impl<'a> Case<'a> {
         let outcome = report.outcome.as_ref();
         Self {
             name: "wait".to_owned(),
-            elapsed: report.elapsed,
-            kind: kind(outcome),
+            time: seconds(report.elapsed),
+            kind: outcome.map(|outcome| outcome.consequence().junit),
             result: report.result(),
             reason: words::reason(report),
             text: with_steps(words::verdict(report), report),
@@ -129,11 +114,6 @@ fn log(report: &Report, task: Option<&TaskReport>, room: usize) -> String {
 
 /// The report.
 pub fn report(report: &Report) -> String {
-    // Only writing to a full disk could fail, and this is written to memory.
-    write(report).unwrap_or_default()
-}
-
-fn write(report: &Report) -> io::Result<String> {
     let mut cases: Vec<Case<'_>> = report
         .tasks
         .iter()
@@ -141,79 +121,24 @@ fn write(report: &Report) -> io::Result<String> {
         .collect();
     let tells_the_end = cases
         .iter()
-        .any(|case| matches!(case.kind, Kind::Failure | Kind::Error));
+        .any(|case| matches!(case.kind, Some(JunitKind::Failure | JunitKind::Error)));
     // The suite passes where the whole wait is ready, and nowhere else.
     if cases.is_empty() || !(report.is_ready() || tells_the_end) {
         cases.push(Case::of_wait(report));
     }
-    let number = |kind: Kind| {
-        cases
-            .iter()
-            .filter(|case| case.kind == kind)
-            .count()
-            .to_string()
+    let number = |kind: Option<JunitKind>| cases.iter().filter(|case| case.kind == kind).count();
+    let suite = Suite {
+        goal: report.goal.map_or("wait", |goal| goal.as_str()),
+        failures: number(Some(JunitKind::Failure)),
+        errors: number(Some(JunitKind::Error)),
+        skipped: number(None),
+        time: seconds(report.elapsed),
+        timestamp: words::instant(report.started_at),
+        outputs: super::outputs(report),
+        cases,
     };
-    let totals = [
-        ("tests", cases.len().to_string()),
-        ("failures", number(Kind::Failure)),
-        ("errors", number(Kind::Error)),
-        ("skipped", number(Kind::Skipped)),
-        ("time", seconds(report.elapsed)),
-        ("timestamp", words::instant(report.started_at)),
-    ];
-    let goal = report.goal.map_or("wait", |goal| goal.as_str());
-
-    let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
-    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    start(
-        &mut xml,
-        "testsuites",
-        &[("name", "dcs-migration-wait".to_owned())],
-        &totals,
-    )?;
-    start(
-        &mut xml,
-        "testsuite",
-        &[("name", format!("Redis migration: {goal}"))],
-        &totals,
-    )?;
-    properties(&mut xml, report)?;
-    for case in &cases {
-        let class = format!("dcs-migration-wait.{goal}");
-        let about = [
-            ("name", case.name.clone()),
-            ("classname", class),
-            ("time", seconds(case.elapsed)),
-        ];
-        start(&mut xml, "testcase", &about, &[])?;
-        let about = [
-            ("message", case.reason.clone()),
-            ("type", case.result.to_owned()),
-        ];
-        match case.kind {
-            Kind::Passed => {}
-            Kind::Failure => element(&mut xml, "failure", &about, &case.text)?,
-            Kind::Error => element(&mut xml, "error", &about, &case.text)?,
-            Kind::Skipped => element(&mut xml, "skipped", about.get(..1).unwrap_or_default(), "")?,
-        }
-        element(&mut xml, "system-out", &[], &case.log)?;
-        end(&mut xml, "testcase")?;
-    }
-    end(&mut xml, "testsuite")?;
-    end(&mut xml, "testsuites")?;
-    let mut text = String::from_utf8(xml.into_inner()).map_err(io::Error::other)?;
-    text.push('\n');
-    Ok(text)
-}
-
-/// The single values, as on GitHub.
-fn properties(xml: &mut Writer<Vec<u8>>, report: &Report) -> io::Result<()> {
-    start(xml, "properties", &[], &[])?;
-    for (name, value) in super::outputs(report) {
-        let about = [("name", name.to_owned()), ("value", value)];
-        element(xml, "property", &about, "")?;
-    }
-    end(xml, "properties")
+    // Writing to memory does not fail.
+    suite.render().unwrap_or_default() + "\n"
 }
 
 /// Cut to milliseconds, not rounded: whole seconds are the `elapsed-seconds` of the other outputs.
@@ -221,48 +146,13 @@ fn seconds(elapsed: Duration) -> String {
     format!("{}.{:03}", elapsed.as_secs(), elapsed.subsec_millis())
 }
 
-fn opening<'a>(name: &'a str, attributes: &[(&str, String)]) -> BytesStart<'a> {
-    let mut start = BytesStart::new(name);
-    for (name, value) in attributes {
-        start.push_attribute((*name, escape(value).as_str()));
-    }
-    start
-}
-
-fn start(
-    xml: &mut Writer<Vec<u8>>,
-    name: &str,
-    attributes: &[(&str, String)],
-    more: &[(&str, String)],
-) -> io::Result<()> {
-    let attributes = [attributes, more].concat();
-    xml.write_event(Event::Start(opening(name, &attributes)))
-}
-
-fn end(xml: &mut Writer<Vec<u8>>, name: &str) -> io::Result<()> {
-    xml.write_event(Event::End(BytesEnd::new(name)))
-}
-
-fn element(
-    xml: &mut Writer<Vec<u8>>,
-    name: &str,
-    attributes: &[(&str, String)],
-    text: &str,
-) -> io::Result<()> {
-    let opening = opening(name, attributes);
-    if text.is_empty() {
-        return xml.write_event(Event::Empty(opening));
-    }
-    xml.write_event(Event::Start(opening))?;
-    xml.write_event(Event::Text(BytesText::new(&escape(text))))?;
-    end(xml, name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{fleet, hostile, long_wait, samples};
     use super::*;
+    use crate::outcome::Outcome;
     use quick_xml::Reader;
+    use quick_xml::events::Event;
 
     #[test]
     fn time_agrees_with_whole_seconds() {

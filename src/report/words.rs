@@ -10,7 +10,7 @@ pub use conditions::{Condition, Met, conditions};
 
 use super::chart::TimeSeries;
 use super::history::MOST_EVENTS;
-use super::{Report, TaskReport, result};
+use super::{Report, TaskReport};
 use crate::api::{ApiError, Class, SignedIn};
 use crate::domain::{
     Check, Detail, Failure, FullSync, Goal, KeyLimit, Missing, OffsetState, Phase, Reading,
@@ -898,7 +898,7 @@ pub fn time_line(report: &Report, task: Option<&TaskReport>) -> Vec<(Duration, S
         events.retain(|&(at, _)| at <= end);
         events.push((
             end,
-            format!("the wait ended: {}", result(outcome, report.goal)),
+            format!("the wait ended: {}", outcome.word(report.goal)),
         ));
     } else if report.outcome.is_some() {
         events.push((end, "stopped because another task's wait ended".to_owned()));
@@ -909,7 +909,7 @@ pub fn time_line(report: &Report, task: Option<&TaskReport>) -> Vec<(Duration, S
 /// How a task's wait ended, in a word.
 pub fn task_result(report: &Report, task: &TaskReport) -> &'static str {
     match (report.outcome_of(task), &report.outcome) {
-        (Some(outcome), _) => result(outcome, report.goal),
+        (Some(outcome), _) => outcome.word(report.goal),
         (None, Some(_)) => "not decided",
         (None, None) => "waiting",
     }

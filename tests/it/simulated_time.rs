@@ -35,7 +35,6 @@ mod truth;
 mod world;
 
 use dcs_migration_wait::outcome::Outcome;
-use dcs_migration_wait::report;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -86,9 +85,9 @@ impl Run {
             Outcome::Rejected(_) => "invalid-input: rejected".to_owned(),
             Outcome::UnknownTask(_) => "invalid-input: unknown task".to_owned(),
             Outcome::InvalidInput(_) => "invalid-input: nothing runs".to_owned(),
-            outcome => {
-                report::result(outcome, Some(self.world.script.rules.condition.goal)).to_owned()
-            }
+            outcome => outcome
+                .word(Some(self.world.script.rules.condition.goal))
+                .to_owned(),
         }
     }
 }
