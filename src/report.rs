@@ -13,10 +13,10 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod messages;
 mod settings;
 mod templates;
 pub mod terminal;
-pub mod words;
 
 pub use settings::{Forge, LogFormat, OutputSettings, ReportFile, ReportFormat};
 
@@ -253,7 +253,7 @@ pub fn outputs(report: &Report) -> Vec<(&'static str, String)> {
             .exit_code()
             .map(|code| code.to_string())
             .unwrap_or_default(),
-        words::reason(report),
+        messages::reason(report),
         report.goal.map(|goal| goal.to_string()).unwrap_or_default(),
         reading
             .and_then(|reading| reading.is_migrating)
@@ -273,8 +273,11 @@ pub fn outputs(report: &Report) -> Vec<(&'static str, String)> {
             .unwrap_or_default(),
         report.elapsed.as_secs().to_string(),
         report.polls().to_string(),
-        words::instant(report.started_at),
-        report.finished_at.map(words::instant).unwrap_or_default(),
+        messages::instant(report.started_at),
+        report
+            .finished_at
+            .map(messages::instant)
+            .unwrap_or_default(),
     ];
     OUTPUTS.into_iter().zip(values).collect()
 }

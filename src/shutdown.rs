@@ -5,7 +5,7 @@ use crate::escape;
 use crate::outcome::{Interrupt, Outcome, exit_code};
 use crate::report::console::StdioWriter;
 use crate::report::files::ReportFiles;
-use crate::report::{Forge, OutputSettings, Report, words};
+use crate::report::{Forge, OutputSettings, Report, messages};
 use crate::watchdog::{self, Watchdog};
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ impl LastReport {
     fn after_panic(&self, place: &str) {
         let report = self.report(Outcome::InternalError(format!("panic{place}")));
         let errors = write_all(&self.files(), &report);
-        let reason = escape::command_data(&words::reason(&report));
+        let reason = escape::command_data(&messages::reason(&report));
         match self.output.forge {
             Forge::GitHub => self.lines.out(format!(
                 "::error title=DCS migration::internal-error: {reason}"
@@ -101,8 +101,11 @@ impl LastReport {
         let report = self.report(outcome);
         // There is no time left to report what could not be written.
         let _ = self.files().write_answer(&report, OUTPUTS / 2);
-        self.lines
-            .err(format!("{}: {}", report.result(), words::reason(&report)));
+        self.lines.err(format!(
+            "{}: {}",
+            report.result(),
+            messages::reason(&report)
+        ));
         self.lines.flush(FLUSH / 3);
     }
 

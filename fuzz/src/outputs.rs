@@ -16,7 +16,7 @@ use dcs_migration_wait::escape;
 use dcs_migration_wait::exit_code;
 use dcs_migration_wait::outcome::{Interrupt, Outcome};
 use dcs_migration_wait::report::history::Recorder;
-use dcs_migration_wait::report::{Report, TaskReport, words};
+use dcs_migration_wait::report::{Report, TaskReport, messages};
 use dcs_migration_wait::wait::{
     Event, Observer, Plan, PollSettings, Rules, StatusCheck, TaskWait, Tasks, wait,
 };
@@ -465,9 +465,9 @@ impl Observer for Log {
     fn polled(&mut self, now: Duration, task: &TaskWait, events: &[Event], next: Option<Duration>) {
         assert!(next.is_none_or(|next| next >= now));
         for event in events {
-            self.say(&words::event(event));
+            self.say(&messages::event(event));
         }
-        let standing = words::standing(task, &self.rules);
+        let standing = messages::progress_line(task, &self.rules);
         self.say(&standing);
     }
 
@@ -477,16 +477,16 @@ impl Observer for Log {
 
     fn list_failed(&mut self, _: Duration, _: &ApiError, events: &[Event]) {
         for event in events {
-            self.say(&words::event(event));
+            self.say(&messages::event(event));
         }
     }
 
     fn signed_in(&mut self, _: Duration, session: &SignedIn) {
-        self.say(&words::signed_in(session));
+        self.say(&messages::signed_in(session));
     }
 
     fn renewal_failed(&mut self, _: Duration, error: &ApiError) {
-        self.say(&words::renewal_failed(error));
+        self.say(&messages::renewal_failed(error));
     }
 
     fn ended(&mut self, _: Duration, task: &TaskWait) {

@@ -4,7 +4,7 @@ use super::formats;
 use super::text::{assert_line, assert_log_line};
 use dcs_migration_wait::escape;
 use dcs_migration_wait::report::{
-    self, OUTPUTS, Report, github, gitlab, html, json, junit, markdown, words,
+    self, OUTPUTS, Report, github, gitlab, html, json, junit, markdown, messages,
 };
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -132,7 +132,7 @@ fn check_json(report: &Report) -> String {
         assert_eq!(whole["ready"].get(), report.is_ready().to_string());
         assert_eq!(whole["result"].get(), format!("\"{}\"", report.result()));
         let reason: String = serde_json::from_str(whole["reason"].get()).expect("a string");
-        assert_eq!(reason, words::reason(report));
+        assert_eq!(reason, messages::reason(report));
         let tasks: Vec<BTreeMap<String, &RawValue>> =
             serde_json::from_str(whole["tasks"].get()).expect("objects");
         assert_eq!(tasks.len(), report.tasks.len());
@@ -308,7 +308,7 @@ fn check_junit(report: &Report) -> String {
 
 /// The last line of a log, as the console writes it.
 fn check_verdict(report: &Report) -> String {
-    let verdict = format!("{}: {}", report.result(), words::reason(report));
+    let verdict = format!("{}: {}", report.result(), messages::reason(report));
     assert_log_line(&escape::log(&verdict));
     let data = escape::command_data(&verdict);
     assert_log_line(&data);
@@ -316,7 +316,7 @@ fn check_verdict(report: &Report) -> String {
     for (at, _) in data.match_indices('%') {
         assert!(data[at..].starts_with("%25"), "{data}");
     }
-    for step in words::next_steps(report) {
+    for step in messages::next_steps(report) {
         assert_line(&step);
     }
     verdict

@@ -112,9 +112,9 @@ pub enum Missing {
     /// The task still migrates.
     StillMigrating,
     /// The full sync is under 100 percent.
-    FullCopyShort,
+    FullSyncIncomplete,
     /// The full sync's percentage is unknown and the status does not tell either.
-    FullCopyUnknown,
+    FullSyncUnknown,
     /// The offset is over the limit, or negative.
     OffsetOpen,
     /// The offset is unknown.
@@ -321,7 +321,7 @@ impl Condition {
             (OffsetState::Closed, FullSync::Done | FullSync::Unknown, None) => Check::Met,
             (OffsetState::Closed, FullSync::Done, Some(S::Released)) => Check::Met,
             (OffsetState::Closed, FullSync::Unknown, Some(S::Released)) => {
-                Check::NotYet(Missing::FullCopyUnknown)
+                Check::NotYet(Missing::FullSyncUnknown)
             }
             (
                 OffsetState::Closed,
@@ -358,10 +358,10 @@ impl Condition {
         }
         match reading.full_sync() {
             FullSync::Done => {}
-            FullSync::Incomplete => return Check::NotYet(Missing::FullCopyShort),
+            FullSync::Incomplete => return Check::NotYet(Missing::FullSyncIncomplete),
             // The incremental phase begins where the full sync ends.
             FullSync::Unknown if known.status == Some(S::Incremental) => {}
-            FullSync::Unknown => return Check::NotYet(Missing::FullCopyUnknown),
+            FullSync::Unknown => return Check::NotYet(Missing::FullSyncUnknown),
         }
         match reading.offset_state(self.max_offset) {
             OffsetState::Closed => Check::Met,
@@ -409,8 +409,8 @@ impl Condition {
         }
         match (reading.full_sync(), is_migrating) {
             (FullSync::Done, _) => Check::Met,
-            (FullSync::Unknown, true) => Check::NotYet(Missing::FullCopyUnknown),
-            (FullSync::Incomplete, true) => Check::NotYet(Missing::FullCopyShort),
+            (FullSync::Unknown, true) => Check::NotYet(Missing::FullSyncUnknown),
+            (FullSync::Incomplete, true) => Check::NotYet(Missing::FullSyncIncomplete),
             (FullSync::Incomplete, false) => match known.status {
                 Some(S::Succeeded | S::Stopped | S::Released) => {
                     Check::Failed(Failure::StoppedShort)
@@ -429,10 +429,10 @@ impl Condition {
             },
             (FullSync::Unknown, false) => match self.check_ended(reading, known, past) {
                 // A migration that ended well has copied everything, but only the percentage is evidence.
-                Check::Met => Check::NotYet(Missing::FullCopyUnknown),
+                Check::Met => Check::NotYet(Missing::FullSyncUnknown),
                 // Kept as it is, so that readings that agree are counted.
                 bad @ (Check::NotYet(Missing::Unconfirmed(_)) | Check::Failed(_)) => bad,
-                Check::NotYet(_) => Check::NotYet(Missing::FullCopyUnknown),
+                Check::NotYet(_) => Check::NotYet(Missing::FullSyncUnknown),
             },
         }
     }

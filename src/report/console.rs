@@ -4,7 +4,7 @@
 
 use super::terminal::ProgressView;
 use super::{Forge, LogFormat, OutputSettings};
-use super::{Report, json, words};
+use super::{Report, json, messages};
 use crate::api::{ApiError, SignedIn};
 use crate::clock::Clock;
 use crate::domain::{Restart, TaskId};
@@ -136,7 +136,7 @@ impl<S: Subscriber> Layer<S> for LogLayer {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let time = words::instant(self.clock.wall());
+        let time = messages::instant(self.clock.wall());
         let level = *event.metadata().level();
         let line = if self.json {
             let mut object = Map::new();
@@ -290,15 +290,15 @@ impl Console {
         }
         self.section_open = true;
         info!("at {endpoint}, sign-in by {sign_in}");
-        info!("until {}", words::wanted(rules));
+        info!("until {}", messages::wanted(rules));
         let stall = rules
             .stall_timeout
-            .map(|stall| format!(", when nothing improves for {}", words::duration(stall)));
+            .map(|stall| format!(", when nothing improves for {}", messages::duration(stall)));
         info!(
             "gives up after {}{}, or without a successful response for {}",
-            words::duration(rules.deadline),
+            messages::duration(rules.deadline),
             stall.unwrap_or_default(),
-            words::duration(rules.max_outage),
+            messages::duration(rules.max_outage),
         );
         self.go_live(rules);
     }
@@ -339,12 +339,12 @@ impl Console {
             }
         }
         self.section_open = false;
-        let took = words::duration(report.elapsed);
-        let polls = words::plural(report.polls(), "poll");
+        let took = messages::duration(report.elapsed);
+        let polls = messages::plural(report.polls(), "poll");
         let verdict = format!(
             "{}: {} ({took}, {polls})",
             report.result(),
-            words::reason(report)
+            messages::reason(report)
         );
         if self.json {
             self.lines.must_out(json::line(report));
@@ -464,7 +464,7 @@ impl Observer for Console {
         };
         let mut minor = false;
         for event in events {
-            let text = words::event(event);
+            let text = messages::event(event);
             match weight(event) {
                 Weight::Warning => warn!("{prefix}{text}"),
                 Weight::Line => info!("{prefix}{text}"),
@@ -481,12 +481,12 @@ impl Observer for Console {
         let next = next.map(|next| {
             format!(
                 ", next poll in {}",
-                words::duration(next.saturating_sub(now))
+                messages::duration(next.saturating_sub(now))
             )
         });
         info!(
             "{prefix}{}{}",
-            words::standing(task, &rules),
+            messages::progress_line(task, &rules),
             next.unwrap_or_default()
         );
         let reading = task.snapshot().seen.map(|seen| &seen.reading);
@@ -506,23 +506,23 @@ impl Observer for Console {
         if others > 0 {
             info!(
                 "{} not running: not waited for",
-                words::plural(others as u64, "task")
+                messages::plural(others as u64, "task")
             );
         }
     }
 
     fn list_failed(&mut self, _: Duration, _: &ApiError, events: &[Event]) {
         for event in events {
-            warn!("the list of tasks: {}", words::event(event));
+            warn!("the list of tasks: {}", messages::event(event));
         }
     }
 
     fn signed_in(&mut self, _: Duration, session: &SignedIn) {
-        info!("{}", words::signed_in(session));
+        info!("{}", messages::signed_in(session));
     }
 
     fn renewal_failed(&mut self, _: Duration, error: &ApiError) {
-        warn!("{}", words::renewal_failed(error));
+        warn!("{}", messages::renewal_failed(error));
     }
 
     fn ended(&mut self, _: Duration, task: &TaskWait) {

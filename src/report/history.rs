@@ -1,6 +1,6 @@
 //! What happened during a wait, kept small however long it lasts.
 
-use super::{chart, words};
+use super::{chart, messages};
 use crate::api::{ApiError, SignedIn};
 use crate::domain::{Reading, TaskId};
 use crate::wait::{Event, Observer, TaskWait};
@@ -88,7 +88,7 @@ impl Observer for Recorder {
             history.add_reading_of(n_tasks, now, &seen.reading);
         }
         for event in events {
-            history.add_event(now, words::event(event));
+            history.add_event(now, messages::event(event));
         }
     }
 
@@ -98,17 +98,17 @@ impl Observer for Recorder {
 
     fn list_failed(&mut self, now: Duration, error: &ApiError, events: &[Event]) {
         for event in events {
-            self.add_event(now, words::event(event));
+            self.add_event(now, messages::event(event));
         }
         self.listing = Some(error.clone());
     }
 
     fn signed_in(&mut self, now: Duration, session: &SignedIn) {
-        self.add_event(now, words::signed_in(session));
+        self.add_event(now, messages::signed_in(session));
     }
 
     fn renewal_failed(&mut self, now: Duration, error: &ApiError) {
-        self.add_event(now, words::renewal_failed(error));
+        self.add_event(now, messages::renewal_failed(error));
     }
 
     fn ended(&mut self, _: Duration, _: &TaskWait) {}

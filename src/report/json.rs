@@ -1,7 +1,7 @@
 //! JSON: the `tasks` output, the report file and the last line of a JSON log. Structs of their own, so that a change
 //! of the domain does not change what people parse; `docs/report.schema.json` describes them.
 
-use super::words::{self, Met};
+use super::messages::{self, Met};
 use super::{Report, TaskReport, chart};
 use crate::domain::Reading;
 use crate::escape;
@@ -159,7 +159,8 @@ impl RequestKind {
     fn of(rules: &Rules) -> Self {
         Self {
             max_offset: rules.condition.max_offset,
-            max_missing_keys: words::key_limit(rules.condition.max_missing_keys).replace(',', ""),
+            max_missing_keys: messages::key_limit(rules.condition.max_missing_keys)
+                .replace(',', ""),
             stable_polls: rules.stable_polls,
             status_check: match rules.status_check {
                 StatusCheck::Auto => "auto",
@@ -183,7 +184,7 @@ impl<'a> Verdict<'a> {
         let is_ready = report
             .outcome_of(task)
             .is_some_and(|outcome| outcome.is_ready());
-        let conditions = words::conditions(report, task)
+        let conditions = messages::conditions(report, task)
             .into_iter()
             .map(|condition| Condition {
                 name: condition.name.to_lowercase().replace(' ', "-"),
@@ -202,7 +203,7 @@ impl<'a> Verdict<'a> {
             status_confirmed: task.detail.is_some(),
             last_error: task.failing.as_ref().map(|error| error.message.as_str()),
             cloud_reason: task.cloud_reason.as_deref(),
-            missing: words::missing(report, task).filter(|_| !is_ready),
+            missing: messages::missing(report, task).filter(|_| !is_ready),
             conditions: conditions.collect(),
         }
     }
@@ -294,7 +295,7 @@ fn task<'a>(report: &'a Report, task: &'a TaskReport, depth: Depth) -> Task<'a> 
         result: outcome.map_or("unknown", |outcome| outcome.word(report.goal)),
         ready: outcome.is_some_and(|outcome| outcome.is_ready()),
         exit_code: outcome.map(|outcome| outcome.exit_code()),
-        reason: words::task_reason(report, task),
+        reason: messages::task_reason(report, task),
         until: report.goal.map(|goal| goal.as_str()),
         is_migrating: reading.and_then(|reading| reading.is_migrating),
         offset: reading.and_then(|reading| reading.offset),
@@ -310,7 +311,7 @@ fn task<'a>(report: &'a Report, task: &'a TaskReport, depth: Depth) -> Task<'a> 
             .and_then(|detail| detail.task_status.as_deref()),
         elapsed_seconds: task.elapsed.as_secs(),
         polls: task.polls,
-        started_at: words::instant(report.started_at),
+        started_at: messages::instant(report.started_at),
         finished_at: report.finished_at.and(task.finished_at(report)),
         stats: task
             .raw
@@ -328,7 +329,7 @@ impl TaskReport {
         report
             .started_at
             .checked_add(self.elapsed)
-            .map(words::instant)
+            .map(messages::instant)
     }
 }
 
@@ -339,12 +340,12 @@ fn whole(report: &Report, depth: Depth) -> Whole<'_> {
         result: report.result(),
         ready: report.is_ready(),
         exit_code: report.exit_code(),
-        reason: words::reason(report),
+        reason: messages::reason(report),
         until: report.goal.map(|goal| goal.as_str()),
         elapsed_seconds: report.elapsed.as_secs(),
         polls: report.polls(),
-        started_at: words::instant(report.started_at),
-        finished_at: report.finished_at.map(words::instant),
+        started_at: messages::instant(report.started_at),
+        finished_at: report.finished_at.map(messages::instant),
         rules: report.rules.as_ref().map(RequestKind::of),
         tasks: report
             .tasks

@@ -1,7 +1,7 @@
 //! JUnit XML: what GitLab's Tests tab and its like show. One test case a task; it passes where the task is ready, and
 //! nowhere else.
 
-use super::{Report, TaskReport, chart, words};
+use super::{Report, TaskReport, chart, messages};
 use crate::outcome::JunitKind;
 use askama::Template;
 use std::time::Duration;
@@ -46,10 +46,10 @@ struct Case<'a> {
 impl<'a> Case<'a> {
     fn of_task(report: &'a Report, task: &'a TaskReport) -> Self {
         let outcome = report.outcome_of(task);
-        let headline = outcome.map(|outcome| words::headline(outcome, report, Some(task)));
-        let reason = words::task_reason(report, task);
-        let mut text = words::sentence(&headline.unwrap_or_else(|| reason.clone()));
-        for (name, what) in words::particulars(report, task) {
+        let headline = outcome.map(|outcome| messages::headline(outcome, report, Some(task)));
+        let reason = messages::task_reason(report, task);
+        let mut text = messages::sentence(&headline.unwrap_or_else(|| reason.clone()));
+        for (name, what) in messages::particulars(report, task) {
             text.push_str(&format!("\n{name}: {what}"));
         }
         Self {
@@ -75,15 +75,15 @@ impl<'a> Case<'a> {
             time: seconds(report.elapsed),
             kind: outcome.map(|outcome| outcome.consequence().junit),
             result: report.result(),
-            reason: words::reason(report),
-            text: with_steps(words::verdict(report), report),
+            reason: messages::reason(report),
+            text: with_steps(messages::verdict(report), report),
             log: log(report, None, EVENTS_ROOM),
         }
     }
 }
 
 fn with_steps(mut text: String, report: &Report) -> String {
-    let steps = words::next_steps(report);
+    let steps = messages::next_steps(report);
     if !steps.is_empty() {
         text.push_str("\n\nWhat to do next:");
         for step in steps {
@@ -94,17 +94,17 @@ fn with_steps(mut text: String, report: &Report) -> String {
 }
 
 fn log(report: &Report, task: Option<&TaskReport>, room: usize) -> String {
-    let events = words::time_line(report, task);
+    let events = messages::time_line(report, task);
     let rows: Vec<String> = events
         .iter()
-        .map(|(at, what)| format!("{:>12}  {what}\n", words::duration(*at)))
+        .map(|(at, what)| format!("{:>12}  {what}\n", messages::duration(*at)))
         .collect();
     let (head, left_out, tail) = chart::fit(&rows, room);
     let gap = if left_out > 0 {
         format!(
             "{:>12}  {} left out here\n",
             "…",
-            words::plural(left_out as u64, "event")
+            messages::plural(left_out as u64, "event")
         )
     } else {
         String::new()
@@ -133,7 +133,7 @@ pub fn report(report: &Report) -> String {
         errors: number(Some(JunitKind::Error)),
         skipped: number(None),
         time: seconds(report.elapsed),
-        timestamp: words::instant(report.started_at),
+        timestamp: messages::instant(report.started_at),
         outputs: super::outputs(report),
         cases,
     };

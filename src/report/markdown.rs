@@ -1,7 +1,7 @@
 //! The job summary and the `.md` report, in Markdown as GitHub and GitLab show it.
 
 use super::chart::{self, Axis, Points, TimeSeries};
-use super::words;
+use super::messages;
 use super::{Report, TaskReport};
 use crate::escape::markdown as escape;
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ const MOST_DETAILS: usize = 100;
 /// The whole summary.
 pub fn summary(report: &Report) -> String {
     let mut text = String::new();
-    let icon = words::icon(report.outcome.as_ref());
+    let icon = messages::icon(report.outcome.as_ref());
     let goal = report
         .goal
         .map(|goal| format!(" (waited for {goal})"))
@@ -40,7 +40,7 @@ pub fn summary(report: &Report) -> String {
         report.result(),
         escape(&goal)
     );
-    let _ = writeln!(text, "{}\n", prose(&words::verdict(report)));
+    let _ = writeln!(text, "{}\n", prose(&messages::verdict(report)));
 
     match report.tasks.as_slice() {
         [] => next_steps(&mut text, report),
@@ -96,7 +96,7 @@ fn code(text: &str) -> String {
 }
 
 fn next_steps(text: &mut String, report: &Report) {
-    let steps = words::next_steps(report);
+    let steps = messages::next_steps(report);
     if !steps.is_empty() {
         let _ = writeln!(text, "### What to do next\n");
         for step in steps {
@@ -108,7 +108,7 @@ fn next_steps(text: &mut String, report: &Report) {
 
 /// What a bad end leaves to say, beside the one sentence.
 fn particulars(text: &mut String, report: &Report, task: &TaskReport) {
-    let parts = words::particulars(report, task);
+    let parts = messages::particulars(report, task);
     for (name, what) in &parts {
         let _ = writeln!(text, "- **{name}:** {}", prose(what));
     }
@@ -119,7 +119,7 @@ fn particulars(text: &mut String, report: &Report, task: &TaskReport) {
 
 /// What was wanted against what was seen.
 fn conditions(text: &mut String, report: &Report, task: &TaskReport) {
-    let conditions = words::conditions(report, task);
+    let conditions = messages::conditions(report, task);
     if conditions.is_empty() {
         return;
     }
@@ -171,7 +171,7 @@ fn blocks(course: &TimeSeries, report: &Report, task: &TaskReport) -> String {
     let reading = task.reading.as_ref();
     if !course.copied.is_empty() {
         let last = reading.and_then(|reading| reading.full_migration_progress);
-        let last = last.map_or_else(|| "unknown".to_owned(), words::percent);
+        let last = last.map_or_else(|| "unknown".to_owned(), messages::percent);
         let _ = writeln!(
             lines,
             "full sync  {}  {last}",
@@ -179,14 +179,14 @@ fn blocks(course: &TimeSeries, report: &Report, task: &TaskReport) -> String {
         );
     }
     if !course.offsets.is_empty() {
-        let last = words::known(reading.and_then(|reading| reading.offset));
+        let last = messages::known(reading.and_then(|reading| reading.offset));
         let _ = writeln!(
             lines,
             "offset     {}  {last}",
             chart::offset_sparkline(course, report.max_offset(), BLOCKS)
         );
     }
-    let end = words::duration(course.until);
+    let end = messages::duration(course.until);
     let _ = writeln!(lines, "           0s{end:>width$}", width = BLOCKS - 2);
     lines
 }
@@ -298,7 +298,7 @@ fn offset_chart(course: &TimeSeries, report: &Report) -> Option<String> {
         lines: &lines,
     }
     .draw();
-    let numbers = words::offset_course(course)
+    let numbers = messages::offset_course(course)
         .map(|numbers| format!(" Offset: {numbers}."))
         .unwrap_or_default();
     let since = if course.offsets.len() > 1 {
@@ -315,7 +315,7 @@ fn offset_chart(course: &TimeSeries, report: &Report) -> Option<String> {
 fn figures(text: &mut String, report: &Report, task: Option<&TaskReport>) {
     row(text, &["Wait", ""]);
     row(text, &["---", "---"]);
-    for (name, value) in words::figures(report, task) {
+    for (name, value) in messages::figures(report, task) {
         row(text, &[name, &prose(&value)]);
     }
     text.push('\n');
@@ -323,12 +323,15 @@ fn figures(text: &mut String, report: &Report, task: Option<&TaskReport>) {
 
 /// What happened, folded away.
 fn time_line(text: &mut String, report: &Report, task: Option<&TaskReport>, room: usize) {
-    let events = words::time_line(report, task);
+    let events = messages::time_line(report, task);
     let rows: Vec<String> = events
         .iter()
         .map(|(at, what)| {
             let mut line = String::new();
-            row(&mut line, &[&escape(&words::duration(*at)), &prose(what)]);
+            row(
+                &mut line,
+                &[&escape(&messages::duration(*at)), &prose(what)],
+            );
             line
         })
         .collect();
@@ -336,7 +339,7 @@ fn time_line(text: &mut String, report: &Report, task: Option<&TaskReport>, room
     let _ = writeln!(
         text,
         "<details><summary>What happened ({})</summary>\n",
-        words::plural(rows.len() as u64, "event")
+        messages::plural(rows.len() as u64, "event")
     );
     row(text, &["Since the start", "What"]);
     row(text, &["---", "---"]);
@@ -346,7 +349,10 @@ fn time_line(text: &mut String, report: &Report, task: Option<&TaskReport>, room
             text,
             &[
                 "…",
-                &format!("{} left out here", words::plural(left_out as u64, "event")),
+                &format!(
+                    "{} left out here",
+                    messages::plural(left_out as u64, "event")
+                ),
             ],
         );
     }
@@ -383,15 +389,15 @@ fn fleet(text: &mut String, report: &Report) {
                 &code(task.id.as_str()),
                 &format!(
                     "{} {}",
-                    words::icon(report.outcome_of(task)),
-                    words::task_result(report, task)
+                    messages::icon(report.outcome_of(task)),
+                    messages::task_result(report, task)
                 ),
                 &escape(
                     &reading
                         .full_migration_progress
-                        .map_or_else(|| "unknown".to_owned(), words::percent),
+                        .map_or_else(|| "unknown".to_owned(), messages::percent),
                 ),
-                &escape(&words::known(reading.offset)),
+                &escape(&messages::known(reading.offset)),
                 &blocks,
                 &task
                     .detail
@@ -426,8 +432,8 @@ fn details(text: &mut String, report: &Report) {
     let shown = tasks.len().min(MOST_DETAILS);
     let _ = writeln!(text, "### Each task\n");
     for task in tasks.into_iter().take(shown) {
-        let icon = words::icon(report.outcome_of(task));
-        let result = words::task_result(report, task);
+        let icon = messages::icon(report.outcome_of(task));
+        let result = messages::task_result(report, task);
         let _ = writeln!(
             text,
             "<details><summary>{icon} {}: {result}</summary>\n",
@@ -436,7 +442,7 @@ fn details(text: &mut String, report: &Report) {
         let _ = writeln!(
             text,
             "{}\n",
-            prose(&words::sentence(&words::task_reason(report, task)))
+            prose(&messages::sentence(&messages::task_reason(report, task)))
         );
         conditions(text, report, task);
         let course = TimeSeries::of(task);
@@ -444,7 +450,7 @@ fn details(text: &mut String, report: &Report) {
             let _ = writeln!(text, "```text\n{}```\n", blocks(&course, report, task));
         }
         if let Some(reading) = &task.reading {
-            let _ = writeln!(text, "Keys: {}.\n", escape(&words::keys(reading)));
+            let _ = writeln!(text, "Keys: {}.\n", escape(&messages::keys(reading)));
         }
         time_line(text, report, Some(task), FLEET_EVENTS_ROOM / shown.max(1));
         let _ = writeln!(text, "</details>\n");

@@ -2,7 +2,7 @@
 //!
 //! Drawn by a thread of the library; nothing of it is there when the output is no terminal.
 
-use super::words;
+use super::messages;
 use crate::clock::Clock;
 use crate::domain::TaskId;
 use crate::domain::{FullSync, Phase};
@@ -109,7 +109,7 @@ impl Shown {
         let phase = snapshot.phase;
         let middle = match (reading.full_sync(), reading.full_migration_progress) {
             (FullSync::Incomplete, Some(percent)) => {
-                format!("{} {}", bar(percent), words::percent(percent))
+                format!("{} {}", bar(percent), messages::percent(percent))
             }
             _ => {
                 let rate = snapshot
@@ -119,7 +119,7 @@ impl Shown {
                 let rate = rate
                     .map(|rate| format!(" ({rate:+.0}/s)"))
                     .unwrap_or_default();
-                format!("offset {}{rate}", words::known(reading.offset))
+                format!("offset {}{rate}", messages::known(reading.offset))
             }
         };
         let goal = match reading.full_sync() {
@@ -132,15 +132,15 @@ impl Shown {
                 snapshot.stable, rules.stable_polls
             )
         } else {
-            words::time_to(&goal, snapshot.rates.eta())
+            messages::time_to(&goal, snapshot.rates.eta())
         };
         Self {
             phase,
             first: format!("{}  {middle}", phase.as_str()),
             second: format!(
                 "{to_goal}, keys {} -> {}",
-                words::known(reading.source_dbsize),
-                words::known(reading.target_dbsize)
+                messages::known(reading.source_dbsize),
+                messages::known(reading.target_dbsize)
             ),
             failing: snapshot
                 .failing
@@ -155,11 +155,14 @@ impl View {
     fn lines(&self, now: Duration) -> [String; 3] {
         let left = format!(
             "timeout in {}",
-            words::duration(whole_seconds(self.rules.deadline.saturating_sub(now)))
+            messages::duration(whole_seconds(self.rules.deadline.saturating_sub(now)))
         );
         let next = match self.next_look {
             Some(at) if at > now => {
-                format!("next poll in {}", words::duration(whole_seconds(at - now)))
+                format!(
+                    "next poll in {}",
+                    messages::duration(whole_seconds(at - now))
+                )
             }
             Some(_) | None => "polling".to_owned(),
         };

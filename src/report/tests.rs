@@ -411,7 +411,7 @@ fn every_end_names_seen_missing_change() {
             format!(
                 "{name} ({:?})\n  {}",
                 report.exit_code(),
-                words::reason(report)
+                messages::reason(report)
             )
         })
         .collect();

@@ -443,7 +443,7 @@ impl TaskPoller {
                     && progress.is_none()
                     && !self.status.was_incremental =>
             {
-                Check::NotYet(Missing::FullCopyUnknown)
+                Check::NotYet(Missing::FullSyncUnknown)
             }
             check @ (Check::Met | Check::NotYet(_) | Check::Failed(_)) => check,
         }

@@ -84,7 +84,7 @@ fn completed_row_by_row() {
     assert_eq!(is(&ended(Some(0), Some(100.0)), "RELEASED"), Met);
     assert_eq!(
         is(&ended(Some(0), None), "RELEASED"),
-        NotYet(Missing::FullCopyUnknown)
+        NotYet(Missing::FullSyncUnknown)
     );
     for status in ENDED {
         assert_eq!(
@@ -258,18 +258,18 @@ fn in_sync_needs_running_synced_closed() {
         );
         assert_eq!(
             is(running(Some(0), Some(99.9)), status),
-            NotYet(Missing::FullCopyShort)
+            NotYet(Missing::FullSyncIncomplete)
         );
     }
     // The incremental phase itself proves the full sync; nothing else does.
     assert_eq!(is(running(Some(0), None), "INCRMIGEATING"), Met);
     assert_eq!(
         is(running(Some(0), None), "MIGRATING"),
-        NotYet(Missing::FullCopyUnknown)
+        NotYet(Missing::FullSyncUnknown)
     );
     assert_eq!(
         is(running(Some(0), None), ""),
-        NotYet(Missing::FullCopyUnknown)
+        NotYet(Missing::FullSyncUnknown)
     );
     for status in [
         "FULLMIGRATING",
@@ -364,7 +364,7 @@ fn full_sync_reads_percentage_while_running() {
     }
     assert_eq!(
         is(reading(Some(true), None, Some(99.9)), "FULLMIGRATING"),
-        NotYet(Missing::FullCopyShort)
+        NotYet(Missing::FullSyncIncomplete)
     );
     for status in ENDED {
         assert_eq!(

@@ -4,7 +4,7 @@ use super::checks::{Verdict, ensure};
 use super::world::Run;
 use dcs_migration_wait::outcome::Outcome;
 use dcs_migration_wait::report::{
-    self, Report, TaskReport, github, gitlab, html, json, junit, markdown, words,
+    self, Report, TaskReport, github, gitlab, html, json, junit, markdown, messages,
 };
 use dcs_migration_wait::wait::TaskWait;
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ impl Run {
         ] {
             ensure!(outputs[name] == value, "{name} is not {value}: {outputs:?}");
         }
-        let reason = words::reason(&report);
+        let reason = messages::reason(&report);
         ensure!(
             !reason.is_empty() && !reason.contains('\n') && outputs["reason"] == reason,
             "{outputs:?}"

@@ -1,6 +1,7 @@
 //! What to change, and what to do next.
 
-use super::{count, is_offset_missing, sentence, was_never_asked};
+use super::missing::{is_offset_missing, was_never_asked};
+use super::{count, sentence};
 use crate::domain::{Check, Detail, Failure, FullSync, Goal, Missing, UnconfirmedFailure};
 use crate::outcome::Outcome;
 use crate::report::{Report, TaskReport};
@@ -85,7 +86,7 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
             Missing::NotStarted => "configure and start the task in the console".to_owned(),
             Missing::OffsetOpen => of_offset(),
             Missing::StatusDisagrees if is_offset_missing(rules, &reading) => of_offset(),
-            Missing::StatusDisagrees | Missing::FullCopyShort => format!("{LOOK}, or raise {longer}"),
+            Missing::StatusDisagrees | Missing::FullSyncIncomplete => format!("{LOOK}, or raise {longer}"),
             Missing::Unconfirmed(UnconfirmedFailure::KeysMissing) => {
                 "compare the keys of both sides (`info keyspace`) before anything is switched".to_owned()
             }
@@ -111,7 +112,7 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
                 "find out what emptied the {}; where that was intended, set `max-missing-keys: off`",
                 side.as_str()
             ),
-            Missing::MigratingUnknown | Missing::FullCopyUnknown | Missing::OffsetUnknown | Missing::StatusUnread => {
+            Missing::MigratingUnknown | Missing::FullSyncUnknown | Missing::OffsetUnknown | Missing::StatusUnread => {
                 format!("{LOOK}, since the API does not tell what decides; or raise {longer}")
             }
         },

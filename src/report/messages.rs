@@ -4,80 +4,24 @@
 
 mod advice;
 mod conditions;
+mod format;
+mod log;
+mod missing;
 
 pub use advice::next_steps;
 pub use conditions::{Condition, Met, conditions};
+pub use format::{count, duration, instant, known, percent, plural, sentence};
+pub use log::{event, progress_line, renewal_failed, signed_in, time_to};
+pub use missing::missing;
 
+use self::missing::missing_keys;
 use super::chart::TimeSeries;
 use super::history::MOST_EVENTS;
 use super::{Report, TaskReport};
-use crate::api::{ApiError, Class, SignedIn};
-use crate::domain::{
-    Check, Detail, Failure, FullSync, Goal, KeyLimit, Missing, OffsetState, Phase, Reading,
-    Restart, StatusClass, UnconfirmedFailure,
-};
+use crate::domain::{Detail, Failure, FullSync, Goal, KeyLimit, Reading};
 use crate::outcome::Outcome;
-use crate::wait::{Eta, Event, Range, Rules, TaskWait};
-use std::time::{Duration, SystemTime};
-
-/// A duration to the second, to the tenth under ten seconds, to the millisecond under one.
-pub fn duration(duration: Duration) -> String {
-    let whole = if duration < Duration::from_secs(1) {
-        Duration::from_millis(duration.as_millis() as u64)
-    } else if duration < Duration::from_secs(10) {
-        Duration::from_millis(duration.as_millis() as u64 / 100 * 100)
-    } else {
-        Duration::from_secs(duration.as_secs())
-    };
-    humantime::format_duration(whole).to_string()
-}
-
-/// A wall-clock instant, RFC 3339 in UTC.
-pub fn instant(at: SystemTime) -> String {
-    // The formatter refuses times before 1970.
-    humantime::format_rfc3339_seconds(at.max(SystemTime::UNIX_EPOCH)).to_string()
-}
-
-/// A number with thousands separated.
-pub fn count(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = if number < 0 {
-        "-".to_owned()
-    } else {
-        String::new()
-    };
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number of things: "1 poll", "2 polls".
-pub fn plural(number: u64, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
-}
-
-/// A percentage, without needless decimals. What is under 100 is never rounded to it.
-pub fn percent(value: f64) -> String {
-    let shown = if value < 100.0 {
-        value.min(99.9)
-    } else {
-        value
-    };
-    if shown.fract() == 0.0 {
-        format!("{shown:.0} %")
-    } else {
-        format!("{shown:.1} %")
-    }
-}
-
-/// A count or "unknown".
-pub fn known(number: Option<i64>) -> String {
-    number.map_or_else(|| "unknown".to_owned(), count)
-}
+use crate::wait::Rules;
+use std::time::Duration;
 
 /// Why the wait ended as it did, with what was seen last, what was missing and what to change. Of several tasks it speaks
 /// of one, by name; the others are counted.
@@ -436,111 +380,6 @@ fn values(reading: &Reading, status: Option<&str>) -> String {
     )
 }
 
-/// The condition that is not met.
-pub fn missing(report: &Report, task: &TaskReport) -> Option<String> {
-    let rules = report.rules.as_ref()?;
-    let reading = task.reading.clone().unwrap_or_default();
-    let max_offset = rules.condition.max_offset;
-    Some(match task.check {
-        None if was_never_asked(report, task) => "not polled: request limit reached".to_owned(),
-        None if task.polls == 0 => "no request was answered".to_owned(),
-        None => "no reading at all".to_owned(),
-        Some(Check::Met) if task.stable >= rules.stable_polls => {
-            "it was in sync, and not read again once all the others were".to_owned()
-        }
-        Some(Check::Met) => {
-            format!(
-                "{} consecutive readings (`stable-polls`), {} so far",
-                rules.stable_polls, task.stable
-            )
-        }
-        Some(Check::Failed(_)) => return None,
-        Some(Check::NotYet(missing)) => match missing {
-            Missing::MigratingUnknown => {
-                "`is_migrating` is unknown, which proves nothing".to_owned()
-            }
-            Missing::StillMigrating => "the task still migrates".to_owned(),
-            Missing::FullCopyShort => "the full sync is under 100 %".to_owned(),
-            Missing::FullCopyUnknown => "the full sync's percentage is unknown".to_owned(),
-            Missing::OffsetOpen => open_offset(&reading, max_offset),
-            Missing::OffsetUnknown => "the offset is unknown".to_owned(),
-            Missing::NotStarted => "the task has not started: it waits to be configured".to_owned(),
-            Missing::StatusUnread => {
-                "the status that belongs to the last reading was not read".to_owned()
-            }
-            Missing::StatusDisagrees => {
-                let status = task
-                    .detail
-                    .as_ref()
-                    .map(|detail| format!(" {}", detail.status.word()));
-                let status = status.unwrap_or_default();
-                let status = match reading.is_migrating {
-                    Some(false) => {
-                        format!(
-                            "`is_migrating` is false, and the status{status} does not say that the task has ended"
-                        )
-                    }
-                    Some(true) | None => format!("the status{status} does not show the goal"),
-                };
-                // A status is read now and then. The offset is what people can do something about.
-                if is_offset_missing(rules, &reading) {
-                    format!("{}; {status}", open_offset(&reading, max_offset))
-                } else {
-                    status
-                }
-            }
-            Missing::Unconfirmed(UnconfirmedFailure::Short) => {
-                "not migrating with the full sync under 100 %, unconfirmed".to_owned()
-            }
-            Missing::Unconfirmed(UnconfirmedFailure::OutOfSync) => {
-                format!(
-                    "not migrating, while {}; unconfirmed",
-                    open_offset(&reading, max_offset)
-                )
-            }
-            Missing::Unconfirmed(UnconfirmedFailure::StoppedInSync) => {
-                "the task does not migrate".to_owned()
-            }
-            Missing::NotSwitched => "no IP switch has been seen".to_owned(),
-            Missing::Switching => "the IP addresses are being switched".to_owned(),
-            Missing::SwitchUnknown => {
-                let word = task
-                    .detail
-                    .as_ref()
-                    .and_then(|detail| detail.task_status.as_deref())
-                    .unwrap_or_default();
-                format!("the IP switch is `{word}`, a word that is not known")
-            }
-            Missing::RolledBack => {
-                "the IP switch was rolled back, and the task migrates again".to_owned()
-            }
-            Missing::KeysMissing | Missing::Unconfirmed(UnconfirmedFailure::KeysMissing) => {
-                missing_keys(report, &reading)
-            }
-            Missing::Emptied(side) => {
-                format!(
-                    "the {} held keys earlier in this wait and holds none now",
-                    side.as_str()
-                )
-            }
-        },
-    })
-}
-
-/// How many keys the target lacks, against what it may lack.
-fn missing_keys(report: &Report, reading: &Reading) -> String {
-    let limit = report
-        .rules
-        .as_ref()
-        .map(|rules| key_limit(rules.condition.max_missing_keys))
-        .unwrap_or_default();
-    format!(
-        "the target holds {} of the source's {} keys (`max-missing-keys` is {limit})",
-        known(reading.target_dbsize),
-        known(reading.source_dbsize)
-    )
-}
-
 /// A limit of missing keys, as people write it.
 pub fn key_limit(limit: KeyLimit) -> String {
     match limit {
@@ -548,47 +387,6 @@ pub fn key_limit(limit: KeyLimit) -> String {
         KeyLimit::Keys(most) => count(most.try_into().unwrap_or(i64::MAX)),
         KeyLimit::Share(millionths) => format!("{}%", f64::from(millionths) / 10_000.0),
     }
-}
-
-/// Whether others were asked, and it was not.
-fn was_never_asked(report: &Report, task: &TaskReport) -> bool {
-    task.polls == 0 && task.unanswered.is_none() && report.tasks.iter().any(|other| other.polls > 0)
-}
-
-fn open_offset(reading: &Reading, max_offset: i64) -> String {
-    match reading.offset {
-        Some(..0) => "the offset is negative, which is not in sync".to_owned(),
-        Some(0..) | None => {
-            format!(
-                "the offset {} is over `max-offset` {}",
-                known(reading.offset),
-                count(max_offset)
-            )
-        }
-    }
-}
-
-/// Whether the offset alone would keep the goal from showing.
-fn is_offset_missing(rules: &Rules, reading: &Reading) -> bool {
-    let is_asked = match rules.condition.goal {
-        Goal::Completed | Goal::InSync => reading.full_sync() == FullSync::Done,
-        Goal::FullSync | Goal::Switched => false,
-    };
-    is_asked && reading.offset_state(rules.condition.max_offset) == OffsetState::Open
-}
-
-/// A fragment as a sentence.
-pub fn sentence(fragment: &str) -> String {
-    let mut chars = fragment.chars();
-    let Some(first) = chars.next() else {
-        return String::new();
-    };
-    let end = if fragment.ends_with(['.', '!', '?', ':']) {
-        ""
-    } else {
-        "."
-    };
-    format!("{}{}{end}", first.to_uppercase(), chars.as_str())
 }
 
 /// What was asked for, in one line.
@@ -608,179 +406,6 @@ pub fn wanted(rules: &Rules) -> String {
         ),
         Goal::FullSync => format!("`full-sync`: full sync at 100 %{stable}"),
         Goal::Switched => format!("`switched`: IP addresses switched{stable}"),
-    }
-}
-
-/// When something will be reached, or that nobody can know.
-pub fn time_to(what: &str, outlook: Eta) -> String {
-    match outlook {
-        Eta::Unknown => format!("time to {what} unknown"),
-        Eta::NotConverging => format!("{what}: not converging at the present rate"),
-        Eta::Within(Range {
-            earliest, latest, ..
-        }) => {
-            let (from, to) = (roughly(earliest), roughly(latest));
-            if from == to {
-                format!("{what} in about {}", duration(to))
-            } else if from * 4 < to {
-                format!("{what} within {}", duration(to))
-            } else {
-                format!("{what} in {} to {}", duration(from), duration(to))
-            }
-        }
-    }
-}
-
-/// As exact as an estimate deserves: to about a tenth.
-fn roughly(estimate: Duration) -> Duration {
-    let seconds = estimate.as_secs().max(1);
-    let steps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600];
-    let step = steps
-        .into_iter()
-        .rev()
-        .find(|step| step * 8 <= seconds)
-        .unwrap_or(1);
-    Duration::from_secs((seconds + step / 2) / step * step)
-}
-
-/// How a task stands, for one line of a log.
-pub fn standing(task: &TaskWait, rules: &Rules) -> String {
-    let snapshot = task.snapshot();
-    let Some(seen) = snapshot.seen else {
-        return "no reading yet".to_owned();
-    };
-    let reading = &seen.reading;
-    let mut parts = vec![snapshot.phase.as_str().to_owned()];
-    match snapshot.phase {
-        Phase::FullSync => {
-            let rate = snapshot
-                .rates
-                .full_sync_rate()
-                .filter(|rate| rate.abs() >= 0.005);
-            let rate = rate
-                .map(|rate| format!(" ({rate:+.2} %/s)"))
-                .unwrap_or_default();
-            parts.push(format!(
-                "{}{rate}",
-                reading
-                    .full_migration_progress
-                    .map_or_else(|| "unknown %".to_owned(), percent)
-            ));
-        }
-        Phase::Unknown
-        | Phase::NotStarted
-        | Phase::Incremental
-        | Phase::Stopping
-        | Phase::Ended => {
-            let rate = snapshot
-                .rates
-                .offset_rate()
-                .filter(|rate| rate.abs() >= 0.5);
-            let rate = rate
-                .map(|rate| format!(" ({rate:+.0}/s)"))
-                .unwrap_or_default();
-            parts.push(format!("offset {}{rate}", known(reading.offset)));
-        }
-    }
-    parts.push(format!(
-        "keys {} -> {}",
-        known(reading.source_dbsize),
-        known(reading.target_dbsize)
-    ));
-    let stable = snapshot.stable;
-    if stable > 0 {
-        parts.push(format!(
-            "goal seen {stable} of {} times",
-            rules.stable_polls
-        ));
-    } else {
-        let goal = match snapshot.phase {
-            Phase::FullSync => "full sync done".to_owned(),
-            Phase::Unknown
-            | Phase::NotStarted
-            | Phase::Incremental
-            | Phase::Stopping
-            | Phase::Ended => rules.condition.goal.to_string(),
-        };
-        parts.push(time_to(&goal, snapshot.rates.eta()));
-    }
-    parts.join(", ")
-}
-
-/// A session that was obtained.
-pub fn signed_in(session: &SignedIn) -> String {
-    let lifetime = session
-        .lifetime
-        .map(|lifetime| format!(", valid for {}", duration(lifetime)));
-    format!(
-        "signed in by {}{}",
-        session.kind,
-        lifetime.unwrap_or_default()
-    )
-}
-
-/// Why the session goes on with the token that it has.
-pub fn renewal_failed(error: &ApiError) -> String {
-    format!(
-        "token renewal failed; the current token is still valid: {}",
-        error.message
-    )
-}
-
-/// A note, for one line of a log.
-pub fn event(event: &Event) -> String {
-    match event {
-        Event::Phase(phase) => format!("phase: {}", phase.as_str()),
-        Event::Status(status) => match status.class() {
-            StatusClass::Unknown => {
-                format!("unknown status {}, ignored", status.word())
-            }
-            StatusClass::NotStarted => format!("status {}: the task waits to be configured", status.word()),
-            StatusClass::FullSync
-            | StatusClass::Migrating
-            | StatusClass::Incremental
-            | StatusClass::Stopping
-            | StatusClass::Stopped
-            | StatusClass::Succeeded
-            | StatusClass::Failed
-            | StatusClass::Released
-            | StatusClass::Deleted => format!("status {}", status.word()),
-        },
-        Event::Regressed(from, to) => {
-            format!("full sync restarted: {} after {}; the link may have broken", percent(*to), percent(*from))
-        }
-        Event::NegativeOffset(offset) => {
-            format!("the offset is negative ({}), which counts as not in sync", count(*offset))
-        }
-        Event::StatusUnavailable(error) => {
-            format!("the task's status cannot be read, continuing without it: {}", error.message)
-        }
-        Event::Failing(error) if error.class == Class::Unauthenticated => {
-            format!("the session is no longer accepted, signing in again: {}", error.message)
-        }
-        Event::Failing(error) => match &error.advice {
-            Some(advice) => format!("request failed, retrying: {}; {advice}", error.message),
-            None => format!("request failed, retrying: {}", error.message),
-        },
-        Event::Recovered(polls, since) => {
-            format!("the API responds again after {} in {}", plural((*polls).into(), "failed poll"), duration(*since))
-        }
-        Event::GoalMet(times) => format!("goal met ({times} in a row)"),
-        Event::GoalLost => "goal no longer met".to_owned(),
-        Event::Restarted(Restart::TooFarApart) => {
-            "more than 3 × `max-interval` since the reading before, counting readings from the start again".to_owned()
-        }
-        Event::Restarted(Restart::Halved(side, from, to)) => format!(
-            "the keys of the {} fell from {} to {} between two readings, counting readings from the start again",
-            side.as_str(),
-            count(*from),
-            count(*to)
-        ),
-        Event::Restarted(Restart::MissingGrows(from, to)) => format!(
-            "the target lacks more keys with each reading ({from} to {to}), counting readings from the start again"
-        ),
-        Event::ReadAgain => "not all tasks met the goal at the same time: polling this one again".to_owned(),
-        Event::TooOld => "the reading was too old to evaluate, polling again".to_owned(),
     }
 }
 
