@@ -17,6 +17,7 @@ pub mod messages;
 mod settings;
 mod templates;
 pub mod terminal;
+pub mod view;
 
 pub use settings::{Forge, LogFormat, OutputSettings, ReportFile, ReportFormat};
 

@@ -370,28 +370,6 @@ pub fn decimal(value: f64, decimals: usize) -> String {
     }
 }
 
-/// The beginning and the end of a list, as much of it as `room` bytes hold, and how many are left out in between.
-pub fn fit(rows: &[String], room: usize) -> (&[String], usize, &[String]) {
-    let size = |rows: &[String]| rows.iter().map(String::len).sum::<usize>();
-    if size(rows) <= room {
-        return (rows, 0, &[]);
-    }
-    let within = |rows: &mut dyn Iterator<Item = &String>| {
-        let mut left = room / 2;
-        rows.take_while(|row| {
-            let fits = row.len() <= left;
-            left = left.saturating_sub(row.len());
-            fits
-        })
-        .count()
-    };
-    let head = within(&mut rows.iter());
-    let tail = within(&mut rows.iter().rev()).min(rows.len() - head);
-    let (first, rest) = rows.split_at(head);
-    let (left_out, newest) = rest.split_at(rest.len() - tail);
-    (first, left_out.len(), newest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::course;
@@ -579,14 +557,6 @@ mod tests {
         );
         assert_eq!(thin(&readings[..3], 10), readings[..3]);
         assert_eq!(thin(&[], 10), []);
-    }
-
-    #[test]
-    fn overflow_is_cut_from_the_middle() {
-        let rows: Vec<String> = (0..10).map(|n| n.to_string()).collect();
-        assert_eq!(fit(&rows, 10), (&rows[..], 0, &[][..]));
-        assert_eq!(fit(&rows, 6), (&rows[..3], 4, &rows[7..]));
-        assert_eq!(fit(&rows, 0), (&[][..], 10, &[][..]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The one writer of files: each file has a thread of its own, so that a file system that hangs, or a pipe that nobody
 //! reads, holds up neither the wait nor the other files.
 
+use super::view::View;
 use super::{OutputSettings, ReportFormat};
 use super::{Report, github, gitlab, html, json, junit, markdown};
 use crate::escape;
@@ -108,9 +109,10 @@ fn write<'a>(
     within: Duration,
 ) -> Vec<String> {
     // Rendered outside of the locks: a bug in a renderer must not lock out the panic hook.
+    let view = View::of(report);
     let texts: Vec<String> = report_files
         .clone()
-        .map(|sink| sink.medium.render(report))
+        .map(|sink| sink.medium.render(&view))
         .collect();
     for (sink, text) in report_files.clone().zip(texts) {
         sink.with_writer(|writer| writer.send(text));
@@ -134,14 +136,15 @@ impl Sink {
 }
 
 impl Medium {
-    fn render(self, report: &Report) -> String {
+    fn render(self, view: &View<'_>) -> String {
+        let report = view.report;
         match self {
             Self::GithubOutput => github::outputs(report),
             Self::Dotenv => gitlab::dotenv(report),
-            Self::Summary | Self::Report(ReportFormat::Markdown) => markdown::summary(report),
+            Self::Summary | Self::Report(ReportFormat::Markdown) => markdown::summary(view),
             Self::Report(ReportFormat::Json) => json::report(report),
-            Self::Report(ReportFormat::Html) => html::report(report),
-            Self::Report(ReportFormat::Junit) => junit::report(report),
+            Self::Report(ReportFormat::Html) => html::report(view),
+            Self::Report(ReportFormat::Junit) => junit::report(view),
         }
     }
 

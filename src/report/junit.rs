@@ -1,7 +1,8 @@
 //! JUnit XML: what GitLab's Tests tab and its like show. One test case a task; it passes where the task is ready, and
 //! nowhere else.
 
-use super::{Report, TaskReport, chart, messages};
+use super::messages;
+use super::view::{Happened, TaskView, TimeLine, View};
 use crate::outcome::JunitKind;
 use askama::Template;
 use std::time::Duration;
@@ -28,7 +29,7 @@ struct Suite<'a> {
 
 /// A test case.
 struct Case<'a> {
-    name: String,
+    name: &'a str,
     /// Seconds.
     time: String,
     /// `None` where another task ended the wait before this one's own end: skipped.
@@ -44,46 +45,45 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn of_task(report: &'a Report, task: &'a TaskReport) -> Self {
-        let outcome = report.outcome_of(task);
-        let headline = outcome.map(|outcome| messages::headline(outcome, report, Some(task)));
-        let reason = messages::task_reason(report, task);
-        let mut text = messages::sentence(&headline.unwrap_or_else(|| reason.clone()));
-        for (name, what) in messages::particulars(report, task) {
+    fn of_task(view: &'a View<'a>, task: &'a TaskView<'a>) -> Self {
+        let report = view.report;
+        let headline = task
+            .outcome
+            .map(|outcome| messages::headline(outcome, report, Some(task.task)));
+        let mut text = messages::sentence(headline.as_ref().unwrap_or(&task.reason));
+        for (name, what) in &task.particulars {
             text.push_str(&format!("\n{name}: {what}"));
         }
+        let room = EVENTS_ROOM.min(ALL_EVENTS_ROOM / view.tasks.len().max(1));
         Self {
-            name: task.id.as_str().to_owned(),
-            time: seconds(task.elapsed),
-            kind: outcome.map(|outcome| outcome.consequence().junit),
-            result: outcome.map_or("unknown", |outcome| outcome.word(report.goal)),
-            reason,
-            text: with_steps(text, report),
-            log: log(
-                report,
-                Some(task),
-                EVENTS_ROOM.min(ALL_EVENTS_ROOM / report.tasks.len().max(1)),
-            ),
+            name: task.id,
+            time: seconds(task.task.elapsed),
+            kind: task.outcome.map(|outcome| outcome.consequence().junit),
+            result: task
+                .outcome
+                .map_or("unknown", |outcome| outcome.word(report.goal)),
+            reason: task.reason.clone(),
+            text: with_steps(text, &view.next_steps),
+            log: log(&view.events_of(task), room),
         }
     }
 
     /// For an end that is no task's own.
-    fn of_wait(report: &'a Report) -> Self {
-        let outcome = report.outcome.as_ref();
+    fn of_wait(view: &'a View<'a>) -> Self {
+        let outcome = view.report.outcome.as_ref();
         Self {
-            name: "wait".to_owned(),
-            time: seconds(report.elapsed),
+            name: "wait",
+            time: seconds(view.report.elapsed),
             kind: outcome.map(|outcome| outcome.consequence().junit),
-            result: report.result(),
-            reason: messages::reason(report),
-            text: with_steps(messages::verdict(report), report),
-            log: log(report, None, EVENTS_ROOM),
+            result: view.result,
+            reason: messages::reason(view.report),
+            text: with_steps(view.verdict.clone(), &view.next_steps),
+            log: log(&view.events(), EVENTS_ROOM),
         }
     }
 }
 
-fn with_steps(mut text: String, report: &Report) -> String {
-    let steps = messages::next_steps(report);
+fn with_steps(mut text: String, steps: &[String]) -> String {
     if !steps.is_empty() {
         text.push_str("\n\nWhat to do next:");
         for step in steps {
@@ -93,38 +93,27 @@ fn with_steps(mut text: String, report: &Report) -> String {
     text
 }
 
-fn log(report: &Report, task: Option<&TaskReport>, room: usize) -> String {
-    let events = messages::time_line(report, task);
-    let rows: Vec<String> = events
-        .iter()
-        .map(|(at, what)| format!("{:>12}  {what}\n", messages::duration(*at)))
-        .collect();
-    let (head, left_out, tail) = chart::fit(&rows, room);
-    let gap = if left_out > 0 {
-        format!(
-            "{:>12}  {} left out here\n",
-            "…",
-            messages::plural(left_out as u64, "event")
-        )
-    } else {
-        String::new()
-    };
-    format!("\n{}{gap}{}", head.concat(), tail.concat())
+fn log(events: &[Happened], room: usize) -> String {
+    let line = |(at, what): &(String, String)| format!("{at:>12}  {what}\n");
+    let lines = TimeLine::fit(events, room, |row| line(row).len());
+    let lines: String = lines.rows.iter().map(line).collect();
+    format!("\n{lines}")
 }
 
 /// The report.
-pub fn report(report: &Report) -> String {
-    let mut cases: Vec<Case<'_>> = report
+pub fn report<'a>(view: &'a View<'a>) -> String {
+    let report = view.report;
+    let mut cases: Vec<Case<'a>> = view
         .tasks
         .iter()
-        .map(|task| Case::of_task(report, task))
+        .map(|task| Case::of_task(view, task))
         .collect();
     let tells_the_end = cases
         .iter()
         .any(|case| matches!(case.kind, Some(JunitKind::Failure | JunitKind::Error)));
     // The suite passes where the whole wait is ready, and nowhere else.
-    if cases.is_empty() || !(report.is_ready() || tells_the_end) {
-        cases.push(Case::of_wait(report));
+    if cases.is_empty() || !(view.is_ready || tells_the_end) {
+        cases.push(Case::of_wait(view));
     }
     let number = |kind: Option<JunitKind>| cases.iter().filter(|case| case.kind == kind).count();
     let suite = Suite {
@@ -190,7 +179,7 @@ mod tests {
     #[test]
     fn suite_passes_only_when_ready() {
         for (report, name) in samples() {
-            let found = elements(&self::report(&report));
+            let found = elements(&self::report(&View::of(&report)));
             let failing = found
                 .iter()
                 .filter(|(name, _)| ["failure", "error"].contains(&name.as_str()))
@@ -219,7 +208,7 @@ mod tests {
         report.outcome = Some(Outcome::Failed(crate::domain::Failure::TaskFailed));
         report.tasks[0].outcome.clone_from(&report.outcome);
         report.tasks[1].outcome = None;
-        let found = elements(&self::report(&report));
+        let found = elements(&self::report(&View::of(&report)));
         assert_eq!(
             found.iter().filter(|(name, _)| name == "skipped").count(),
             1
@@ -232,7 +221,7 @@ mod tests {
         let (mut report, _) = samples().remove(0);
         report.outcome = Some(Outcome::InternalError(String::new()));
         assert!(
-            elements(&self::report(&report))
+            elements(&self::report(&View::of(&report)))
                 .iter()
                 .any(|(name, _)| name == "error")
         );
@@ -240,7 +229,7 @@ mod tests {
 
     #[test]
     fn hostile_text_stays_text() {
-        let xml = report(&hostile());
+        let xml = report(&View::of(&hostile()));
         assert!(xml.chars().all(|c| c == '\n' || !c.is_control()));
         assert!(!xml.contains(['\u{fffe}', '\u{ffff}']));
         assert_eq!(
@@ -254,7 +243,7 @@ mod tests {
 
     #[test]
     fn hundred_tasks_stay_under_mebibyte() {
-        let size = report(&long_wait(100)).len();
+        let size = report(&View::of(&long_wait(100))).len();
         assert!(size < 1024 * 1024, "{size}");
     }
 }

@@ -10,7 +10,9 @@ mod missing;
 
 pub use advice::next_steps;
 pub use conditions::{Condition, Met, conditions};
-pub use format::{count, duration, instant, known, percent, plural, sentence};
+pub use format::{
+    count, duration, instant, known, known_percent, percent, plural, sentence, yes_no,
+};
 pub use log::{event, progress_line, renewal_failed, signed_in, time_to};
 pub use missing::missing;
 
@@ -242,9 +244,7 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
         .and_then(|task| task.reading.clone())
         .unwrap_or_default();
     let offset = known(reading.offset);
-    let copied = reading
-        .full_migration_progress
-        .map_or_else(|| "unknown".to_owned(), percent);
+    let copied = known_percent(reading.full_migration_progress);
     let outstanding = reading.offset.filter(|&offset| offset > 0).is_some();
     let polls = report.rules.as_ref().map_or(1, |rules| rules.stable_polls);
     let times = if polls > 1 {
@@ -368,9 +368,7 @@ fn values(reading: &Reading, status: Option<&str>) -> String {
     let migrating = reading
         .is_migrating
         .map_or_else(|| "unknown".to_owned(), |is| is.to_string());
-    let copied = reading
-        .full_migration_progress
-        .map_or_else(|| "unknown".to_owned(), percent);
+    let copied = known_percent(reading.full_migration_progress);
     let status = status
         .map(|status| format!(", status {status}"))
         .unwrap_or_default();

@@ -1,3 +1,4 @@
+use super::view::View;
 use super::*;
 use crate::api::Class;
 use crate::domain::{Condition, Failure, Missing, Phase, Status};
@@ -425,27 +426,39 @@ fn summaries() {
             .into_iter()
             .find(|&(_, sample)| sample == name)
             .unwrap();
-        insta::assert_snapshot!(format!("summary of {name}"), markdown::summary(&report));
+        insta::assert_snapshot!(
+            format!("summary of {name}"),
+            markdown::summary(&View::of(&report))
+        );
     }
-    insta::assert_snapshot!("summary of several tasks", markdown::summary(&fleet()));
+    insta::assert_snapshot!(
+        "summary of several tasks",
+        markdown::summary(&View::of(&fleet()))
+    );
     insta::assert_snapshot!(
         "summary of a wait with a burst",
-        markdown::summary(&eventful())
+        markdown::summary(&View::of(&eventful()))
     );
-    insta::assert_snapshot!("summary in hostile words", markdown::summary(&hostile()));
+    insta::assert_snapshot!(
+        "summary in hostile words",
+        markdown::summary(&View::of(&hostile()))
+    );
 }
 
 #[test]
 fn reports() {
     insta::assert_snapshot!(
         "html report",
-        html::report(&eventful()).replace(include_str!("html.css"), "STYLE")
+        html::report(&View::of(&eventful())).replace(include_str!("html.css"), "STYLE")
     );
     insta::assert_snapshot!(
         "junit report of a wait with a burst",
-        junit::report(&eventful())
+        junit::report(&View::of(&eventful()))
     );
-    insta::assert_snapshot!("junit report of several tasks", junit::report(&fleet()));
+    insta::assert_snapshot!(
+        "junit report of several tasks",
+        junit::report(&View::of(&fleet()))
+    );
     insta::assert_snapshot!("json report with its course", json::report(&eventful()));
 }
 

@@ -1,9 +1,12 @@
 //! The charts of the HTML report, as SVG.
 
 use super::super::chart::{self, TimeSeries};
-use super::super::{Report, TaskReport, messages};
-use super::{Limits, copied};
-use crate::escape::html as escape;
+use super::super::messages;
+use super::super::templates::html as filters;
+use super::super::view::{Happened, TaskView, View};
+use super::Limits;
+use crate::domain::Reading;
+use askama::Template;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -40,20 +43,6 @@ pub(super) fn mini(course: &TimeSeries) -> String {
     )
 }
 
-/// One picture: the full sync above, the offset below, on one axis of time.
-pub(super) struct Drawing<'a> {
-    report: &'a Report,
-    task: &'a TaskReport,
-    course: &'a TimeSeries,
-    room: Limits,
-    max_offset: i64,
-    /// The ends of the offset's axis, on its scale.
-    bottom: f64,
-    top: f64,
-    /// Where the picture's axis of time is.
-    floor: f64,
-}
-
 const WIDTH: f64 = 800.0;
 const LEFT: f64 = 72.0;
 const RIGHT: f64 = 730.0;
@@ -64,46 +53,189 @@ const OFFSET_BOTTOM: f64 = 318.0;
 /// Room for the axis of time.
 const BELOW: f64 = 48.0;
 
-impl<'a> Drawing<'a> {
-    pub(super) fn new(
-        report: &'a Report,
-        task: &'a TaskReport,
-        course: &'a TimeSeries,
-        room: Limits,
-    ) -> Self {
-        let max_offset = report.max_offset();
-        let scaled = || {
-            course
-                .offsets
-                .iter()
-                .flatten()
-                .map(|&(_, offset)| chart::scaled(offset))
-        };
-        let top = scaled()
-            .chain([chart::scaled(max_offset), 1.0])
-            .fold(0.0, f64::max)
-            .ceil();
-        let bottom = scaled().fold(0.0, f64::min).floor();
-        // A full migration has no offset.
-        let floor = if course.offsets.is_empty() {
-            COPY_BOTTOM
-        } else {
-            OFFSET_BOTTOM
-        };
+/// One picture: the full sync above, the offset below, on one axis of time. The values of `templates/chart.svg`.
+#[derive(Debug, Template)]
+#[template(path = "chart.svg", config = "src/report/templates/askama.toml")]
+pub(super) struct Chart {
+    id: String,
+    height: f64,
+    /// Where the axis of time is.
+    floor: f64,
+    has_offsets: bool,
+    /// The picture in a sentence, for people who do not see it.
+    description: String,
+    labels: Vec<Label>,
+    lines: Vec<Line>,
+    /// While the data set was copied: from where, and how wide.
+    copying: Vec<(f64, f64)>,
+    /// `max-offset`: where it is, and the number.
+    limit: Option<(f64, String)>,
+    paths: [Path; 2],
+    marks: Option<Vec<Mark>>,
+    values: Vec<Value>,
+}
+
+#[derive(Debug)]
+struct Label {
+    x: f64,
+    y: f64,
+    anchor: &'static str,
+    class: &'static str,
+    text: String,
+}
+
+#[derive(Debug)]
+struct Line {
+    class: &'static str,
+    from: (f64, f64),
+    to: (f64, f64),
+}
+
+/// What happened at one moment.
+#[derive(Debug)]
+struct Mark {
+    x: f64,
+    text: String,
+}
+
+/// Values to point at.
+#[derive(Debug)]
+struct Value {
+    x: f64,
+    left: f64,
+    width: f64,
+    text: String,
+    dots: Vec<(&'static str, f64)>,
+}
+
+/// A line through points, with holes, and the value at its end in words.
+#[derive(Debug, Default)]
+struct Path {
+    class: &'static str,
+    data: String,
+    drawing: bool,
+    last: Option<(f64, f64)>,
+    label: String,
+}
+
+impl Path {
+    fn new(class: &'static str) -> Self {
         Self {
-            report,
-            task,
-            course,
-            room,
-            max_offset,
-            bottom,
-            top,
-            floor,
+            class,
+            ..Self::default()
+        }
+    }
+
+    fn to(&mut self, x: f64, y: f64, label: String) {
+        let step = if self.drawing { 'L' } else { 'M' };
+        let _ = write!(self.data, "{step}{} {}", tenth(x), tenth(y));
+        // A point without neighbours would not be seen.
+        if !self.drawing {
+            self.data.push_str("h.1");
+        }
+        self.drawing = true;
+        self.last = Some((x, y));
+        self.label = label;
+    }
+
+    fn lift(&mut self) {
+        self.drawing = false;
+    }
+}
+
+impl Chart {
+    pub(super) fn of(
+        view: &View<'_>,
+        task: &TaskView<'_>,
+        events: &[Happened],
+        limits: Limits,
+    ) -> Self {
+        let series = &task.series;
+        let scale = Scale::of(series, view.report.max_offset());
+        let readings = chart::thin(&task.task.history.readings, limits.spans);
+        let has_offsets = scale.has_offsets;
+        let decades = if has_offsets {
+            scale.decades()
+        } else {
+            Vec::new()
+        };
+        let ticks = ticks(series.until);
+        let copying: &[_] = if has_offsets { &series.copying } else { &[] };
+        let max_offset = view.report.max_offset();
+        Self {
+            id: task.id.to_owned(),
+            height: scale.floor + BELOW,
+            floor: scale.floor,
+            has_offsets,
+            description: description(series),
+            labels: scale.labels(&decades, &ticks),
+            lines: scale.lines(&decades, &ticks),
+            copying: copying
+                .iter()
+                .map(|&(from, until)| (scale.x(from), scale.x(until) - scale.x(from)))
+                .collect(),
+            limit: (max_offset > 0 && has_offsets).then(|| {
+                let y = scale.offset_y(chart::scaled(max_offset));
+                (y, messages::count(max_offset))
+            }),
+            paths: scale.paths(&readings),
+            marks: (events.len() <= limits.marks).then(|| scale.marks(events)),
+            values: scale.values(&readings),
+        }
+    }
+}
+
+fn description(series: &TimeSeries) -> String {
+    let mut text = format!("From the start to {}.", messages::duration(series.until));
+    if let (Some((_, from)), Some((_, until))) = (series.copied.first(), series.copied.last()) {
+        text.push_str(&format!(
+            " Full sync from {} to {}.",
+            messages::percent(*from),
+            messages::percent(*until)
+        ));
+    }
+    if let Some(numbers) = messages::offset_course(series) {
+        text.push_str(&format!(" Offset: {numbers}."));
+    }
+    text.push_str(" The table of numbers follows.");
+    text
+}
+
+/// Where values are in the picture.
+struct Scale {
+    until: Duration,
+    has_offsets: bool,
+    /// The ends of the offset's axis, on its logarithmic scale.
+    bottom: f64,
+    top: f64,
+    /// Where the axis of time is.
+    floor: f64,
+}
+
+impl Scale {
+    fn of(series: &TimeSeries, max_offset: i64) -> Self {
+        let offsets = series.offsets.iter().flatten();
+        let (bottom, top) = offsets.map(|&(_, offset)| chart::scaled(offset)).fold(
+            (0.0, chart::scaled(max_offset).max(1.0)),
+            |(bottom, top): (f64, f64), value| (bottom.min(value), top.max(value)),
+        );
+        // A full migration has no offset.
+        let has_offsets = !series.offsets.is_empty();
+        Self {
+            until: series.until,
+            has_offsets,
+            bottom: bottom.floor(),
+            top: top.ceil(),
+            floor: if has_offsets {
+                OFFSET_BOTTOM
+            } else {
+                COPY_BOTTOM
+            },
         }
     }
 
     fn x(&self, at: Duration) -> f64 {
-        let until = self.course.until.as_secs_f64();
+        let until = self.until.as_secs_f64();
         LEFT + if until > 0.0 {
             (RIGHT - LEFT) * at.as_secs_f64() / until
         } else {
@@ -118,175 +250,6 @@ impl<'a> Drawing<'a> {
     fn offset_y(&self, scaled: f64) -> f64 {
         OFFSET_BOTTOM
             - (OFFSET_BOTTOM - OFFSET_TOP) * (scaled - self.bottom) / (self.top - self.bottom)
-    }
-
-    pub(super) fn draw(&self, page: &mut String) {
-        let id = escape(self.task.id.as_str());
-        let _ = writeln!(
-            page,
-            "<figure><div class=\"wide\"><svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-labelledby=\"title-{id} desc-{id}\">\
-             <title id=\"title-{id}\">Full sync and offset over time</title><desc id=\"desc-{id}\">{}</desc>",
-            one(self.floor + BELOW),
-            escape(&self.description())
-        );
-        self.axes(page);
-        self.lines(page);
-        let events = messages::time_line(self.report, Some(self.task));
-        let marks = events.len() <= self.room.marks;
-        if marks {
-            self.marks(page, &events);
-        }
-        self.values(page);
-        page.push_str("</svg></div>\n<figcaption>");
-        if self.has_offsets() {
-            page.push_str("The offset's scale is logarithmic, with a zero. ");
-            if !self.course.copying.is_empty() {
-                page.push_str(
-                    "Hatched: the data set is being copied, and the offset means nothing yet. ",
-                );
-            }
-        }
-        if marks {
-            page.push_str("Marks on the axis of time are events. ");
-        }
-        page.push_str("<span class=\"screen\">Point at the picture for values.</span></figcaption></figure>\n");
-    }
-
-    fn has_offsets(&self) -> bool {
-        !self.course.offsets.is_empty()
-    }
-
-    /// The picture in a sentence, for whoever does not see it.
-    fn description(&self) -> String {
-        let mut text = format!(
-            "From the start to {}.",
-            messages::duration(self.course.until)
-        );
-        if let (Some((_, from)), Some((_, until))) =
-            (self.course.copied.first(), self.course.copied.last())
-        {
-            text.push_str(&format!(
-                " Full sync from {} to {}.",
-                messages::percent(*from),
-                messages::percent(*until)
-            ));
-        }
-        if let Some(numbers) = messages::offset_course(self.course) {
-            text.push_str(&format!(" Offset: {numbers}."));
-        }
-        text.push_str(" The table of numbers follows.");
-        text
-    }
-
-    fn axes(&self, page: &mut String) {
-        let decades = if self.has_offsets() {
-            self.decades()
-        } else {
-            Vec::new()
-        };
-        let ticks = ticks(self.course.until);
-        self.axis_labels(page, &decades, &ticks);
-        self.axis_lines(page, &decades, &ticks);
-        page.push('\n');
-    }
-
-    fn axis_labels(&self, page: &mut String, decades: &[(f64, i64)], ticks: &[Duration]) {
-        let mut label = |x: f64, y: f64, anchor: &str, class: &str, text: &str| {
-            let class = if class.is_empty() {
-                String::new()
-            } else {
-                format!(" class=\"{class}\"")
-            };
-            let _ = write!(
-                page,
-                "<text x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\"{class}>{}</text>",
-                one(x),
-                one(y),
-                escape(text)
-            );
-        };
-        label(LEFT, COPY_TOP - 12.0, "start", "name", "Full sync");
-        if self.has_offsets() {
-            label(LEFT, OFFSET_TOP - 12.0, "start", "name", "Offset");
-        }
-        for percent in [0.0, 50.0, 100.0] {
-            label(
-                LEFT - 8.0,
-                Self::copy_y(percent) + 4.0,
-                "end",
-                "",
-                &messages::percent(percent),
-            );
-        }
-        for &(scaled, offset) in decades {
-            label(
-                LEFT - 8.0,
-                self.offset_y(scaled) + 4.0,
-                "end",
-                "",
-                &short(offset),
-            );
-        }
-        for &tick in ticks {
-            label(
-                self.x(tick),
-                self.floor + 24.0,
-                "middle",
-                "",
-                &messages::duration(tick),
-            );
-        }
-        label(RIGHT, self.floor + 42.0, "end", "", "time since the start");
-    }
-
-    fn axis_lines(&self, page: &mut String, decades: &[(f64, i64)], ticks: &[Duration]) {
-        let mut line = |class: &str, x1: f64, y1: f64, x2: f64, y2: f64| {
-            let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(one);
-            let _ = write!(
-                page,
-                "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>"
-            );
-        };
-        for percent in [50.0, 100.0] {
-            line(
-                "grid",
-                LEFT,
-                Self::copy_y(percent),
-                RIGHT,
-                Self::copy_y(percent),
-            );
-        }
-        for &(scaled, _) in decades.iter().filter(|&&(scaled, _)| scaled != 0.0) {
-            line(
-                "grid",
-                LEFT,
-                self.offset_y(scaled),
-                RIGHT,
-                self.offset_y(scaled),
-            );
-        }
-        for &tick in ticks {
-            line(
-                "axis",
-                self.x(tick),
-                self.floor,
-                self.x(tick),
-                self.floor + 6.0,
-            );
-        }
-        line("axis", LEFT, COPY_BOTTOM, RIGHT, COPY_BOTTOM);
-        if !self.has_offsets() {
-            return;
-        }
-        line("axis", LEFT, self.offset_y(0.0), RIGHT, self.offset_y(0.0));
-        for &(from, until) in &self.course.copying {
-            let (x, width) = (self.x(from), self.x(until) - self.x(from));
-            let [x, y, width, height] = [x, OFFSET_TOP, width, OFFSET_BOTTOM - OFFSET_TOP].map(one);
-            let _ = write!(
-                page,
-                "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"url(#hatch)\"/>"
-            );
-        }
     }
 
     /// Offsets worth a line: zero and powers of ten, with their places on the scale.
@@ -307,173 +270,141 @@ impl<'a> Drawing<'a> {
             .collect()
     }
 
-    fn lines(&self, page: &mut String) {
-        let shown = chart::thin(&self.task.history.readings, self.room.spans);
-        let mut copy = Path::default();
-        let mut offset = Path::default();
-        for (at, reading) in &shown {
+    fn labels(&self, decades: &[(f64, i64)], ticks: &[Duration]) -> Vec<Label> {
+        let label = |(x, y), anchor, class, text: &str| Label {
+            x,
+            y,
+            anchor,
+            class,
+            text: text.to_owned(),
+        };
+        let beside = |y: f64, text: &str| label((LEFT - 8.0, y + 4.0), "end", "", text);
+        let mut labels = vec![label((LEFT, COPY_TOP - 12.0), "start", "name", "Full sync")];
+        if self.has_offsets {
+            labels.push(label((LEFT, OFFSET_TOP - 12.0), "start", "name", "Offset"));
+        }
+        labels.extend(
+            [0.0, 50.0, 100.0]
+                .map(|percent| beside(Self::copy_y(percent), &messages::percent(percent))),
+        );
+        labels.extend(
+            decades
+                .iter()
+                .map(|&(scaled, offset)| beside(self.offset_y(scaled), &short(offset))),
+        );
+        labels.extend(ticks.iter().map(|&tick| {
+            let place = (self.x(tick), self.floor + 24.0);
+            label(place, "middle", "", &messages::duration(tick))
+        }));
+        labels.push(label(
+            (RIGHT, self.floor + 42.0),
+            "end",
+            "",
+            "time since the start",
+        ));
+        labels
+    }
+
+    fn lines(&self, decades: &[(f64, i64)], ticks: &[Duration]) -> Vec<Line> {
+        let across = |class, y| Line {
+            class,
+            from: (LEFT, y),
+            to: (RIGHT, y),
+        };
+        let mut lines: Vec<Line> = [50.0, 100.0]
+            .map(|percent| across("grid", Self::copy_y(percent)))
+            .into();
+        let decades = decades.iter().filter(|&&(scaled, _)| scaled != 0.0);
+        lines.extend(decades.map(|&(scaled, _)| across("grid", self.offset_y(scaled))));
+        lines.extend(ticks.iter().map(|&tick| Line {
+            class: "axis",
+            from: (self.x(tick), self.floor),
+            to: (self.x(tick), self.floor + 6.0),
+        }));
+        lines.push(across("axis", COPY_BOTTOM));
+        if self.has_offsets {
+            lines.push(across("axis", self.offset_y(0.0)));
+        }
+        lines
+    }
+
+    fn paths(&self, readings: &[(Duration, Reading)]) -> [Path; 2] {
+        let (mut copy, mut offset) = (Path::new("copy"), Path::new("offset"));
+        for (at, reading) in readings {
             let x = self.x(*at);
             if let Some(percent) = reading.full_migration_progress {
-                copy.to(x, Self::copy_y(percent));
+                copy.to(x, Self::copy_y(percent), messages::percent(percent));
             }
             if !chart::counts(reading) {
                 offset.lift();
             } else if let Some(value) = reading.offset {
-                offset.to(x, self.offset_y(chart::scaled(value)));
+                offset.to(x, self.offset_y(chart::scaled(value)), short(value));
             }
         }
-        if self.max_offset > 0 && self.has_offsets() {
-            let y = self.offset_y(chart::scaled(self.max_offset));
-            let _ = writeln!(
-                page,
-                "<line class=\"limit\" x1=\"{LEFT}\" y1=\"{0}\" x2=\"{RIGHT}\" y2=\"{0}\"/>\
-                 <text x=\"{3}\" y=\"{1}\">max-offset {2}</text>",
-                one(y),
-                one(y - 5.0),
-                messages::count(self.max_offset),
-                LEFT + 6.0,
-            );
-        }
-        copy.draw(page, "copy", &self.last_copied());
-        offset.draw(page, "offset", &self.last_offset());
+        [copy, offset]
     }
 
-    fn last_copied(&self) -> String {
-        self.course
-            .copied
-            .last()
-            .map(|&(_, percent)| messages::percent(percent))
-            .unwrap_or_default()
+    fn marks(&self, events: &[Happened]) -> Vec<Mark> {
+        let moments = events.chunk_by(|(a, _), (b, _)| a == b);
+        moments
+            .filter_map(|moment| {
+                let (at, _) = moment.first()?;
+                let what: Vec<String> = moment
+                    .iter()
+                    .map(|(_, what)| what.replace('`', ""))
+                    .collect();
+                Some(Mark {
+                    x: self.x(*at),
+                    text: format!("{}: {}", messages::duration(*at), what.join("; ")),
+                })
+            })
+            .collect()
     }
 
-    fn last_offset(&self) -> String {
-        let last = self
-            .course
-            .offsets
-            .last()
-            .and_then(|stretch| stretch.last());
-        last.map(|&(_, offset)| short(offset)).unwrap_or_default()
-    }
-
-    fn marks(&self, page: &mut String, events: &[(Duration, String)]) {
-        for moment in events.chunk_by(|(a, _), (b, _)| a == b) {
-            let Some((at, _)) = moment.first() else {
-                continue;
-            };
-            let what: Vec<String> = moment
-                .iter()
-                .map(|(_, what)| what.replace('`', ""))
-                .collect();
-            let _ = write!(
-                page,
-                "<g><title>{}: {}</title><line class=\"event\" x1=\"{x}\" y1=\"{}\" x2=\"{x}\" y2=\"{}\"/></g>",
-                messages::duration(*at),
-                escape(&what.join("; ")),
-                self.floor,
-                self.floor + 10.0,
-                x = one(self.x(*at)),
-            );
-        }
-        page.push('\n');
-    }
-
-    /// Values to point at: a column for each reading, half-way to its neighbours.
-    fn values(&self, page: &mut String) {
-        let shown = chart::thin(&self.task.history.readings, self.room.spans);
-        let places: Vec<f64> = shown.iter().map(|(at, _)| self.x(*at)).collect();
-        for (n, (at, reading)) in shown.iter().enumerate() {
+    /// A column for each reading, half-way to its neighbours.
+    fn values(&self, readings: &[(Duration, Reading)]) -> Vec<Value> {
+        let places: Vec<f64> = readings.iter().map(|(at, _)| self.x(*at)).collect();
+        let value = |(n, (at, reading)): (usize, &(Duration, Reading))| {
             let x = self.x(*at);
             let half_way = |neighbour: Option<&f64>, end: f64| {
                 neighbour.map_or(end, |there| f64::midpoint(x, *there))
             };
-            let left = half_way(
-                n.checked_sub(1).and_then(|before| places.get(before)),
-                x - 4.0,
-            );
+            let before = n.checked_sub(1).and_then(|before| places.get(before));
+            let left = half_way(before, x - 4.0);
             let right = half_way(places.get(n + 1), x + 4.0);
-            let _ = write!(
-                page,
-                "<g class=\"at\"><title>{}: full sync {}, offset {}{}, keys {} → {}</title>\
-                 <rect class=\"hit\" x=\"{}\" y=\"{COPY_TOP}\" width=\"{}\" height=\"{}\"/>\
-                 <line x1=\"{x}\" y1=\"{COPY_TOP}\" x2=\"{x}\" y2=\"{}\"/>",
-                messages::duration(*at),
-                copied(reading),
-                messages::known(reading.offset),
-                if chart::counts(reading) || reading.offset.is_none() {
-                    ""
-                } else {
-                    " (does not count yet)"
-                },
-                messages::known(reading.source_dbsize),
-                messages::known(reading.target_dbsize),
-                one(left),
-                one((right - left).max(0.0)),
-                self.floor - COPY_TOP,
-                self.floor,
-                x = one(x),
-            );
-            let mut dot = |class: &str, y: f64| {
-                let _ = write!(
-                    page,
-                    "<circle class=\"dot-{class}\" cx=\"{}\" cy=\"{}\" r=\"4\"/>",
-                    one(x),
-                    one(y)
-                );
-            };
-            if let Some(percent) = reading.full_migration_progress {
-                dot("copy", Self::copy_y(percent));
+            let does_count = chart::counts(reading);
+            let copied = reading.full_migration_progress;
+            let copy_dot = copied.map(|percent| ("copy", Self::copy_y(percent)));
+            let offset_dot = reading
+                .offset
+                .filter(|_| does_count)
+                .map(|offset| ("offset", self.offset_y(chart::scaled(offset))));
+            Value {
+                x,
+                left,
+                width: (right - left).max(0.0),
+                text: format!(
+                    "{}: full sync {}, offset {}{}, keys {} → {}",
+                    messages::duration(*at),
+                    messages::known_percent(copied),
+                    messages::known(reading.offset),
+                    if does_count || reading.offset.is_none() {
+                        ""
+                    } else {
+                        " (does not count yet)"
+                    },
+                    messages::known(reading.source_dbsize),
+                    messages::known(reading.target_dbsize),
+                ),
+                dots: copy_dot.into_iter().chain(offset_dot).collect(),
             }
-            if let Some(offset) = reading.offset.filter(|_| chart::counts(reading)) {
-                dot("offset", self.offset_y(chart::scaled(offset)));
-            }
-            page.push_str("</g>\n");
-        }
-    }
-}
-
-/// A line through points, with holes.
-#[derive(Debug, Default)]
-struct Path {
-    data: String,
-    drawing: bool,
-    last: Option<(f64, f64)>,
-}
-
-impl Path {
-    fn to(&mut self, x: f64, y: f64) {
-        let step = if self.drawing { 'L' } else { 'M' };
-        let _ = write!(self.data, "{step}{} {}", one(x), one(y));
-        // A point without neighbours would not be seen.
-        if !self.drawing {
-            self.data.push_str("h.1");
-        }
-        self.drawing = true;
-        self.last = Some((x, y));
-    }
-
-    fn lift(&mut self) {
-        self.drawing = false;
-    }
-
-    /// The line, a dot at its end, and the value there in words.
-    fn draw(&self, page: &mut String, class: &str, label: &str) {
-        let Some((x, y)) = self.last else { return };
-        let _ = writeln!(
-            page,
-            "<path class=\"{class}\" d=\"{}\"/><circle class=\"dot-{class}\" cx=\"{x}\" cy=\"{y}\" r=\"4\"/>\
-             <text class=\"last\" x=\"{}\" y=\"{}\">{}</text>",
-            self.data,
-            one(x + 9.0),
-            one(self.last.map_or(0.0, |(_, y)| y) + 4.0),
-            escape(label),
-            x = one(x),
-            y = one(y),
-        );
+        };
+        readings.iter().enumerate().map(value).collect()
     }
 }
 
 /// A coordinate, to a tenth.
-fn one(value: f64) -> String {
+fn tenth(value: f64) -> String {
     chart::decimal(value, 1)
 }
 

@@ -32,7 +32,7 @@ fn axes_have_round_numbers() {
 #[test]
 fn week_or_hundred_tasks_stay_small() {
     for (tasks, most) in [(1, 192), (100, 2048), (1000, 3072)] {
-        let size = report(&long_wait(tasks)).len() / 1024;
+        let size = report(&View::of(&long_wait(tasks))).len() / 1024;
         assert!(size < most, "{tasks}: {size} KiB");
     }
 }
@@ -40,9 +40,9 @@ fn week_or_hundred_tasks_stay_small() {
 #[test]
 fn untrusted_text_makes_no_markup() {
     for page in [
-        report(&hostile()),
-        report(&long_wait(3)),
-        report(&samples().remove(0).0),
+        report(&View::of(&hostile())),
+        report(&View::of(&long_wait(3))),
+        report(&View::of(&samples().remove(0).0)),
     ] {
         let head = page.find("<body>").unwrap();
         for forbidden in [
@@ -73,7 +73,7 @@ fn untrusted_text_makes_no_markup() {
 
 #[test]
 fn policy_allows_only_the_style() {
-    let page = report(&hostile());
+    let page = report(&View::of(&hostile()));
     let (_, rest) = page.split_once("<style>").unwrap();
     let (style, _) = rest.split_once("</style>").unwrap();
     let hash = BASE64_STANDARD.encode(Sha256::digest(style.as_bytes()));

@@ -1,6 +1,6 @@
 //! The conditions of the goal, one by one: what was wanted against what was seen.
 
-use super::{count, key_limit, known, percent};
+use super::{count, key_limit, known, known_percent, yes_no};
 use crate::domain::{
     Check, Detail, Failure, FullSync, Goal, KeyLimit, Missing, OffsetState, Reading,
 };
@@ -88,7 +88,6 @@ pub fn conditions(report: &Report, task: &TaskReport) -> Vec<Condition> {
 }
 
 fn migrating(goal: Goal, reading: &Reading) -> Condition {
-    let word = |is: bool| if is { "yes" } else { "no" };
     let wanted = match goal {
         Goal::Completed => Some(false),
         Goal::InSync => Some(true),
@@ -101,8 +100,10 @@ fn migrating(goal: Goal, reading: &Reading) -> Condition {
     };
     Condition {
         name: "Migrating",
-        wanted: wanted.map_or("known", word).to_owned(),
-        seen: reading.is_migrating.map_or("unknown", word).to_owned(),
+        wanted: wanted
+            .map_or("known", |wanted| yes_no(Some(wanted)))
+            .to_owned(),
+        seen: yes_no(reading.is_migrating).to_owned(),
         met,
     }
 }
@@ -118,9 +119,7 @@ fn full_sync(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
         }
         (FullSync::Unknown, _) => ("100 %", Met::Unknown),
     };
-    let seen = reading
-        .full_migration_progress
-        .map_or_else(|| "unknown".to_owned(), percent);
+    let seen = known_percent(reading.full_migration_progress);
     Condition {
         name: "Full sync",
         wanted: wanted.to_owned(),

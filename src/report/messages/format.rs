@@ -61,6 +61,16 @@ pub fn known(number: Option<i64>) -> String {
     number.map_or_else(|| "unknown".to_owned(), count)
 }
 
+/// A percentage or "unknown".
+pub fn known_percent(value: Option<f64>) -> String {
+    value.map_or_else(|| "unknown".to_owned(), percent)
+}
+
+/// "yes", "no" or "unknown".
+pub fn yes_no(value: Option<bool>) -> &'static str {
+    value.map_or("unknown", |is| if is { "yes" } else { "no" })
+}
+
 /// A fragment as a sentence.
 pub fn sentence(fragment: &str) -> String {
     let mut chars = fragment.chars();

@@ -3,6 +3,7 @@
 use super::checks::{Verdict, ensure};
 use super::world::Run;
 use dcs_migration_wait::outcome::Outcome;
+use dcs_migration_wait::report::view::View;
 use dcs_migration_wait::report::{
     self, Report, TaskReport, github, gitlab, html, json, junit, markdown, messages,
 };
@@ -100,7 +101,7 @@ impl Run {
             "a line of JSON has several lines"
         );
 
-        let text = markdown::summary(&report);
+        let text = markdown::summary(&View::of(&report));
         ensure!(
             text.lines()
                 .next()
@@ -109,7 +110,7 @@ impl Run {
         );
         ensure!(text.contains(result), "{text}");
 
-        let text = html::report(&report);
+        let text = html::report(&View::of(&report));
         for element in ["title", "h1"] {
             let said = words_of(&text, element).ok_or_else(|| format!("no {element}: {text}"))?;
             ensure!(
@@ -124,7 +125,7 @@ impl Run {
         );
 
         // A suite passes where nothing failed, nothing broke, and nothing was left out.
-        let text = junit::report(&report);
+        let text = junit::report(&View::of(&report));
         let total = |name: &str| text.contains(&format!("{name}=\"0\""));
         let passes = total("failures") && total("errors") && total("skipped");
         ensure!(passes == ready, "passes: {passes}, ready: {ready}: {text}");

@@ -1,0 +1,195 @@
+//! What people read about a wait, put into words once: the job summary, the HTML page and the JUnit report lay it out.
+
+use super::chart::TimeSeries;
+use super::messages::{self, Condition};
+use super::{Report, TaskReport};
+use crate::domain::Goal;
+use crate::outcome::Outcome;
+use std::time::Duration;
+
+/// Something that happened, and when: since the start of the wait.
+pub type Happened = (Duration, String);
+
+/// A whole wait.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// What it is made of.
+    pub report: &'a Report,
+    /// The contract's word for the end.
+    pub result: &'static str,
+    /// Whether the goal is reached.
+    pub is_ready: bool,
+    /// The goal, where it is not reached.
+    pub missed_goal: Option<Goal>,
+    /// The end in one sentence.
+    pub verdict: String,
+    /// What to do next.
+    pub next_steps: Vec<String>,
+    /// How the wait went, in numbers.
+    pub facts: Vec<(&'static str, String)>,
+    /// Each task, in the order of the input.
+    pub tasks: Vec<TaskView<'a>>,
+}
+
+/// One task.
+#[derive(Debug)]
+pub struct TaskView<'a> {
+    /// What it is made of.
+    pub task: &'a TaskReport,
+    /// Which task.
+    pub id: &'a str,
+    /// How its wait ended, where it has.
+    pub outcome: Option<&'a Outcome>,
+    /// The same in a word.
+    pub result: &'static str,
+    /// Why it ended so.
+    pub reason: String,
+    /// What a bad end leaves to say: what was seen last, what was not met, what the API said.
+    pub particulars: Vec<(&'static str, String)>,
+    /// What was wanted against what was seen.
+    pub conditions: Vec<Condition>,
+    /// The newest full sync, or "unknown".
+    pub full_sync: String,
+    /// The newest offset, or "unknown".
+    pub offset: String,
+    /// The newest status, or nothing.
+    pub status: &'a str,
+    /// The keys on both sides, where there was a reading.
+    pub keys: Option<String>,
+    /// The full sync and the offset over time.
+    pub series: TimeSeries,
+}
+
+impl<'a> View<'a> {
+    /// Puts a wait into words.
+    pub fn of(report: &'a Report) -> Self {
+        let only = match report.tasks.as_slice() {
+            [task] => Some(task),
+            _ => None,
+        };
+        Self {
+            report,
+            result: report.result(),
+            is_ready: report.is_ready(),
+            missed_goal: report.goal.filter(|_| !report.is_ready()),
+            verdict: messages::verdict(report),
+            next_steps: messages::next_steps(report),
+            facts: messages::figures(report, only),
+            tasks: report
+                .tasks
+                .iter()
+                .map(|task| TaskView::of(report, task))
+                .collect(),
+        }
+    }
+
+    /// Each task, the least advanced first.
+    pub fn by_advance(&self) -> Vec<&TaskView<'a>> {
+        let mut tasks: Vec<_> = self.tasks.iter().collect();
+        tasks.sort_by(|a, b| a.task.compare_advance(b.task));
+        tasks
+    }
+
+    /// What happened to no task in particular.
+    pub fn events(&self) -> Vec<Happened> {
+        messages::time_line(self.report, None)
+    }
+
+    /// What happened to a task.
+    pub fn events_of(&self, task: &TaskView<'_>) -> Vec<Happened> {
+        messages::time_line(self.report, Some(task.task))
+    }
+}
+
+impl<'a> TaskView<'a> {
+    fn of(report: &'a Report, task: &'a TaskReport) -> Self {
+        let reading = task.reading.as_ref();
+        Self {
+            task,
+            id: task.id.as_str(),
+            outcome: report.outcome_of(task),
+            result: messages::task_result(report, task),
+            reason: messages::task_reason(report, task),
+            particulars: messages::particulars(report, task),
+            conditions: messages::conditions(report, task),
+            full_sync: messages::known_percent(
+                reading.and_then(|reading| reading.full_migration_progress),
+            ),
+            offset: messages::known(reading.and_then(|reading| reading.offset)),
+            status: task
+                .detail
+                .as_ref()
+                .map_or("", |detail| detail.status.word()),
+            keys: reading.map(messages::keys),
+            series: TimeSeries::of(task),
+        }
+    }
+}
+
+/// What happened, in rows of a time and words: as much of it as there is room for.
+#[derive(Debug)]
+pub struct TimeLine {
+    /// "3 events", those that are left out included.
+    pub total: String,
+    /// The rows. One of them says how many events are left out, where some are.
+    pub rows: Vec<(String, String)>,
+}
+
+impl TimeLine {
+    /// The first and the newest of the events, in so many bytes; `size` is that of a row.
+    pub fn fit(
+        events: &[Happened],
+        room: usize,
+        size: impl Fn(&(String, String)) -> usize,
+    ) -> Self {
+        let mut rows: Vec<(String, String)> = events
+            .iter()
+            .map(|(at, what)| (messages::duration(*at), what.clone()))
+            .collect();
+        let sizes: Vec<usize> = rows.iter().map(size).collect();
+        let omitted = middle(&sizes, room);
+        if !omitted.is_empty() {
+            let number = messages::plural(omitted.len() as u64, "event");
+            rows.splice(
+                omitted,
+                [("…".to_owned(), format!("{number} left out here"))],
+            );
+        }
+        Self {
+            total: messages::plural(events.len() as u64, "event"),
+            rows,
+        }
+    }
+}
+
+/// What to leave out in the middle, so that the beginning and the end fit into the room.
+fn middle(sizes: &[usize], room: usize) -> std::ops::Range<usize> {
+    if sizes.iter().sum::<usize>() <= room {
+        return 0..0;
+    }
+    let within = |sizes: &mut dyn Iterator<Item = &usize>| {
+        let mut left = room / 2;
+        sizes
+            .take_while(|&&size| {
+                let fits = size <= left;
+                left = left.saturating_sub(size);
+                fits
+            })
+            .count()
+    };
+    let head = within(&mut sizes.iter());
+    let tail = within(&mut sizes.iter().rev()).min(sizes.len() - head);
+    head..sizes.len() - tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overflow_is_cut_from_the_middle() {
+        assert_eq!(middle(&[1; 10], 10), 0..0);
+        assert_eq!(middle(&[1; 10], 6), 3..7);
+        assert_eq!(middle(&[1; 10], 0), 0..10);
+    }
+}
