@@ -14,11 +14,13 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod messages;
+mod outputs;
 mod settings;
 mod templates;
 pub mod terminal;
 pub mod view;
 
+pub use outputs::{OUTPUTS, is_output_variable, outputs};
 pub use settings::{Forge, LogFormat, OutputSettings, ReportFile, ReportFormat};
 
 use self::history::History;
@@ -213,74 +215,6 @@ impl Report {
                 .filter(|outcome| outcome.consequence().stops_all)
         })
     }
-}
-
-/// Names of the outputs that every sink has, in order.
-pub const OUTPUTS: [&str; 16] = [
-    "result",
-    "ready",
-    "exit-code",
-    "reason",
-    "until",
-    "is-migrating",
-    "offset",
-    "full-migration-progress",
-    "source-dbsize",
-    "target-dbsize",
-    "task-status",
-    "ip-switch",
-    "elapsed-seconds",
-    "polls",
-    "started-at",
-    "finished-at",
-];
-
-/// Whether `DCS_` + `name` is a variable that we write, so that it may be there when a later job starts.
-pub fn is_output_variable(name: &str) -> bool {
-    OUTPUTS
-        .iter()
-        .any(|output| output.to_ascii_uppercase().replace('-', "_") == name)
-}
-
-/// The outputs, in the order of [`OUTPUTS`]. An unknown value is the empty string.
-pub fn outputs(report: &Report) -> Vec<(&'static str, String)> {
-    let task = report.least_advanced();
-    let reading = task.and_then(|task| task.reading.as_ref());
-    let known = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
-    let values = [
-        report.result().to_owned(),
-        report.is_ready().to_string(),
-        report
-            .exit_code()
-            .map(|code| code.to_string())
-            .unwrap_or_default(),
-        messages::reason(report),
-        report.goal.map(|goal| goal.to_string()).unwrap_or_default(),
-        reading
-            .and_then(|reading| reading.is_migrating)
-            .map(|is| is.to_string())
-            .unwrap_or_default(),
-        known(reading.and_then(|reading| reading.offset)),
-        reading
-            .and_then(|reading| reading.full_migration_progress)
-            .map(|percent| percent.to_string())
-            .unwrap_or_default(),
-        known(reading.and_then(|reading| reading.source_dbsize)),
-        known(reading.and_then(|reading| reading.target_dbsize)),
-        task.and_then(|task| task.detail.as_ref())
-            .map(|detail| detail.status.word().to_owned())
-            .unwrap_or_default(),
-        task.and_then(|task| task.detail.as_ref()?.task_status.clone())
-            .unwrap_or_default(),
-        report.elapsed.as_secs().to_string(),
-        report.polls().to_string(),
-        messages::instant(report.started_at),
-        report
-            .finished_at
-            .map(messages::instant)
-            .unwrap_or_default(),
-    ];
-    OUTPUTS.into_iter().zip(values).collect()
 }
 
 #[cfg(test)]
