@@ -3,7 +3,7 @@
 //! `cargo bench --bench pace` prints the tables that docs/performance.md holds between its markers; `cargo test` compares them. Time
 //! is simulated and every draw comes from a seed, so that everybody gets the same numbers. Ours is the crate's own
 //! `TaskPoller`, asked and answered as the loop does it, its requests for the status counted. The others are written down here
-//! from their documents, and make one request a look. All of them need as many good looks in a row as the goal asks for;
+//! from their documents, and make one request a poll. All of them need as many good readings in a row as the goal asks for;
 //! "late" is the first of them.
 
 #![allow(
@@ -31,7 +31,7 @@ use worlds::{OF_EACH, Random, SEED, SHAPES, Shape, World};
 /// How a wait went.
 struct Run {
     requests: u64,
-    /// Seconds from the goal to the first look that saw it.
+    /// Seconds from the goal to the first poll that saw it.
     seen_late: f64,
     /// What was expected at half-way of a stage, and the seconds that it took.
     estimates: Vec<Estimate>,
@@ -54,34 +54,34 @@ fn stable_polls(goal: Goal) -> u32 {
     }
 }
 
-/// A policy that only knows how often it has looked.
+/// A policy that only knows how often it has polled.
 fn blind(
     world: &World,
     random: &mut Random,
     mut delay: impl FnMut(u32, &mut Random) -> f64,
 ) -> Run {
-    let (mut at, mut looks, mut stable, mut seen_late) = (0.0, 0, 0, None);
+    let (mut at, mut polls, mut stable, mut seen_late) = (0.0, 0, 0, None);
     loop {
-        looks += 1;
+        polls += 1;
         if world.goal_at() <= at {
             stable += 1;
             let seen_late = *seen_late.get_or_insert(at - world.goal_at());
             if stable == stable_polls(world.goal) {
                 return Run {
-                    requests: looks.into(),
+                    requests: polls.into(),
                     seen_late,
                     estimates: Vec::new(),
                 };
             }
         }
-        at += delay(looks, random);
+        at += delay(polls, random);
     }
 }
 
-/// Who says when the next look is.
+/// What decides when the next poll is.
 enum Who {
     TaskPoller,
-    /// Backoff alone; the waiter judges, but its own wish for the next look is not heard.
+    /// Backoff alone; the task evaluates, but its own time of the next poll is not used.
     Backoff(Backoff),
 }
 
@@ -118,7 +118,7 @@ fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) ->
     let (mut now, mut phase) = (Duration::ZERO, Phase::Unknown);
     loop {
         let at = now.as_secs_f64();
-        let (reading, status) = world.look(at);
+        let (reading, status) = world.reading_at(at);
         if goal_at <= at && run.seen_late.is_nan() {
             run.seen_late = at - goal_at;
         }
@@ -156,7 +156,7 @@ fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) ->
                 now = match &mut who {
                     Who::TaskPoller => next,
                     Who::Backoff(schedule) => {
-                        // As the waiter does it: where something happens, the next look comes soon.
+                        // As the scheduler does it: where something happens, the next poll comes soon.
                         let changed = phase != Phase::Unknown && waiter.snapshot().phase != phase;
                         if changed || waiter.snapshot().stable > 0 {
                             schedule.reset();
@@ -351,7 +351,7 @@ fn block() -> String {
         .find(|(name, _)| *name == OURS)
         .map(|(_, runs)| estimates(runs));
     format!(
-        "Where the end can be foreseen ({} migrations):\n\n{}\nWhere it cannot, since somebody stops the task or the \
+        "Where the end can be foreseen ({} migrations):\n\n{}\nWhere it cannot, since a person stops the task or the \
          writers at a moment of their own ({} migrations):\n\n{}\n{}",
         count(&foreseen),
         table(&foreseen),

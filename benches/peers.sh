@@ -218,7 +218,7 @@ for command in ours ours_signed; do
     polled 0 "${wait[@]}" --until in-sync --stable-polls "$polls" --status-check off \
         --initial-interval 1ms --max-interval 100ms --max-requests-per-second 10000
 done
-# They are told to stop after so many, and say that they timed out.
+# They stop after so many, and report a timeout.
 polled 124 "${curl_jq[@]}"
 polled 124 "${sdk[@]}"
 # It ends with the first answer that succeeds, so it is given a task that there is not, and times out.
@@ -262,7 +262,7 @@ many() {
     if [[ $n -le 3000 ]]; then
         DCS_TASK_ID=$(seq --format='aaaaaaaa-0000-4000-8000-%012.0f' 1 "$n" | paste --serial --delimiters=,)
     else
-        # More do not fit into a variable. The simulator lists the tasks that somebody has asked for.
+        # More do not fit into a variable. The simulator lists the tasks that have been requested.
         DCS_TASK_ID=all-running
         curl --silent --output /dev/null --header "X-Auth-Token: $DCS_AUTH_TOKEN" \
             "$tasks_url/aaaaaaaa-0000-4000-8000-00000000[0001-$n]/stats"

@@ -69,7 +69,7 @@ const IN_A_TEST: u32 = 200;
 const LEAST_SEEN: u32 = 600;
 
 /// A cloud whose tasks are simulated migrations, all begun at once.
-struct Wave {
+struct Batch {
     clock: Clock,
     tasks: BTreeMap<TaskId, Task>,
 }
@@ -82,12 +82,12 @@ struct Task {
 /// What was asked about one task.
 #[derive(Debug, Default, Clone)]
 struct Asked {
-    looks: u64,
+    polls: u64,
     requests: u64,
     last: f64,
-    /// Seconds from the goal to the first look that saw it.
+    /// Seconds from the goal to the first poll that saw it.
     late: Option<f64>,
-    /// The longest time without a look, in seconds.
+    /// The longest time without a poll, in seconds.
     longest_gap: f64,
     /// It got there: what is asked at the very end, once more, belongs to no pace.
     is_there: bool,
@@ -99,19 +99,19 @@ impl Task {
     }
 }
 
-impl Cloud for Wave {
+impl Cloud for Batch {
     fn needs_sign_in(&self) -> bool {
         false
     }
     async fn sign_in(&self) -> Result<Option<SignedIn>, ApiError> {
-        unreachable!("nobody has to sign in")
+        unreachable!("there is no sign-in")
     }
     async fn stats(&self, task: &TaskId) -> Result<Stats, ApiError> {
         let task = &self.tasks[task];
         let at = self.clock.elapsed().as_secs_f64();
         let mut asked = task.asked();
         if !asked.is_there {
-            asked.looks += 1;
+            asked.polls += 1;
             asked.requests += 1;
             asked.longest_gap = asked.longest_gap.max(at - asked.last);
             asked.last = at;
@@ -120,7 +120,7 @@ impl Cloud for Wave {
             asked.late.get_or_insert(at - task.world.goal_at());
         }
         Ok(Stats {
-            reading: task.world.look(at).0,
+            reading: task.world.reading_at(at).0,
             raw: String::new(),
         })
     }
@@ -129,7 +129,7 @@ impl Cloud for Wave {
         let mut asked = task.asked();
         asked.requests += u64::from(!asked.is_there);
         drop(asked);
-        let (_, status) = task.world.look(self.clock.elapsed().as_secs_f64());
+        let (_, status) = task.world.reading_at(self.clock.elapsed().as_secs_f64());
         let migration_method = Some(task.world.method.to_owned());
         Ok(Detail {
             status: Status::parse(status),
@@ -143,7 +143,7 @@ impl Cloud for Wave {
 }
 
 /// Sees who gets there.
-struct Arrivals(Arc<Wave>);
+struct Arrivals(Arc<Batch>);
 
 impl Observer for Arrivals {
     fn polled(&mut self, _: Duration, task: &TaskWait, _: &[Event], next: Option<Duration>) {
@@ -156,7 +156,7 @@ impl Observer for Arrivals {
     fn ended(&mut self, _: Duration, _: &TaskWait) {}
 }
 
-/// Migrations with one goal, as a night's wave has it: those that get in sync, of every shape.
+/// Migrations with one goal, as a night's batch has it: those that get in sync, of every shape.
 fn in_sync(random: &mut Random) -> impl Iterator<Item = World> + '_ {
     SHAPES
         .iter()
@@ -213,25 +213,26 @@ fn play(setting: &Setting, worlds: Vec<World>) -> Vec<Asked> {
         .unwrap();
     runtime.block_on(async {
         let clock = Clock::start();
-        let wave = Arc::new(Wave { clock, tasks });
+        let batch = Arc::new(Batch { clock, tasks });
         let (_keep, mut interrupts) = mpsc::unbounded_channel();
         let (outcome, _) = wait(
-            Arc::clone(&wave),
+            Arc::clone(&batch),
             plan,
             clock,
             &mut interrupts,
-            &mut Arrivals(Arc::clone(&wave)),
+            &mut Arrivals(Arc::clone(&batch)),
         )
         .await;
         assert!(outcome.is_ready(), "{outcome:?}");
-        wave.tasks
+        batch
+            .tasks
             .values()
             .map(|task| task.asked().clone())
             .collect()
     })
 }
 
-/// One line of a table: what it says of the wave's tasks.
+/// One line of a table: what it says of the batch's tasks.
 struct Row {
     n_tasks: u32,
     values: [f64; 7],
@@ -244,7 +245,7 @@ const HEAD: &str = "\
 
 /// By what share a value may be another one in the next run, at most: those of a few tasks by more.
 const MOVES: [f64; 7] = [0.15, 0.15, 0.2, 0.3, 0.3, 0.5, 0.6];
-/// Nobody minds these seconds.
+/// Seconds that do not matter.
 const NEVER_MIND: f64 = 4.0;
 
 impl Row {
@@ -262,7 +263,7 @@ impl Row {
         };
         let late = |asked: &Asked| asked.late.unwrap();
         let values = [
-            of(0.5, |asked| asked.looks as f64 * 3600.0 / asked.last),
+            of(0.5, |asked| asked.polls as f64 * 3600.0 / asked.last),
             of(0.5, |asked| asked.requests as f64 * 3600.0 / asked.last),
             of(0.5, |asked| asked.longest_gap),
             of(1.0, |asked| asked.longest_gap),
@@ -274,12 +275,12 @@ impl Row {
     }
 
     fn text(&self) -> String {
-        let [looks, requests, seconds @ ..] = self.values;
+        let [polls, requests, seconds @ ..] = self.values;
         let seconds: String = seconds
             .iter()
             .map(|seconds| format!(" {seconds:.0} s |"))
             .collect();
-        format!("| {} | {looks:.0} | {requests:.0} |{seconds}", self.n_tasks)
+        format!("| {} | {polls:.0} | {requests:.0} |{seconds}", self.n_tasks)
     }
 
     /// The row of so many tasks in a table.

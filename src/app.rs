@@ -45,7 +45,7 @@ pub fn run(environment: Environment) -> u8 {
     };
     let exit_code = runtime.block_on(dispatch(environment, clock, &lines, &watchdog));
     lines.flush(FLUSH);
-    // A name look-up that hangs would delay the end.
+    // A name lookup that hangs would delay the end.
     runtime.shutdown_background();
     exit_code
 }
@@ -140,7 +140,7 @@ async fn wait_and_report(
         mask(secret);
     }
     let first = Report::without_tasks(output, None, started_at);
-    let mut first_errors = report_files.write_answer(&first, FIRST_OUTPUTS.min(left / 4));
+    let mut first_errors = report_files.write_outputs(&first, FIRST_OUTPUTS.min(left / 4));
     first_errors.extend(report_files.write_reports(&first, FIRST_OUTPUTS.min(left / 4)));
     for error in &first_errors {
         warn!("{error}");

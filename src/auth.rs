@@ -23,7 +23,7 @@ use std::time::Duration;
 /// How to sign in. Secrets are wiped when dropped, and their `Debug` shows nothing.
 #[derive(Debug, Clone)]
 pub enum Credentials {
-    /// A token that somebody else obtained; it cannot be renewed.
+    /// A token obtained elsewhere; it cannot be renewed.
     Token(SecretString),
     /// Each request is signed.
     AccessKey(AccessKey),
@@ -124,7 +124,7 @@ pub struct Session {
     pub token: SecretString,
     /// Time since the start of the process at which to get a new one; `None` where only a refusal can tell.
     pub renew_at: Option<Duration>,
-    /// Time since the start of the process at which the token ends, where the answer told.
+    /// Time since the start of the process at which the token ends, where the response says so.
     pub ends_at: Option<Duration>,
 }
 
@@ -133,8 +133,8 @@ pub fn renew_after(lifetime: Duration) -> Duration {
     lifetime.saturating_sub((lifetime / 10).min(Duration::from_secs(600)))
 }
 
-/// Removes secrets from what is shown: somebody may have set one in the wrong place, and a server, or a proxy on the way,
-/// may send back what it was sent. It takes one pass over a text, however often a secret stands in it.
+/// Removes secrets from what is shown: a user may have set one in the wrong place, and a server, or a proxy on the way,
+/// may send back what it was sent. It takes one pass over a text, however often a secret is in it.
 #[derive(Debug, Default)]
 pub struct Redactor {
     secrets: Vec<SecretString>,
@@ -194,7 +194,7 @@ impl Redactor {
             let (before, from) = rest.split_at(found.start());
             out.push_str(before);
             out.push_str(REDACTED);
-            // Several secrets can begin alike: the longest that stands there goes.
+            // Several secrets can begin alike: the longest one that is there goes.
             let same = |secret: &SecretString| {
                 let pairs = from.char_indices().zip(secret.expose_secret().chars());
                 pairs
@@ -226,7 +226,7 @@ fn beginning(secret: &str) -> &str {
     secret.split_at(end.unwrap_or_default()).0
 }
 
-/// A secret as it is, as [`escape::line`] shows it, and as it stands in JSON.
+/// A secret as it is, as [`escape::line`] shows it, and as it is in JSON.
 fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap_or_default();
     let inner = |json: &str| {

@@ -27,7 +27,7 @@ impl Clock {
     }
 
     /// For how long the machine has been suspended since the start, as far as the wall clock shows: this clock may
-    /// have stood still. A wall clock that is set forward looks the same.
+    /// have stopped. A wall clock that is set forward has the same effect.
     pub(crate) fn suspended(self, wall_at_start: SystemTime) -> Duration {
         let wall = self.wall().duration_since(wall_at_start);
         wall.unwrap_or_default().saturating_sub(self.elapsed())

@@ -39,7 +39,7 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
-/// Where results go, as far as that can be told without opening a file.
+/// Where results go, as far as that is known without opening a file.
 pub fn output(environment: &Environment, flags: &Flags) -> OutputSettings {
     Reader {
         environment,
@@ -178,7 +178,7 @@ impl Reader<'_> {
         };
         if comes_from_dotenv("until") && self.environment.get("DCS_RESULT").is_some() {
             warnings.push(
-                "DCS_UNTIL stands beside DCS_RESULT: it may come from the dotenv report of an earlier job, which wins over \
+                "DCS_UNTIL is set beside DCS_RESULT: it may come from the dotenv report of an earlier job, which wins over \
                  the job's own variables; set the goal with --until"
                     .to_owned(),
             );

@@ -42,7 +42,7 @@ pub(crate) async fn prepare_demo(
     Some((simulator, demo))
 }
 
-/// The user's variables that say where results go and how they look.
+/// The user's variables that say where results go and in which format.
 const KEPT_BY_DEMO: [&str; 9] = [
     "GITHUB_ACTIONS",
     "GITHUB_OUTPUT",

@@ -79,7 +79,7 @@ pub fn command_data(text: &str) -> String {
 }
 
 /// Text in Markdown, within a paragraph, a list item or a table cell: shown as it is, whatever it holds. What cannot be
-/// taken for markup where it stands is left alone, so that people can read the source, too.
+/// taken for markup in its place is left alone, so that people can read the source, too.
 ///
 /// Mentions, references and pictures (`@org`, `#1`, `:x:`) are made of the text that Markdown leaves, where an entity is
 /// long resolved. An invisible joiner stops them.
@@ -141,7 +141,7 @@ fn markdown_with(text: &str, joiner: &str) -> String {
     out
 }
 
-/// Whether a colon stands between hours, minutes and seconds: two digits follow it, and no picture has such a name.
+/// Whether a colon is between hours, minutes and seconds: two digits follow it, and no picture has such a name.
 fn is_time(before: Option<char>, after: &mut impl Iterator<Item = char>) -> bool {
     let mut digit = || after.next().is_some_and(|c| c.is_ascii_digit());
     before.is_some_and(|c| c.is_ascii_digit()) && digit() && digit() && !digit()

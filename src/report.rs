@@ -1,4 +1,4 @@
-//! How the wait stands or ended, as one value.
+//! The state or the end of a wait, as one value.
 //!
 //! Renderers below are pure: a [`Report`] in, text out; [`files`] has the one writer of files. What cannot be written is
 //! said once and changes no exit code.
@@ -31,12 +31,12 @@ use crate::wait::{ProgressKey, Rules, TaskWait};
 use std::cmp::Ordering;
 use std::time::{Duration, SystemTime};
 
-/// How a wait stands or ended.
+/// The state or the end of a wait.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// How it ended; `None` while it goes on.
     pub outcome: Option<Outcome>,
-    /// The goal, where the inputs told one.
+    /// The goal, where the inputs have a valid one.
     pub goal: Option<Goal>,
     /// What was asked for, where the inputs were valid.
     pub rules: Option<Rules>,
@@ -54,7 +54,7 @@ pub struct Report {
     pub finished_at: Option<SystemTime>,
 }
 
-/// How the wait for one task stands or ended.
+/// The state or the end of the wait for one task.
 #[derive(Debug, Clone)]
 pub struct TaskReport {
     /// Which task.

@@ -24,8 +24,8 @@ const HUNG_FILE: &str = "a file that an input names (`ca-file`, `id-token-file`,
 
 /// Writes every file. Returns what could not be written.
 pub(crate) fn write_all(files: &ReportFiles, report: &Report) -> Vec<String> {
-    let mut errors = files.write_answer(report, OUTPUTS);
-    errors.extend(files.write_story(report, REPORTS));
+    let mut errors = files.write_outputs(report, OUTPUTS);
+    errors.extend(files.write_for_people(report, REPORTS));
     errors
 }
 
@@ -100,7 +100,7 @@ impl LastReport {
         };
         let report = self.report(outcome);
         // There is no time left to report what could not be written.
-        let _ = self.files().write_answer(&report, OUTPUTS / 2);
+        let _ = self.files().write_outputs(&report, OUTPUTS / 2);
         self.lines.err(format!(
             "{}: {}",
             report.result(),

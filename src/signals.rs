@@ -35,7 +35,7 @@ pub(crate) fn listen(
             }
         });
     };
-    // Where no thread can be had, a signal ends the process in the system's own way; the first answer stands.
+    // Where no thread can be had, a signal ends the process in the system's own way; the outputs written first stay.
     let _ = std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(listen);

@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(left(millis(100), millis(100), millis(100)), Duration::ZERO);
         assert_eq!(left(millis(1000), SLICE, millis(700)), millis(300));
         assert_eq!(left(millis(1000), SLICE, millis(60_000)), millis(750));
-        // Somebody who was about to be ended in the middle of it gets half of the rest.
+        // A writer that was about to be stopped in the middle of it gets half of the rest.
         assert_eq!(left(millis(200), millis(200), millis(60_000)), millis(100));
     }
 }

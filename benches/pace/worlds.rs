@@ -126,8 +126,8 @@ impl World {
         self.legs.last().unwrap().until
     }
 
-    /// What a look at that time shows. Behind its last leg the migration is at its goal.
-    pub(crate) fn look(&self, at: f64) -> (Reading, &'static str) {
+    /// What a reading at that time shows. Behind its last stage the migration is at its goal.
+    pub(crate) fn reading_at(&self, at: f64) -> (Reading, &'static str) {
         let mut reading = Reading {
             is_migrating: Some(true),
             ..Reading::default()
@@ -164,7 +164,7 @@ impl World {
             true => leg.offset.0 * (leg.offset.1.max(1.0) / leg.offset.0).powf(share),
             false => between(leg.offset),
         };
-        // Readings are off for ten seconds each, for everybody who looks.
+        // Readings are off for ten seconds each, for every client.
         let off = Random(self.seed ^ (at / 10.0) as u64).even(-self.noise, self.noise);
         let shown = exact * (1.0 + off);
         let floor = if self.goal == Goal::InSync { 1.0 } else { 0.0 };

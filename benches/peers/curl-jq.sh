@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The loop that somebody writes who has curl and jq: the progress of one task until it is done, POLLS times at most.
+# The usual loop with curl and jq: the progress of one task until it is done, POLLS times at most.
 set -euo pipefail
 
 for ((poll = 1; poll <= POLLS; poll++)); do

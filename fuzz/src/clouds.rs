@@ -133,7 +133,7 @@ type Values = BTreeMap<(bool, String, bool, &'static str), String>;
 /// Writes the files that say so, and expects to read it.
 ///
 /// The first line is the cloud to look up. Each other line is `FILE CLOUD PLACE NAME VALUE`, where the file is `s` or
-/// `c`, and the place `a` (under `auth`) or `b` (beside it). Names that nobody knows become the first.
+/// `c`, and the place `a` (under `auth`) or `b` (beside it). Unknown names become the first.
 fn generated(text: &str) {
     let (asked, lines) = text.split_once('\n').unwrap_or((text, ""));
     let mut values = Values::new();
@@ -150,7 +150,7 @@ fn generated(text: &str) {
             .flatten()
             .find(|&&other| other == name)
             .unwrap_or(&"auth_url");
-        // A long key has to be written in a way that nobody uses.
+        // A long key has to be written in an unusual way.
         let cloud: String = cloud.chars().take(100).collect();
         values.insert(
             (file == "s", cloud, place == "a", name),

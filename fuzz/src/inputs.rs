@@ -233,7 +233,7 @@ impl Files<'_> {
         path
     }
 
-    /// The file that stands for a `ca-file` of this name.
+    /// The file used as a `ca-file` of this name.
     fn roots_at(&mut self, name: &str) -> PathBuf {
         if name.trim().is_empty() {
             return PathBuf::from(name);
@@ -287,7 +287,7 @@ fn with_password(value: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Arguments; what somebody gives to the flag that a secret does not have is secret.
+/// Arguments; a value given to a flag that a secret does not have is secret.
 fn arguments(part: &[u8]) -> Vec<OsString> {
     let is_secret_flag = |text: &[u8]| {
         let name = text.strip_prefix(b"--").map(String::from_utf8_lossy);

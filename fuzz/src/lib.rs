@@ -2,7 +2,7 @@
 //! panic.
 //!
 //! `tests/it/corpus.rs` includes this file and walks the committed corpus through it on the stable toolchain, so it
-//! stands on nothing that the program's tests do not have. Inputs are text with a frame ([`text`]) rather than packed
+//! needs nothing that the program's tests do not have. Inputs are text with a frame ([`text`]) rather than packed
 //! structures: a person can write a seed and read a finding.
 
 #![expect(

@@ -51,7 +51,7 @@ fn check_github(report: &Report, values: &[(&str, String)]) -> String {
     let text = github::outputs(report);
     let mut read =
         formats::github_output(&text).unwrap_or_else(|error| panic!("{error} in:\n{text}"));
-    // A name a line, so that none stands twice.
+    // A name a line, so that none is there twice.
     assert_eq!(text.lines().count(), OUTPUTS.len() + 2, "{text}");
     for line in text.lines() {
         assert_line(line);
@@ -178,7 +178,7 @@ fn check_markdown(report: &Report) -> String {
             line.matches("</code>").count(),
             "{line}"
         );
-        // Bold names begin an item, and one of our remarks is in backticks.
+        // Bold names begin an item, and one of the notes is in backticks.
         let bare = bare
             .strip_prefix("- **")
             .map_or(bare.clone(), |rest| rest.replacen(":**", "", 1));

@@ -18,7 +18,7 @@ pub(super) fn with_secret(text: &str) -> String {
     text.replace(PLACE, SECRET)
 }
 
-/// Parts of an input; a line `%%%` stands between two.
+/// Parts of an input; a line `%%%` separates two.
 pub(super) fn parts(data: &[u8]) -> Vec<&[u8]> {
     let mut parts = Vec::new();
     let (mut start, mut line) = (0, 0);

@@ -43,7 +43,7 @@ impl Fields {
         serde_json::from_str(&String::from_utf8_lossy(body)).ok()
     }
 
-    /// A field's value, `Null` where it is not there; no answer where nobody can know it.
+    /// A field's value, `Null` where it is not there; no answer where it cannot be known.
     pub(super) fn one(&self, name: &str) -> Option<Value> {
         let mut found = self.0.iter().filter(|(other, _)| other == name);
         let value = found.next().map_or(Some(Value::Null), |(_, raw)| {
@@ -61,7 +61,7 @@ impl Fields {
     }
 }
 
-/// JSON is UTF-8: any other body may be refused as a whole, also where only a field that nobody reads is spoilt.
+/// JSON is UTF-8: any other body may be refused as a whole, also where only a field that is not read is spoilt.
 fn is_text(body: &[u8]) -> bool {
     std::str::from_utf8(body).is_ok()
 }
@@ -227,9 +227,9 @@ pub fn task_detail(data: &[u8]) {
                 .is_some_and(|(line, column)| is_number(line) && is_number(column));
             const FIXED: [&str; 8] = [
                 "the body is no JSON object",
-                "`status` stands twice",
-                "`task_status` stands twice",
-                "`migration_method` stands twice",
+                "`status` is there twice",
+                "`task_status` is there twice",
+                "`migration_method` is there twice",
                 "`status` is missing",
                 "`status` is no text",
                 "`task_status` is no text",
@@ -331,10 +331,10 @@ pub fn error_body(data: &[u8]) {
 
     assert_line(&error.message);
     assert_log_line(&escape::log(&error.message));
-    let told = ["", "GitHub: ", "IAM: "]
+    let reported = ["", "GitHub: ", "IAM: "]
         .iter()
         .any(|who| error.message.starts_with(&format!("{who}HTTP {status}")));
-    assert!(told, "{}", error.message);
+    assert!(reported, "{}", error.message);
     assert!(
         error.message.len() < 4 * 4000,
         "{} bytes",
@@ -375,7 +375,7 @@ pub fn error_body(data: &[u8]) {
         408 | 500..=599 => assert_eq!(error.class, Class::Transient { retry_after }),
         _ => {}
     }
-    // The same trouble is said once, although each answer has an id of its own.
+    // The same problem is reported once, although each answer has an id of its own.
     assert!(error.is_like(&error));
     assert!(error.is_like(&classify(&ErrorResponse {
         request_id: Some("another"),
@@ -387,9 +387,9 @@ pub fn error_body(data: &[u8]) {
         assert_line(text);
         assert!(!text.is_empty());
     }
-    let told = Fields::of(refusal.body).is_some();
+    let reported = Fields::of(refusal.body).is_some();
     assert!(
-        told || (code.is_none() && message.is_none()),
+        reported || (code.is_none() && message.is_none()),
         "{code:?} {message:?}"
     );
 }

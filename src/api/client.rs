@@ -475,7 +475,7 @@ impl Cloud for Client {
             status: status.shown_as(shown),
             task_status: task_status.map(|word| match IpSwitch::parse(&word) {
                 IpSwitch::Unknown => self.redact(&word),
-                // What it means is decided by this word, which gives nobody's secret away.
+                // What it means is decided by this word, which gives no secret away.
                 IpSwitch::None
                 | IpSwitch::Switching
                 | IpSwitch::Switched

@@ -479,7 +479,7 @@ fn clock_advice(skew: Option<i64>) -> String {
             if skew > 0 { "behind" } else { "ahead of" },
         ),
         Some(skew) => format!(
-            "this machine's clock is no more than {} off the server's, so look for what holds up its requests",
+            "this machine's clock is no more than {} off the server's, so find what delays its requests",
             words(skew)
         ),
         None => "check this machine's clock".to_owned(),

@@ -55,7 +55,7 @@ impl HttpThread {
             .name("http".to_owned())
             .spawn(move || {
                 let _ = runtime.block_on(stopped);
-                // A name look-up that hangs would delay the end.
+                // A name lookup that hangs would delay the end.
                 runtime.shutdown_background();
             })?;
         // The client's own bound comes first: it knows what it was waiting for.

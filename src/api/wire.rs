@@ -244,7 +244,7 @@ fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
                 .strip_prefix("duplicate field `")
                 .and_then(|rest| rest.split_once('`'))
             {
-                Some((field, _)) => format!("`{field}` stands twice"),
+                Some((field, _)) => format!("`{field}` is there twice"),
                 None => format!(
                     "the body is no valid JSON at line {} column {}",
                     error.line(),
@@ -413,7 +413,7 @@ mod tests {
             (r#"{"offset":18446744073709551615}"#, "offset"),
             (r#"{"offset":false}"#, "offset"),
             (r#"{"offset":[0]}"#, "offset"),
-            (r#"{"offset":0,"offset":5}"#, "`offset` stands twice"),
+            (r#"{"offset":0,"offset":5}"#, "`offset` is there twice"),
             (r#"{"is_migrating":0}"#, "is_migrating"),
             (r#"{"is_migrating":"no"}"#, "is_migrating"),
             (

@@ -117,8 +117,8 @@ fn listed(known: &[String]) -> String {
     }
 }
 
-/// Looks a cloud up. What `secure` says wins, value by value. A value may stand under `auth` or beside it; where it
-/// stands twice, `auth` wins.
+/// Looks a cloud up. What `secure` says wins, value by value. A value may be under `auth` or beside it; where it
+/// is in both, `auth` wins.
 pub fn lookup(clouds: &str, secure: Option<&str>, cloud: &str) -> Result<Cloud, CloudsError> {
     let clouds = read(clouds, File::Clouds)?;
     let secure = read(secure.unwrap_or_default(), File::Secure)?;
@@ -385,7 +385,7 @@ impl Tree {
                 self.attach(Rc::clone(node));
                 Ok(())
             }
-            // It stands inside of what it names.
+            // It is inside of what it names.
             None => Err(CloudsError::Syntax {
                 file: self.file,
                 line,

@@ -18,7 +18,7 @@ use url::Url;
 pub const ALGORITHM: &str = "SDK-HMAC-SHA256";
 /// The header that carries [`sdk_date`]; always signed.
 pub const DATE_HEADER: &str = "X-Sdk-Date";
-/// A header with this name stands in for the hash of a body.
+/// A header with this name replaces the hash of a body.
 const CONTENT_HEADER: &str = "x-sdk-content-sha256";
 
 /// Everything but RFC 3986's unreserved characters.

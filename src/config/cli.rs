@@ -304,7 +304,7 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
     else {
         return;
     };
-    // clap names an option with its placeholder, and everything else as it stands.
+    // clap names an option with its placeholder, and everything else as it is.
     let first_word = bad.split(' ').next().unwrap_or_default();
     let position_of = |bad: &str| {
         arguments.iter().position(|argument| {
@@ -326,7 +326,7 @@ fn take_out(error: &clap::Error, arguments: &mut Vec<OsString>, problems: &mut P
         None if bad.starts_with('-') || is_task || is_word(&bad) => {
             escape::line(&without_password(&bad))
         }
-        // A secret that somebody put there, as likely as not.
+        // It may well be a secret.
         None => format!("argument {} (not shown)", position + 1),
     };
     let name = bad.trim_start_matches('-');

@@ -83,7 +83,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The input's value, unless it only stands in clouds.yaml.
+    /// The input's value, unless it is only in clouds.yaml.
     pub(super) fn find_explicit(&self, name: &str) -> Option<Found> {
         let input = Input::named(name)?;
         if let Some(text) = self.flags.get(name).and_then(|text| tidy(name, text)) {
@@ -218,7 +218,7 @@ impl Reader<'_> {
             .any(|problem| inputs.contains(&problem.input.as_str()))
     }
 
-    /// Every secret that is set, wherever it stands and whether or not it is used.
+    /// Every secret that is set, wherever it is and whether or not it is used.
     pub(super) fn secrets(&self) -> Vec<SecretString> {
         let of_input = |input: &Input| {
             let variables = input.variables().into_iter().filter_map(|variable| {

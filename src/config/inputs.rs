@@ -33,7 +33,7 @@ pub enum Kind {
 /// Headings of `--help`, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
-    /// What to look at.
+    /// Which tasks.
     Task,
     /// What to wait for.
     Goal,
@@ -163,7 +163,7 @@ impl Input {
         INPUTS.iter().find(|input| input.name == name)
     }
 
-    /// The default as a value, without the remark behind it: `0` of `0 (off)`.
+    /// The default as a value, without the note behind it: `0` of `0 (off)`.
     pub fn default_value(&self) -> &'static str {
         self.default
             .split_once(" (")

@@ -27,7 +27,7 @@ impl Reader<'_> {
             for piece in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|piece| !piece.is_empty()) {
                 if piece.eq_ignore_ascii_case("all-running") {
                     let alone = text == piece;
-                    return alone.then_some(Some(Tasks::AllRunning)).ok_or("`all-running` stands alone".to_owned());
+                    return alone.then_some(Some(Tasks::AllRunning)).ok_or("`all-running` cannot be combined with ids".to_owned());
                 }
                 match TaskId::parse(piece) {
                     Some(task) if known.insert(task.digits()) => tasks.push(task),
@@ -134,7 +134,7 @@ impl Reader<'_> {
             match (text.to_ascii_lowercase().as_str(), goal) {
                 // Only the task's detail reports a switch.
                 ("off", Goal::Switched) => Err(
-                    "`until: switched` is told by the task's status; accepted: `require`"
+                    "`until: switched` is read from the task's status; accepted: `require`"
                         .to_owned(),
                 ),
                 ("auto", _) => Ok(StatusCheck::Auto),

@@ -138,7 +138,7 @@ fn outputs_of_earlier_jobs_are_ignored() {
         config
             .warnings
             .iter()
-            .any(|remark| remark.contains("--until")),
+            .any(|warning| warning.contains("--until")),
         "{:?}",
         config.warnings
     );
@@ -306,7 +306,7 @@ fn missing_cloud_matters_only_if_needed() {
         config
             .warnings
             .iter()
-            .any(|remark| remark.starts_with("OS_CLOUD"))
+            .any(|warning| warning.starts_with("OS_CLOUD"))
     );
     let error = resolve_with(&[("OS_CLOUD", "otc"), ("DCS_AUTH_TOKEN", "")]).unwrap_err();
     assert!(error.contains("`OS_CLOUD`"), "{error}");

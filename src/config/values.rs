@@ -112,12 +112,12 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// An address without the user name and password that somebody wrote into it.
+/// An address without the user name and password that a user wrote into it.
 pub(super) fn without_password(text: &str) -> String {
     let Some((before, host)) = text.rsplit_once('@') else {
         return text.to_owned();
     };
-    // What stands before the first `://` is another address as likely as a scheme, and may have a password of its own.
+    // What is before the first `://` is another address as likely as a scheme, and may have a password of its own.
     let is_scheme = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let scheme = before
         .split_once("://")

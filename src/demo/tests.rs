@@ -1,4 +1,4 @@
-//! The scenarios, judged by this program's own rules.
+//! The scenarios, evaluated by this program's own rules.
 
 use crate::domain::{
     Check, Condition, Detail, Failure, Goal, Missing, PollHistory, Reading, Side, Status,

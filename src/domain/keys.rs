@@ -1,7 +1,7 @@
 //! Key counts of source and target: a second kind of evidence, which can only speak against a reading.
 //!
 //! Counts never make anything ready. Redis leaves expired keys where they are until it needs to delete them, so the two
-//! sides differ even when all is well; what no expiry explains is judged here.
+//! sides differ even when all is well; what no expiry explains is decided here.
 
 use super::reading::Reading;
 

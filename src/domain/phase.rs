@@ -3,7 +3,7 @@
 use super::reading::{FullSync, Reading};
 use super::status::StatusClass;
 
-/// Where a task stands, in words that people use; derived from a reading and, where it is known, the status.
+/// The phase of a task, in words that people use; derived from a reading and, where it is known, the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Nothing is known yet.

@@ -23,7 +23,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Where the full sync stands.
+    /// How far the full sync is.
     pub fn full_sync(&self) -> FullSync {
         match self.full_migration_progress {
             None => FullSync::Unknown,

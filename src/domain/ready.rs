@@ -77,7 +77,7 @@ pub struct PollHistory {
     pub keys: KeyHistory,
 }
 
-/// A reading that looks like a bad end, while nothing else confirms it.
+/// A reading that would be a bad end, while nothing else confirms it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnconfirmedFailure {
     /// Not migrating with the full sync under 100 percent.
@@ -125,7 +125,7 @@ pub enum Missing {
     StatusUnread,
     /// The status contradicts the reading, or says that an end is near but not reached.
     StatusDisagrees,
-    /// The reading looks like a bad end that the status has not confirmed.
+    /// The reading would be a bad end that the status has not confirmed.
     Unconfirmed(UnconfirmedFailure),
     /// No IP switch has been seen.
     NotSwitched,
@@ -500,7 +500,7 @@ impl PollHistory {
         }
     }
 
-    /// The same past with a reading that was not judged, since its status is missing: it was seen all the same.
+    /// The same past with a reading that was not evaluated, since its status is missing: it was seen all the same.
     pub fn with(self, reading: &Reading) -> Self {
         Self {
             seen_migrating: self.seen_migrating || reading.is_migrating == Some(true),

@@ -1,4 +1,4 @@
-//! The course of a task's wait, made ready to be drawn: which values count, on which scale, at how many points.
+//! A task's readings over time, made ready to be drawn: which values count, on which scale, at how many points.
 //!
 //! An offset spans many orders of magnitude, and what matters is how it comes to zero. So it is drawn on a logarithmic
 //! scale that has a zero ([`scaled`]), and where many readings share a point, the worst of them is shown: a burst that
@@ -26,39 +26,39 @@ pub struct TimeSeries {
 }
 
 impl TimeSeries {
-    /// The course of a task's wait.
+    /// What a task's readings show.
     pub fn of(task: &TaskReport) -> Self {
-        let mut course = Self::default();
+        let mut series = Self::default();
         let mut stretch = Points::new();
         let mut copying: Option<(Duration, Duration)> = None;
         for (at, reading) in &task.history.readings {
             if let Some(percent) = reading.full_migration_progress {
-                course.copied.push((*at, percent));
+                series.copied.push((*at, percent));
             }
             match reading.full_sync() {
                 FullSync::Incomplete => {
-                    course.offsets.extend(
+                    series.offsets.extend(
                         Some(std::mem::take(&mut stretch)).filter(|stretch| !stretch.is_empty()),
                     );
                     copying = Some((copying.map_or(*at, |(from, _)| from), *at));
                 }
                 FullSync::Done | FullSync::Unknown => {
-                    course
+                    series
                         .copying
                         .extend(copying.take().map(|(from, _)| (from, *at)));
                     stretch.extend(reading.offset.map(|offset| (*at, offset)));
                 }
             }
-            course.until = *at;
+            series.until = *at;
         }
-        course
+        series
             .offsets
             .extend(Some(stretch).filter(|stretch| !stretch.is_empty()));
-        course.until = course.until.max(task.elapsed);
-        course
+        series.until = series.until.max(task.elapsed);
+        series
             .copying
-            .extend(copying.map(|(from, _)| (from, course.until)));
-        course
+            .extend(copying.map(|(from, _)| (from, series.until)));
+        series
     }
 
     /// The last stretch of offsets that a line can be drawn through.
@@ -127,7 +127,7 @@ pub fn farther(a: f64, b: f64) -> f64 {
 
 /// `count` values at even distances, the first at `from`, the last at `until`. Where values only rise or only fall, each
 /// is on the line between its neighbours; where they turn, it is the worst of those nearer to it than to any other moment.
-/// The last is the newest, so that a course ends with what was seen last. Outside of every stretch there is none.
+/// The last is the newest, so that a line ends with what was seen last. Outside of every stretch there is none.
 pub fn sample(
     stretches: &[Points<f64>],
     from: Duration,
@@ -213,13 +213,13 @@ fn block(share: f64) -> char {
 }
 
 /// The full sync as a line of blocks: the full block is 100 percent and nothing else, the lowest is zero.
-pub fn copied_sparkline(course: &TimeSeries, width: usize) -> String {
+pub fn copied_sparkline(series: &TimeSeries, width: usize) -> String {
     let draw = |percent: f64| match percent {
         percent if percent >= 100.0 => '█',
         percent if percent <= 0.0 => LOWEST,
         percent => block((percent / 100.0).min(0.84)),
     };
-    course
+    series
         .copied_samples(width)
         .into_iter()
         .map(|value| value.map_or(NONE, draw))
@@ -227,9 +227,9 @@ pub fn copied_sparkline(course: &TimeSeries, width: usize) -> String {
 }
 
 /// The offset as a line of blocks, on its scale: the lowest block is in sync and nothing else.
-pub fn offset_sparkline(course: &TimeSeries, max_offset: i64, width: usize) -> String {
+pub fn offset_sparkline(series: &TimeSeries, max_offset: i64, width: usize) -> String {
     let limit = scaled(max_offset);
-    let top = course
+    let top = series
         .peak()
         .map_or(0.0, |(_, offset)| scaled(offset).abs());
     let draw = |value: f64| {
@@ -239,7 +239,7 @@ pub fn offset_sparkline(course: &TimeSeries, max_offset: i64, width: usize) -> S
             block(value.abs() / top)
         }
     };
-    course
+    series
         .offset_samples(width)
         .into_iter()
         .map(|value| value.map_or(NONE, draw))
@@ -372,7 +372,7 @@ pub fn decimal(value: f64, decimals: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::course;
+    use super::super::tests::task_with;
     use super::*;
     use proptest::prelude::*;
 
@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn offset_is_hidden_during_full_sync() {
-        let task = course(&[
+        let task = task_with(&[
             (0, 0.0, Some(0)),
             (10, 50.0, Some(0)),
             (20, 100.0, Some(900)),
@@ -398,7 +398,7 @@ mod tests {
             (50, 10.0, Some(0)),
             (60, 100.0, Some(70)),
         ]);
-        let course = TimeSeries::of(&task);
+        let series = TimeSeries::of(&task);
         let stretch = |values: &[(u64, i64)]| {
             values
                 .iter()
@@ -406,13 +406,13 @@ mod tests {
                 .collect()
         };
         let expected: [Points<i64>; 2] = [stretch(&[(20, 900), (40, 4)]), stretch(&[(60, 70)])];
-        assert_eq!(course.offsets, expected);
+        assert_eq!(series.offsets, expected);
         assert_eq!(
-            course.copying,
+            series.copying,
             [(seconds(0), seconds(20)), (seconds(50), seconds(60))]
         );
-        assert_eq!(course.last_stretch(), Some(&expected[0]));
-        assert_eq!(course.peak(), Some((seconds(20), 900)));
+        assert_eq!(series.last_stretch(), Some(&expected[0]));
+        assert_eq!(series.peak(), Some((seconds(20), 900)));
     }
 
     #[test]
@@ -519,17 +519,17 @@ mod tests {
 
     #[test]
     fn full_spark_means_done() {
-        let task = course(&[
+        let task = task_with(&[
             (0, 0.0, None),
             (10, 99.9, None),
             (20, 100.0, Some(100_000)),
             (30, 100.0, Some(1)),
             (40, 100.0, Some(0)),
         ]);
-        let course = TimeSeries::of(&task);
-        assert_eq!(copied_sparkline(&course, 5), "▁▇███");
-        assert_eq!(offset_sparkline(&course, 0, 5), "··█▂▁");
-        assert_eq!(offset_sparkline(&course, 1, 5), "··█▁▁");
+        let series = TimeSeries::of(&task);
+        assert_eq!(copied_sparkline(&series, 5), "▁▇███");
+        assert_eq!(offset_sparkline(&series, 0, 5), "··█▂▁");
+        assert_eq!(offset_sparkline(&series, 1, 5), "··█▁▁");
     }
 
     #[test]
@@ -576,18 +576,18 @@ mod tests {
         ) {
             let mut values = values;
             values.sort_by_key(|value| value.0);
-            let mut task = course(&[]);
+            let mut task = task_with(&[]);
             task.history.readings = values
                 .into_iter()
                 .map(|(at, full_migration_progress, offset)| {
                     (seconds(at), Reading { full_migration_progress, offset, ..Reading::default() })
                 })
                 .collect();
-            let course = TimeSeries::of(&task);
-            prop_assert_eq!(copied_sparkline(&course, width).chars().count(), width);
-            prop_assert_eq!(offset_sparkline(&course, 0, width).chars().count(), width);
-            prop_assert!(course.offset_samples(width).into_iter().flatten().all(f64::is_finite));
-            for stretch in &course.offsets {
+            let series = TimeSeries::of(&task);
+            prop_assert_eq!(copied_sparkline(&series, width).chars().count(), width);
+            prop_assert_eq!(offset_sparkline(&series, 0, width).chars().count(), width);
+            prop_assert!(series.offset_samples(width).into_iter().flatten().all(f64::is_finite));
+            for stretch in &series.offsets {
                 let (from, until) = (stretch[0].0, stretch.last().unwrap().0);
                 let axis = Axis::new(from, until, 60);
                 let line = axis.sample(&scaled_points(stretch), farther);

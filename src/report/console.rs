@@ -202,7 +202,7 @@ impl Visit for Fields {
     }
 }
 
-/// The story of a wait, told to whoever reads the log.
+/// The log of a wait, for people.
 pub struct Console {
     lines: StdioWriter,
     forge: Forge,
@@ -260,7 +260,7 @@ impl Console {
         }
     }
 
-    /// Begins the story.
+    /// Writes the first lines.
     pub fn begin(&mut self, tasks: &Tasks, rules: &Rules, sign_in: &str, endpoint: &str) {
         self.rules = Some(rules.clone());
         let title = match tasks {
@@ -319,7 +319,7 @@ impl Console {
             .map_or(0, |since| since.as_secs())
     }
 
-    /// Ends the story: the verdict, once.
+    /// Writes the last line: the verdict, once.
     pub fn finish(&mut self, report: &Report) {
         if let Some(live) = self.live.take() {
             // What is still in the queue belongs above the view, which must be there until then.
@@ -593,11 +593,11 @@ mod tests {
             })
         }
         async fn list(&self, _: usize) -> Result<Page, ApiError> {
-            Err(ApiError::transient("nobody asks"))
+            Err(ApiError::transient("there is no request"))
         }
     }
 
-    /// Counts the lines that the console makes of what it is told.
+    /// Counts the lines that the console makes of the events.
     struct Counting(Console, usize);
 
     impl Observer for Counting {

@@ -1,5 +1,5 @@
-//! The one writer of files: each file has a thread of its own, so that a file system that hangs, or a pipe that nobody
-//! reads, holds up neither the wait nor the other files.
+//! The one writer of files: each file has a thread of its own, so that a file system that hangs, or a pipe that is not
+//! read, holds up neither the wait nor the other files.
 
 use super::view::View;
 use super::{OutputSettings, ReportFormat};
@@ -81,7 +81,7 @@ impl ReportFiles {
 
     /// Writes `GITHUB_OUTPUT` and dotenv. Returns what could not be written `within` that time.
     #[must_use]
-    pub fn write_answer(&self, report: &Report, within: Duration) -> Vec<String> {
+    pub fn write_outputs(&self, report: &Report, within: Duration) -> Vec<String> {
         write(self.answer.iter(), report, within)
     }
 
@@ -93,7 +93,7 @@ impl ReportFiles {
 
     /// Writes the job summary and the reports. Returns what could not be written.
     #[must_use]
-    pub fn write_story(&self, report: &Report, within: Duration) -> Vec<String> {
+    pub fn write_for_people(&self, report: &Report, within: Duration) -> Vec<String> {
         write(
             self.summary.iter().chain(self.reports.iter()),
             report,
@@ -213,7 +213,7 @@ impl Writer {
     }
 }
 
-/// Appends in one write, on a line of its own whatever stands there before. Where there is no room for all of it, none of
+/// Appends in one write, on a line of its own whatever is there before. Where there is no room for all of it, none of
 /// it stays.
 #[expect(clippy::disallowed_methods, reason = "this is the one writer of files")]
 fn append(path: &Path, text: &[u8]) -> io::Result<()> {
@@ -255,14 +255,14 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
             ErrorKind::FileTooLarge,
         ];
         if no_room.contains(&error.kind()) {
-            // In place there is no more room, and what stands there would be lost.
+            // In place there is no more room, and what is there would be lost.
             return Err(error);
         }
     }
     std::fs::write(path, text)
 }
 
-/// Writes a file of a name that nobody can guess, and gives it the other one's place and mode.
+/// Writes a file of a name that cannot be guessed, and gives it the other one's place and mode.
 fn write_beside(path: &Path, before: Option<&Metadata>, text: &[u8]) -> io::Result<()> {
     let directory = path
         .parent()
@@ -276,7 +276,7 @@ fn write_beside(path: &Path, before: Option<&Metadata>, text: &[u8]) -> io::Resu
         // As for every new file: the umask decides.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    // Errors without the name, which differs each time: the same trouble is told once.
+    // Errors without the name, which differs each time: the same error is reported once.
     let mut beside = builder
         .tempfile_in(directory)
         .map_err(|error| error.kind())?;

@@ -37,7 +37,7 @@ fn entry(text: &mut String, name: &str, value: &str, delimiter: &mut impl FnMut(
     }
 }
 
-/// Nobody who writes into a value can guess it.
+/// It cannot be guessed by anyone who writes into a value.
 fn random_delimiter() -> String {
     let mut bytes = [0; 16];
     // Without randomness there is no delimiter that cannot be guessed; this one is at least no word of any value.

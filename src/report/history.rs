@@ -16,7 +16,7 @@ const LEAST_READINGS: usize = 40;
 /// Events that are kept from the beginning; of those after that, the newest [`MOST_EVENTS`].
 pub const MOST_EVENTS: usize = 100;
 
-/// The course of one task's wait.
+/// The readings and events of one task's wait.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     /// Readings in order, with the time since the start of the process. The first, the newest and the worst are always
@@ -84,7 +84,7 @@ impl Observer for Recorder {
     fn polled(&mut self, now: Duration, task: &TaskWait, events: &[Event], _: Option<Duration>) {
         let n_tasks = self.tasks.len();
         let history = self.tasks.entry(task.id.clone()).or_default();
-        if let Some(seen) = task.snapshot().seen.filter(|seen| seen.judged_at == now) {
+        if let Some(seen) = task.snapshot().seen.filter(|seen| seen.evaluated_at == now) {
             history.add_reading_of(n_tasks, now, &seen.reading);
         }
         for event in events {

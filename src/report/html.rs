@@ -29,8 +29,8 @@ const ALL_SPANS: usize = 600;
 const TABLE_SPANS: usize = 10;
 const LEAST_TABLE_SPANS: usize = 3;
 /// Bytes for what happened to a task; and to all of them.
-const EVENTS_ROOM: usize = 64 * 1024;
-const ALL_EVENTS_ROOM: usize = 256 * 1024;
+const EVENTS_BYTES: usize = 64 * 1024;
+const ALL_EVENTS_BYTES: usize = 256 * 1024;
 /// Most tasks with details.
 const MOST_DETAILS: usize = 200;
 
@@ -50,7 +50,7 @@ impl Limits {
         Self {
             spans: (ALL_SPANS / tasks).clamp(LEAST_SPANS, MOST_SPANS),
             table_spans: (100 / tasks).clamp(LEAST_TABLE_SPANS, TABLE_SPANS),
-            events: (ALL_EVENTS_ROOM / tasks).min(EVENTS_ROOM),
+            events: (ALL_EVENTS_BYTES / tasks).min(EVENTS_BYTES),
             marks: if tasks <= 10 { 60 } else { 0 },
         }
     }

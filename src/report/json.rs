@@ -250,7 +250,7 @@ impl<'a> Happened<'a> {
     }
 }
 
-/// How much of a task is told.
+/// How much of a task is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Depth {
     /// The outputs.
@@ -316,7 +316,7 @@ pub fn tasks(report: &Report) -> String {
     )
 }
 
-/// The report without the course of the wait, on one line.
+/// The report without readings and events, on one line.
 pub fn line(report: &Report) -> String {
     to_line(&whole(report, Depth::Verdict))
 }

@@ -8,8 +8,8 @@ use askama::Template;
 use std::time::Duration;
 
 /// Bytes for what happened to a task; and to all of them.
-const EVENTS_ROOM: usize = 16 * 1024;
-const ALL_EVENTS_ROOM: usize = 512 * 1024;
+const EVENTS_BYTES: usize = 16 * 1024;
+const ALL_EVENTS_BYTES: usize = 512 * 1024;
 
 /// The values of `templates/junit.xml`.
 #[derive(Template)]
@@ -51,10 +51,10 @@ impl<'a> Case<'a> {
             .outcome
             .map(|outcome| messages::headline(outcome, report, Some(task.task)));
         let mut text = messages::sentence(headline.as_ref().unwrap_or(&task.reason));
-        for (name, what) in &task.particulars {
+        for (name, what) in &task.details {
             text.push_str(&format!("\n{name}: {what}"));
         }
-        let room = EVENTS_ROOM.min(ALL_EVENTS_ROOM / view.tasks.len().max(1));
+        let room = EVENTS_BYTES.min(ALL_EVENTS_BYTES / view.tasks.len().max(1));
         Self {
             name: task.id,
             time: seconds(task.task.elapsed),
@@ -78,7 +78,7 @@ impl<'a> Case<'a> {
             result: view.result,
             reason: messages::reason(view.report),
             text: with_steps(view.verdict.clone(), &view.next_steps),
-            log: log(&view.events(), EVENTS_ROOM),
+            log: log(&view.events(), EVENTS_BYTES),
         }
     }
 }

@@ -13,9 +13,9 @@ const BLOCKS: usize = 48;
 /// The same for the offset in a cell of a table.
 const CELL_BLOCKS: usize = 12;
 /// Bytes for what happened to one task.
-const EVENTS_ROOM: usize = 24 * 1024;
+const EVENTS_BYTES: usize = 24 * 1024;
 /// Bytes for what happened to all of several tasks, of the megabyte that GitHub takes.
-const ALL_EVENTS_ROOM: usize = 400 * 1024;
+const ALL_EVENTS_BYTES: usize = 400 * 1024;
 /// Longest list of tasks in a summary; the outputs hold all of them.
 const MOST_ROWS: usize = 500;
 /// Most tasks of which there are details.
@@ -59,8 +59,8 @@ pub fn summary<'a>(view: &'a View<'a>) -> String {
     let tasks = view.by_advance();
     let shown = tasks.len().min(MOST_DETAILS);
     let room = match shown {
-        0 | 1 => EVENTS_ROOM,
-        shown => ALL_EVENTS_ROOM / shown,
+        0 | 1 => EVENTS_BYTES,
+        shown => ALL_EVENTS_BYTES / shown,
     };
     let max_offset = view.report.max_offset();
     let fit = |events: &[_]| {
@@ -144,7 +144,7 @@ fn charts(series: &TimeSeries, max_offset: i64) -> Vec<Captioned> {
 }
 
 fn copy_chart(series: &TimeSeries) -> Option<Captioned> {
-    // A copy that was done from the beginning, or of which nothing shows, is told by the table. When it is done, its
+    // A copy that was done from the beginning, or of which nothing shows, is in the table. When it is done, its
     // line is flat, and the offset goes on.
     let &(_, done) = series.copying.last()?;
     let points: Points<f64> = series
@@ -197,7 +197,7 @@ fn offset_chart(series: &TimeSeries, max_offset: i64) -> Option<Captioned> {
         lines.push(vec![limit; x_axis.count]);
         note.push_str(" The flat line is `max-offset`.");
     }
-    if let Some(numbers) = messages::offset_course(series) {
+    if let Some(numbers) = messages::offset_summary(series) {
         note.push_str(&format!(" Offset: {numbers}."));
     }
     let chart = Mermaid {

@@ -412,7 +412,7 @@ pub fn icon(outcome: Option<&Outcome>) -> &'static str {
     outcome.map_or("⏳", |outcome| outcome.consequence().icon)
 }
 
-/// The end in one sentence; [`particulars`] has the rest of the [`reason`].
+/// The end in one sentence; [`details`] has the rest of the [`reason`].
 pub fn verdict(report: &Report) -> String {
     let Some(outcome) = &report.outcome else {
         return sentence("the wait has not ended");
@@ -444,7 +444,7 @@ pub fn verdict(report: &Report) -> String {
 }
 
 /// What else there is to say about a bad end: what was seen last, what was not met, what the API said.
-pub fn particulars(report: &Report, task: &TaskReport) -> Vec<(&'static str, String)> {
+pub fn details(report: &Report, task: &TaskReport) -> Vec<(&'static str, String)> {
     let Some(outcome) = report.outcome_of(task) else {
         return Vec::new();
     };
@@ -467,7 +467,7 @@ pub fn particulars(report: &Report, task: &TaskReport) -> Vec<(&'static str, Str
     parts
 }
 
-/// The keys on both sides, with the remark that they may differ.
+/// The keys on both sides, with the note that they may differ.
 pub fn keys(reading: &Reading) -> String {
     let (source, target) = (reading.source_dbsize, reading.target_dbsize);
     let keys = format!(
@@ -538,10 +538,10 @@ pub fn task_result(report: &Report, task: &TaskReport) -> &'static str {
     }
 }
 
-/// What the offset's course shows, in numbers.
-pub fn offset_course(course: &TimeSeries) -> Option<String> {
-    let (at, peak) = course.peak()?;
-    let &(_, last) = course.offsets.last()?.last()?;
+/// The offset over time, in numbers.
+pub fn offset_summary(series: &TimeSeries) -> Option<String> {
+    let (at, peak) = series.peak()?;
+    let &(_, last) = series.offsets.last()?.last()?;
     Some(format!(
         "highest {} at {}, last {}",
         count(peak),
@@ -551,7 +551,7 @@ pub fn offset_course(course: &TimeSeries) -> Option<String> {
 }
 
 /// How the wait went, in numbers: of one task, or as a whole.
-pub fn figures(report: &Report, task: Option<&TaskReport>) -> Vec<(&'static str, String)> {
+pub fn stats_rows(report: &Report, task: Option<&TaskReport>) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     rows.extend(
         report

@@ -1,4 +1,4 @@
-//! What the outputs of a run need to know: where they go and how they look.
+//! What the outputs of a run need to know: where they go and in which format.
 
 use crate::domain::Goal;
 use secrecy::SecretString;
@@ -63,7 +63,7 @@ pub enum ReportFormat {
     Markdown,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// As fits where they go.

@@ -1,4 +1,4 @@
-//! The live view on a terminal: three lines that stay where they are, below the story.
+//! The live view on a terminal: three lines that stay where they are, below the log.
 //!
 //! Drawn by a thread of the library; nothing of it is there when the output is no terminal.
 
@@ -80,12 +80,12 @@ impl ProgressView {
         Self { bar, shared }
     }
 
-    /// The drawn lines, for whoever writes others above them.
+    /// The drawn lines, for the code that writes other lines above them.
     pub fn bar(&self) -> ProgressBar {
         self.bar.clone()
     }
 
-    /// Takes a look into account.
+    /// Takes a poll into account.
     pub fn update(&self, task: &TaskWait, next_look: Option<Duration>) {
         let mut view = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = Shown::of(task, &view.rules);

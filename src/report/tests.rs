@@ -208,7 +208,7 @@ pub(crate) fn samples() -> Vec<(Report, &'static str)> {
                     )
                 },
             ),
-            "timeout of a task that nobody stopped",
+            "timeout of a task that was not stopped",
         ),
         (
             report(
@@ -284,7 +284,7 @@ pub(crate) fn fleet() -> Report {
 }
 
 /// A task with such readings: seconds since the start, percent of the full sync, offset.
-pub(crate) fn course(values: &[(u64, f64, Option<i64>)]) -> TaskReport {
+pub(crate) fn task_with(values: &[(u64, f64, Option<i64>)]) -> TaskReport {
     let (report, _) = samples().remove(0);
     let mut task = report.tasks.into_iter().next().unwrap();
     for &(at, percent, offset) in values {
@@ -295,14 +295,14 @@ pub(crate) fn course(values: &[(u64, f64, Option<i64>)]) -> TaskReport {
     task
 }
 
-/// What an API, or whoever stands between, could send to make trouble. As it is when it has passed the border.
+/// Untrusted text, as an API or a proxy could send it to do harm; as it is after `escape::line`.
 fn foreign() -> String {
     const TEXT: &str = "\u{1b}[31m<script>alert(1)</script><img src=x> [a](http://x) @org #1 | x | **bold** `x\n\n# h\n\
         ::error::x ##[error]x ]]> -- & \" ' \u{202e}\u{fffe}\u{ffff} ``` </svg></td> https://example.org &lt;b&gt;";
     crate::escape::line(TEXT)
 }
 
-/// A wait in which everything that can be foreign text is, and means ill.
+/// A wait in which everything that can be foreign text is, and means harm.
 pub(crate) fn hostile() -> Report {
     let text = foreign();
     let refusal = error(Class::Denied, &text, &text);
@@ -318,13 +318,13 @@ pub(crate) fn hostile() -> Report {
         });
         task.failing = Some(refusal.clone());
         task.history =
-            course(&[(0, 0.0, None), (10, 100.0, Some(9)), (20, 100.0, Some(0))]).history;
+            task_with(&[(0, 0.0, None), (10, 100.0, Some(9)), (20, 100.0, Some(0))]).history;
         task.history.add_event(Duration::ZERO, text.clone());
     }
     report
 }
 
-/// So many tasks, each after a week of polling in which a lot happened, told in the words that escapes make longest.
+/// So many tasks, each after a week of polling in which a lot happened, in the words that escapes make longest.
 pub(crate) fn long_wait(tasks: usize) -> Report {
     let (mut report, _) = samples().remove(7);
     let mut history = History::default();
@@ -373,7 +373,7 @@ pub(crate) fn eventful() -> Report {
     ]);
     values.extend((0..3).map(|n| (660 + n * 20, 100.0, Some(0))));
     let mut task = TaskReport {
-        history: course(&values).history,
+        history: task_with(&values).history,
         stable: 3,
         ..task(
             reading(true, Some(0), 100.0),
@@ -459,7 +459,7 @@ fn reports() {
         "junit report of several tasks",
         junit::report(&View::of(&fleet()))
     );
-    insta::assert_snapshot!("json report with its course", json::report(&eventful()));
+    insta::assert_snapshot!("json report with readings", json::report(&eventful()));
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub struct TaskView<'a> {
     /// Why it ended so.
     pub reason: String,
     /// What a bad end leaves to say: what was seen last, what was not met, what the API said.
-    pub particulars: Vec<(&'static str, String)>,
+    pub details: Vec<(&'static str, String)>,
     /// What was wanted against what was seen.
     pub conditions: Vec<Condition>,
     /// The newest full sync, or "unknown".
@@ -74,7 +74,7 @@ impl<'a> View<'a> {
             missed_goal: report.goal.filter(|_| !report.is_ready()),
             verdict: messages::verdict(report),
             next_steps: messages::next_steps(report),
-            facts: messages::figures(report, only),
+            facts: messages::stats_rows(report, only),
             tasks: report
                 .tasks
                 .iter()
@@ -110,7 +110,7 @@ impl<'a> TaskView<'a> {
             outcome: report.outcome_of(task),
             result: messages::task_result(report, task),
             reason: messages::task_reason(report, task),
-            particulars: messages::particulars(report, task),
+            details: messages::details(report, task),
             conditions: messages::conditions(report, task),
             full_sync: messages::known_percent(
                 reading.and_then(|reading| reading.full_migration_progress),

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 const ALGORITHM: &str = "SDK-HMAC-SHA256";
 const DATE_HEADER: &str = "x-sdk-date";
-/// Stands in for the hash of a body.
+/// Replaces the hash of a body.
 const CONTENT_HEADER: &str = "x-sdk-content-sha256";
 /// How far the date of a signature may be from the gateway's clock, in real time.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);

@@ -1,6 +1,6 @@
 //! What the simulator takes from the system: the time, pauses and random bytes.
 //!
-//! It does not share the program's clock: it stands for a cloud, which keeps its own time.
+//! It does not share the program's clock: it plays a cloud, which keeps its own time.
 
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;

@@ -42,7 +42,7 @@ pub struct LastPoll {
     /// When it was asked for: what it says is no newer than that.
     pub at: Duration,
     /// When it was evaluated, or answered where it is not yet.
-    pub judged_at: Duration,
+    pub evaluated_at: Duration,
     /// The values.
     pub reading: Reading,
     /// The body as it came, on one line of ASCII.

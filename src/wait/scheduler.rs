@@ -412,7 +412,7 @@ impl<C: Cloud> Scheduler<C> {
         }
     }
 
-    /// The end at the deadline: what is still under way has failed, which may be enough to judge a reading.
+    /// The end at the deadline: what is still under way has failed, which may be enough to evaluate a reading.
     pub(super) fn end_in_time(&mut self, observer: &mut impl Observer) -> Outcome {
         let now = self.clock.elapsed();
         if self.sign_in.is_under_way && self.cloud.needs_sign_in() {

@@ -55,7 +55,7 @@ pub struct TaskPoller {
     poll_started: Duration,
     /// When the poll under way began, as long as nothing of it was answered.
     unanswered_since: Option<Duration>,
-    /// How long the machine was suspended since the newest reading; the clock stands still then.
+    /// How long the machine was suspended since the newest reading; the clock stops then.
     suspended: Duration,
     /// The goal was met before, and one reading is to confirm it, however long ago that was.
     confirms: bool,
@@ -186,7 +186,7 @@ impl TaskPoller {
         self.expects_status = self.wants_status(asked, now, &reading);
         let poll = LastPoll {
             at: asked,
-            judged_at: now,
+            evaluated_at: now,
             phase: self.phase_of(&reading),
             reading,
             raw,
@@ -401,7 +401,7 @@ impl TaskPoller {
         self.rates.add(now, &poll.reading);
         self.stall.add(now, &poll.reading, phase, self.row.len());
         self.seen = Some(LastPoll {
-            judged_at: now,
+            evaluated_at: now,
             phase,
             check,
             ..poll

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 type Answers = dyn Fn(Duration, &TaskId) -> Result<Stats, ApiError> + Send + Sync;
 
-/// A cloud that answers from a script, at times that the test can look at.
+/// A cloud that answers from a script, at times that the test can read.
 struct Script {
     clock: Clock,
     /// How long each answer takes.
@@ -589,12 +589,12 @@ async fn requests_in_flight_are_limited() {
 
 #[tokio::test(start_paused = true)]
 async fn a_throttled_request_slows_every_task() {
-    let told = Some(Duration::from_secs(20));
+    let after = Some(Duration::from_secs(20));
     let throttled_once = Mutex::new(false);
     let script = Script::new(move |at, _| {
         let mut done = throttled_once.lock().unwrap();
         if at >= Duration::from_secs(10) && !std::mem::replace(&mut *done, true) {
-            return refused(Class::Throttled { retry_after: told });
+            return refused(Class::Throttled { retry_after: after });
         }
         migrating(true)
     });
@@ -609,7 +609,7 @@ async fn a_throttled_request_slows_every_task() {
     let times = script.times();
     let held = |at: &u64| (11..30).contains(at);
     assert_eq!(times.iter().filter(|at| held(at)).count(), 0, "{times:?}");
-    // Half of the budget at first, and more of it after every good answer.
+    // Half of the budget at first, and more of it after every successful response.
     let in_second = |second: u64| times.iter().filter(|&&at| at == second).count();
     assert_eq!(in_second(30), 4, "{times:?}");
     assert!((90..120).any(|second| in_second(second) > 5), "{times:?}");

@@ -37,9 +37,13 @@ fn each_scenario_ends_as_it_says() {
                 (run.output("result"), run.code),
                 (result, code),
                 "{}",
-                run.story()
+                run.transcript()
             );
-            assert!(run.log().contains(scenario.task_id()), "{}", run.story());
+            assert!(
+                run.log().contains(scenario.task_id()),
+                "{}",
+                run.transcript()
+            );
             assert!(run.summary.contains(result), "{}", run.summary);
         },
     );
@@ -72,16 +76,16 @@ fn every_sign_in_works_in_demo() {
                 (run.output("result"), run.code),
                 ("completed", 0),
                 "{}",
-                run.story()
+                run.transcript()
             );
-            assert!(run.sign_in().contains(words), "{}", run.story());
+            assert!(run.sign_in().contains(words), "{}", run.transcript());
         },
     );
 }
 
 #[test]
 fn demo_ignores_the_users_settings() {
-    // Somebody's production, and a proxy that is not there.
+    // A production address, and a proxy that is not there.
     let run = Sandbox::new()
         .sets(&[
             ("DCS_ENDPOINT", "https://dcs.eu-de.otc.t-systems.com"),
@@ -100,7 +104,7 @@ fn demo_ignores_the_users_settings() {
         (run.output("result"), run.code),
         ("completed", 0),
         "{}",
-        run.story()
+        run.transcript()
     );
     run.shows_no_secret();
 }
@@ -122,7 +126,7 @@ fn wait_flags_work_in_demo() {
         (run.output("result"), run.code),
         ("full-sync", 0),
         "{}",
-        run.story()
+        run.transcript()
     );
 }
 
@@ -140,7 +144,7 @@ fn wrong_demo_settings_are_refused() {
             (run.output("result"), run.code),
             ("invalid-input", 2),
             "{}",
-            run.story()
+            run.transcript()
         );
         run.says(&[flag, value, accepted]);
     }
@@ -267,7 +271,7 @@ fn simulators_banner_is_enough_to_wait() {
                 (run.output("result"), run.code),
                 ("completed", 0),
                 "{auth}: {}",
-                run.story()
+                run.transcript()
             );
         },
     );
@@ -281,7 +285,7 @@ fn a_live_task_ends_when_stopped() {
         .set("DCS_UNTIL", "in-sync")
         .run()
         .ended("in-sync", 0);
-    // Nobody has acted: it migrates, however long it takes until somebody does.
+    // No action yet: it migrates, however long it takes until there is one.
     simulator
         .wait("live")
         .set("DCS_UNTIL", "completed")
@@ -296,7 +300,12 @@ fn a_live_task_ends_when_stopped() {
     );
     let run = simulator.wait("live").set("DCS_UNTIL", "completed").run();
     run.ended("completed", 0);
-    assert_eq!(run.output("task-status"), "TERMINATED", "{}", run.story());
+    assert_eq!(
+        run.output("task-status"),
+        "TERMINATED",
+        "{}",
+        run.transcript()
+    );
     assert_eq!(simulator.post("live", "stop", "").0, 400);
 }
 
@@ -320,7 +329,7 @@ fn a_live_switch_is_waited_for() {
         .ended("switched", 0);
     let run = simulator.wait("live").set("DCS_UNTIL", "completed").run();
     run.ended("completed", 0);
-    assert_eq!(run.output("is-migrating"), "false", "{}", run.story());
+    assert_eq!(run.output("is-migrating"), "false", "{}", run.transcript());
 
     assert_eq!(
         simulator.post("live", "rollback-ip", ""),
@@ -358,7 +367,7 @@ fn simulator_ends_by_signals() {
     }
     for listen in ["nowhere", "127.0.0.1", "203.0.113.7:1"] {
         let run = Sandbox::new().args(&["simulate", "--listen", listen]).run();
-        assert_eq!(run.code, 2, "{}", run.story());
-        assert!(run.stderr.contains("--listen"), "{}", run.story());
+        assert_eq!(run.code, 2, "{}", run.transcript());
+        assert!(run.stderr.contains("--listen"), "{}", run.transcript());
     }
 }

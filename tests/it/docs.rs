@@ -258,7 +258,7 @@ fn troubleshooting_quotes_real_messages() {
     for row in table.lines().filter(|line| line.starts_with('|')) {
         let seen = row.split('|').nth(1).unwrap();
         let quotes = seen.split('`').skip(1).step_by(2);
-        // `...` stands for what differs from run to run, and so do names in capitals.
+        // `...` replaces what differs from run to run, and so do names in capitals.
         for quote in quotes.flat_map(|quote| quote.split("...")).map(str::trim) {
             if quote.contains(' ') && !quote.contains('_') {
                 n_quotes += 1;

@@ -152,7 +152,7 @@ fn each_end_has_result_and_code() {
             run.ended(result, *code).says(texts);
             assert!(!run.output("started-at").is_empty() && !run.output("finished-at").is_empty());
             assert!(run.summary.contains(result), "{}", run.summary);
-            assert!(run.log().contains(result), "{}", run.story());
+            assert!(run.log().contains(result), "{}", run.transcript());
         },
     );
 }
@@ -259,7 +259,7 @@ fn advice_fits_what_was_missing() {
             "stop it",
         ),
         (
-            "somebody has to stop it",
+            "it has to be stopped",
             &[],
             vec![following(0)],
             incremental(),
@@ -414,7 +414,7 @@ fn the_deadline_holds_whatever_hangs() {
             "the server asks for an hour",
             FakeCloud::start().stats([refusal(429, "APIGW.0308").with("Retry-After", "3600")]),
         ),
-        ("nobody accepts", FakeCloud::start()),
+        ("no connection accepted", FakeCloud::start()),
     ];
     each(
         &rows,
@@ -422,7 +422,7 @@ fn the_deadline_holds_whatever_hangs() {
         |(what, cloud)| {
             let mut sandbox = Sandbox::waiting_on(cloud)
                 .sets(&[("DCS_TIMEOUT", "1s"), ("DCS_REQUEST_TIMEOUT", "60s")]);
-            if *what == "nobody accepts" {
+            if *what == "no connection accepted" {
                 sandbox = sandbox.set("DCS_ENDPOINT", &nobody_accepts);
             }
             let run = sandbox.run();
@@ -457,7 +457,7 @@ fn hanging_sign_in_ends_in_time() {
 
 #[test]
 fn last_poll_before_deadline_counts() {
-    // The second look would come long after the deadline.
+    // The second poll would come long after the deadline.
     let cloud = FakeCloud::start()
         .stats([following(5), done()])
         .detail([status("INCRMIGEATING"), status("TERMINATED")]);
@@ -715,7 +715,7 @@ fn first_failure_ends_all_unless_disabled() {
             .detail_of(OTHER_TASK, [status("FAILED")])
     };
     let fast = cloud();
-    // So slow that the good task has no second look before the bad one is known.
+    // So slow that the good task has no second poll before the bad one is known.
     let run = two(&fast)
         .sets(&[("DCS_INITIAL_INTERVAL", "10s"), ("DCS_MAX_INTERVAL", "10s")])
         .run();
@@ -918,11 +918,11 @@ fn outage_ends_despite_hanging_or_waiting() {
             FakeCloud::start().stats([Answer::Hang]),
         ),
         (
-            "hangs after a good answer",
+            "hangs after a successful response",
             FakeCloud::start().stats([following(5), Answer::Hang]),
         ),
         (
-            "asks to wait after a good answer",
+            "asks to wait after a successful response",
             FakeCloud::start().stats([following(5), busy()]),
         ),
     ];

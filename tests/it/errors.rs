@@ -170,7 +170,7 @@ fn a_redirect_is_not_followed() {
 
 // -------------------------------------------------------------------------------------------------------- tried again
 
-/// Everything that a look can come back with and that may get better.
+/// Every response to a poll that may get better.
 fn faults() -> Vec<(&'static str, Answer)> {
     let good = r#"{"is_migrating":false,"full_migration_progress":100,"offset":0}"#;
     let huge = format!("{}{}", good, " ".repeat(1 << 20));
@@ -521,7 +521,7 @@ fn password_gets_a_project_token() {
         body["auth"]["identity"]["password"]["user"]["domain"]["name"],
         "OTC00000000001000000000"
     );
-    assert!(run.log().contains("password"), "{}", run.story());
+    assert!(run.log().contains("password"), "{}", run.transcript());
 }
 
 #[test]
@@ -571,7 +571,7 @@ fn github_gives_the_jobs_token() {
         .iter()
         .filter(|request| request.method == "GET")
         .collect();
-    // Tried again after the 503, and asked anew for the second exchange.
+    // Tried again after the 503, and requested again for the second exchange.
     assert_eq!(asked.len(), 3);
     assert_eq!(
         asked[0].target,
@@ -592,7 +592,7 @@ fn github_gives_the_jobs_token() {
         assert!(
             run.stdout.contains(&format!("::add-mask::{secret}\n")),
             "{secret}\n{}",
-            run.story()
+            run.transcript()
         );
     }
 }

@@ -166,7 +166,7 @@ fn three_failures_count_as_no_status() {
                     cloud.count(Kind::Detail) >= 3,
                     "{} details\n{}",
                     cloud.count(Kind::Detail),
-                    run.story()
+                    run.transcript()
                 );
                 // One that it goes on without; each failure may have had its own.
                 assert!(
@@ -278,7 +278,7 @@ const LATE: Duration = Duration::from_millis(400);
 
 #[test]
 fn other_tasks_age_no_reading() {
-    // The other task is told to wait while the reading that would make ready is under way.
+    // The other task has to wait while the reading that would make ready is under way.
     const SLOW: u64 = 700;
     let busy = refusal(429, "APIGW.0308").with("Retry-After", "3");
     let mut others = vec![behind(); 15];
@@ -367,7 +367,11 @@ fn standstill_restarts_the_count() {
         run.ended("in-sync", 0);
         let after = cloud.count(Kind::Stats) - before;
         if before == 2 {
-            assert!(after >= 3, "{after} readings after it\n{}", run.story());
+            assert!(
+                after >= 3,
+                "{after} readings after it\n{}",
+                run.transcript()
+            );
             return;
         }
     }
@@ -406,7 +410,12 @@ fn secret_word_changes_no_reading() {
         |&(secret, stats, word, result, code)| {
             let check = |run: &Run| {
                 let got = run.outputs.get("result").map(String::as_str);
-                assert_eq!((got, run.code), (Some(result), code), "{}", run.story());
+                assert_eq!(
+                    (got, run.code),
+                    (Some(result), code),
+                    "{}",
+                    run.transcript()
+                );
             };
             let cloud = FakeCloud::start().stats([stats()]).detail([status(word)]);
             let bounded = |sandbox: Sandbox| {
@@ -1088,10 +1097,10 @@ fn cached_response_is_warned_about() {
         .sets(&[("DCS_LOG_FORMAT", "json"), ("DCS_TIMEOUT", "3s")])
         .run();
     run.holds_together();
-    let told = warnings(&run)
+    let found = warnings(&run)
         .into_iter()
         .filter(|line| line.contains("Age") || line.contains("cache"));
-    assert_eq!(told.count(), 1, "{:#?}", warnings(&run));
+    assert_eq!(found.count(), 1, "{:#?}", warnings(&run));
     for request in cloud.requests() {
         let asked = request.header("cache-control").unwrap_or_default();
         assert!(asked.contains("no-cache"), "{} {asked:?}", request.target);
@@ -1455,7 +1464,7 @@ fn missing_reason_delays_nothing() {
             assert!(
                 asked(&cloud, &list_path()) <= 1 && asked(&cloud, &logs_path(TASK)) <= 1,
                 "{}",
-                run.story()
+                run.transcript()
             );
             // The list alone.
             let cloud = failed_with(answer.clone(), logs());
@@ -1492,13 +1501,13 @@ fn hanging_reason_ends_in_time() {
         .start();
     let start = Instant::now();
     while asked(&cloud, &list_path()) == 0 {
-        assert!(start.elapsed() < NOISE, "nobody asks for the reason");
+        assert!(start.elapsed() < NOISE, "no request for the reason");
         thread::sleep(Duration::from_millis(5));
     }
     let since = Instant::now();
     running.signal("TERM");
     let run = running.end();
-    assert!([3, 143].contains(&run.code), "{}", run.story());
+    assert!([3, 143].contains(&run.code), "{}", run.transcript());
     run.holds_together();
     assert!(
         since.elapsed() < Duration::from_secs(2) + NOISE,
@@ -1512,7 +1521,7 @@ fn a_hostile_reason_is_only_text() {
     let rows = [
         "NOAUTH\\n::error::owned\\n##[error]owned".to_owned(),
         "NOAUTH \\u001b[31m red \\u0007 <b onclick=x>owned</b> | `owned` | [owned](x)".to_owned(),
-        format!("NOAUTH {TOKEN} stands in it"),
+        format!("NOAUTH {TOKEN} is in it"),
         format!("NOAUTH {}", "x".repeat(100_000)),
     ];
     each(
@@ -1581,7 +1590,7 @@ fn third_403_after_a_reading_ends() {
                 let seen = || vec![seen(); n_seen];
                 let (third, asked) = run([seen(), vec![no(), no(), no(), good()]].concat());
                 third.ended(later, later_code);
-                assert_eq!(asked, n_seen + 3, "{}", third.story());
+                assert_eq!(asked, n_seen + 3, "{}", third.transcript());
                 for two in [vec![no()], vec![no(), no()]] {
                     let (healed, _) = run([seen(), two, vec![good()]].concat());
                     healed.ended("completed", 0);
@@ -1810,12 +1819,12 @@ fn bearer_never_goes_over_http() {
                 (*host).to_owned()
             };
             let run = asking(&cloud, &host).run();
-            assert!([2, 5].contains(&run.code), "{}", run.story());
+            assert!([2, 5].contains(&run.code), "{}", run.transcript());
             run.holds_together();
             assert_eq!(cloud.requests().len(), 0, "{:?}", cloud.requests());
         },
     );
-    // To this machine it may go, and anywhere where somebody allows it.
+    // To this machine it may go, and anywhere where the user allows it.
     let here = cloud();
     asking(&here, &format!("127.0.0.1:{}", here.port()))
         .run()
@@ -1891,7 +1900,7 @@ fn full_disk_keeps_old_report() {
         run.log()
             .contains("cannot write the report to `report.html`"),
         "{}",
-        run.story()
+        run.transcript()
     );
     assert_eq!(run.file("report.html"), old);
 }

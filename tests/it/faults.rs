@@ -175,7 +175,7 @@ fn broken_answers() -> Vec<(&'static str, Answer, &'static str)> {
         (
             "twice the same",
             body(r#"{"is_migrating":true,"is_migrating":false,"offset":0}"#),
-            "`is_migrating` stands twice",
+            "`is_migrating` is there twice",
         ),
         (
             "not a number",
@@ -318,19 +318,19 @@ fn odd_but_valid_response_is_read() {
             body(r#"{"is_migrating":"false","full_migration_progress":" 100.0 %","offset":" 0 "}"#),
         ),
         (
-            "deep in a field that nobody reads",
+            "deep in a field that is not read",
             body(GOOD.replace('{', &format!(r#"{{"more":{deep},"#))),
         ),
         (
-            "no UTF-8 in a field that nobody reads",
+            "no UTF-8 in a field that is not read",
             body([b"{\"more\":\"\xff\",", &GOOD.as_bytes()[1..]].concat()),
         ),
         (
-            "a huge number in a field that nobody reads",
+            "a huge number in a field that is not read",
             body(GOOD.replace('{', r#"{"more":1e400,"#)),
         ),
         (
-            "a field that nobody reads twice",
+            "a field that is not read twice",
             body(GOOD.replace('{', r#"{"more":1,"more":2,"#)),
         ),
     ];
@@ -384,7 +384,7 @@ fn endless_response_delays_nothing() {
         run.tasks().as_array().map(Vec::len),
         Some(1),
         "{}",
-        run.story()
+        run.transcript()
     );
 }
 
@@ -481,7 +481,11 @@ fn idle_close_costs_no_poll() {
         (idle.output("polls").parse(), requests, connections),
         (Ok(ANSWERS + 1), ANSWERS + 1, ANSWERS + 1)
     );
-    assert!(!idle.log().contains("request failed"), "{}", idle.story());
+    assert!(
+        !idle.log().contains("request failed"),
+        "{}",
+        idle.transcript()
+    );
     // A server that goes when the next request has come may have taken it: that was the poll's one request, and it
     // failed.
     let (raced, requests, _) = run(true);
@@ -489,7 +493,7 @@ fn idle_close_costs_no_poll() {
     assert!(
         raced.output("polls").parse::<usize>().unwrap() > requests,
         "{}",
-        raced.story()
+        raced.transcript()
     );
 }
 
@@ -644,7 +648,7 @@ fn untrusted_server_sees_no_token() {
                 (cloud.connections(), cloud.requests().len()),
                 (1, 0),
                 "{}",
-                run.story()
+                run.transcript()
             );
 
             // Nor does it get to see a password.

@@ -170,7 +170,7 @@ fn offered_words_are_the_accepted_ones() {
                 let run = Sandbox::new().args(&[&flag, word]).run();
                 // The task is missing, and nothing else is wrong with this input.
                 assert_eq!(run.code, 2);
-                assert!(!run.stderr.contains(&problem), "{}", run.story());
+                assert!(!run.stderr.contains(&problem), "{}", run.transcript());
             }
             let run = Sandbox::new().args(&[&flag, "no-such-word"]).run();
             let said = run.stderr + &run.stdout;

@@ -37,7 +37,7 @@ fn ready_with_iam() -> FakeCloud {
 fn refused(sandbox: Sandbox, cloud: &FakeCloud) -> Run {
     let run = sandbox.run();
     run.ended("invalid-input", 2);
-    assert_eq!(cloud.requests().len(), 0, "{}", run.story());
+    assert_eq!(cloud.requests().len(), 0, "{}", run.transcript());
     run
 }
 
@@ -102,7 +102,7 @@ fn first_set_wins(
                 sandbox = source.set(sandbox, &value);
             }
             let run = sandbox.run();
-            assert_eq!(used(&cloud, &run), value(first), "{}", run.story());
+            assert_eq!(used(&cloud, &run), value(first), "{}", run.transcript());
         },
     );
 }
@@ -289,7 +289,7 @@ fn task_id_is_uuid_or_hex() {
 #[test]
 fn loopback_requests_bypass_the_proxy() {
     let cloud = FakeCloud::start().stats([json_reply(200, r#"{"is_migrating":false,"offset":0}"#)]);
-    // Nobody is there; a request through it would not end.
+    // Nothing listens there; a request through it would not end.
     let run = Sandbox::waiting_on(&cloud)
         .sets(&[
             ("HTTP_PROXY", "http://192.0.2.1:3128"),
@@ -446,7 +446,7 @@ fn all_bad_inputs_are_reported_together() {
             .stderr
             .lines()
             .find(|line| line.starts_with(&format!("error: `{input}`")));
-        let line = line.unwrap_or_else(|| panic!("{input} is not reported\n{}", run.story()));
+        let line = line.unwrap_or_else(|| panic!("{input} is not reported\n{}", run.transcript()));
         assert!(line.contains(value) && line.contains(accepted), "{line}");
         run.says(&[&format!("`{input}`"), value]);
     }
@@ -905,7 +905,7 @@ fn strongest_credential_wins_and_is_named() {
         let run = sandbox.run();
         run.ended("completed", 0);
         let kind = kinds[first].0;
-        assert!(run.sign_in().contains(kind), "{}", run.story());
+        assert!(run.sign_in().contains(kind), "{}", run.transcript());
         let requests = cloud.requests();
         match kind {
             "token" => assert_eq!(requests[0].header("x-auth-token"), Some(TOKEN)),
@@ -997,7 +997,7 @@ fn clouds_yaml_fills_unset_inputs() {
             .contains("Access=AKFROMCLOUDS,")
     );
 
-    // A project's name is looked up.
+    // A project's name is resolved.
     let project = r#"{"projects":[{"id":"11112222333344445555666677778888","name":"eu-de_shop"}]}"#;
     let cloud = ready().on("GET", "/v3/projects", [json_reply(200, project)]);
     with_clouds(&cloud, "named").run().ended("completed", 0);
@@ -1083,7 +1083,7 @@ fn help_and_version_need_no_input() {
         assert!(
             run.stdout.contains("Usage") && run.stderr.is_empty(),
             "{}",
-            run.story()
+            run.transcript()
         );
     }
 }

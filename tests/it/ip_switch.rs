@@ -183,15 +183,15 @@ impl Case {
         match self.verdict {
             'R' => {
                 run.ended(self.until, 0);
-                assert_eq!(asked, 1, "{}", run.story());
+                assert_eq!(asked, 1, "{}", run.transcript());
             }
             'F' => {
                 run.ended("failed", 3);
-                assert!(asked <= 3, "{asked} readings\n{}", run.story());
+                assert!(asked <= 3, "{asked} readings\n{}", run.transcript());
             }
             'W' => {
                 run.ended("denied", 5);
-                assert!(asked > READINGS, "{asked} readings\n{}", run.story());
+                assert!(asked > READINGS, "{asked} readings\n{}", run.transcript());
             }
             other => panic!("no verdict `{other}`"),
         }
@@ -384,7 +384,7 @@ fn whole_switches_end_where_they_end() {
             assert!(
                 (fewest..=most).contains(&asked),
                 "{asked} readings\n{}",
-                run.story()
+                run.transcript()
             );
         },
     );
@@ -523,7 +523,11 @@ fn odd_task_status_is_not_ready() {
                     .sets(&[("DCS_UNTIL", until), ("DCS_STATUS_CHECK", "require")])
                     .sets(&[("DCS_TIMEOUT", "900ms"), ("DCS_MAX_OUTAGE", "600ms")])
                     .run();
-                assert!([6, 124].contains(&run.code), "{until}: {}", run.story());
+                assert!(
+                    [6, 124].contains(&run.code),
+                    "{until}: {}",
+                    run.transcript()
+                );
             }
         },
     );

@@ -132,7 +132,7 @@ impl Case {
         assert!(
             polls.contains(&asked),
             "{asked} readings, not {polls:?}\n{}",
-            run.story()
+            run.transcript()
         );
     }
 }
@@ -586,7 +586,7 @@ fn source_that_outgrows_target_waits() {
         run.ended(result, code);
         asked
     };
-    // As long as it grows, and once it stands still.
+    // As long as it grows, and once it stops.
     let asked = run(format!("{growing} !"), "denied", 5);
     assert!(asked > 9, "{asked} readings");
     let asked = run(growing.clone(), "in-sync", 0);
@@ -749,7 +749,7 @@ fn huge_counts_end_in_order() {
             let run = Sandbox::waiting_on(&cloud)
                 .sets(&[("DCS_TIMEOUT", "1s"), ("DCS_MAX_OUTAGE", "800ms")])
                 .run();
-            assert_ne!(run.code, 1, "{}", run.story());
+            assert_ne!(run.code, 1, "{}", run.transcript());
             run.holds_together();
         },
     );

@@ -236,7 +236,7 @@ fn redacted(text: &str, cloud: &FakeCloud) -> String {
     lines.join("\n")
 }
 
-/// A part of a course in blocks.
+/// A part of a chart in blocks.
 fn is_block(c: char) -> bool {
     ('▁'..='█').contains(&c)
 }
@@ -406,7 +406,7 @@ fn unused_secrets_are_masked_too() {
         assert!(
             run.stdout.contains(&format!("::add-mask::{mask}\n")),
             "{mask}\n{}",
-            run.story()
+            run.transcript()
         );
     }
 }
@@ -426,7 +426,7 @@ fn multiline_secret_is_masked_by_line() {
         assert!(
             run.stdout.contains(&format!("::add-mask::{mask}\n")),
             "{mask}\n{}",
-            run.story()
+            run.transcript()
         );
     }
     run.shows_no_secret();
@@ -446,7 +446,7 @@ fn gitlab_gets_a_collapsible_section() {
             .collect()
     };
     let (starts, ends) = (section("start"), section("end"));
-    assert_eq!((starts.len(), ends.len()), (1, 1), "{}", run.story());
+    assert_eq!((starts.len(), ends.len()), (1, 1), "{}", run.transcript());
     let parts = |text: &str| {
         text.split_once(':')
             .map(|(time, name)| (time.parse::<u64>().unwrap(), name.to_owned()))
@@ -544,7 +544,7 @@ fn is_inert(run: &Run) {
     }
     let commands = run.log().lines().filter(|line| holds_command(line)).count();
     // A group and its end, one mask, one annotation.
-    assert_eq!(commands, 4, "{}", run.story());
+    assert_eq!(commands, 4, "{}", run.transcript());
     assert!(!run.summary.contains('\u{1b}') && !run.summary.contains('\u{202e}'));
     for markup in [
         "<script",
@@ -861,7 +861,7 @@ fn json_log_masks_on_github() {
     assert!(
         run.stdout.contains(&format!("::add-mask::{TOKEN}\n")),
         "{}",
-        run.story()
+        run.transcript()
     );
 }
 
@@ -949,7 +949,7 @@ fn unwritable_file_changes_nothing_else() {
             let denied = FakeCloud::start().stats([refusal(403, "x")]);
             for (result, code, cloud) in [("completed", 0, ready()), ("denied", 5, denied)] {
                 let run = with_broken_sink(&cloud, variable, place);
-                assert_eq!(run.code, code, "{}", run.story());
+                assert_eq!(run.code, code, "{}", run.transcript());
                 let complaint = run
                     .log()
                     .lines()

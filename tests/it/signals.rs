@@ -73,7 +73,7 @@ fn has_begun(running: &Running) -> bool {
 /// Whether this machine lets us do this; says so where it does not.
 #[expect(
     clippy::print_stdout,
-    reason = "whoever reads the log wants to know what was not tested"
+    reason = "a reader of the log needs to know what was not tested"
 )]
 fn may(what: &str, command: &[&str]) -> bool {
     let tried = Command::new(command[0])
@@ -93,7 +93,7 @@ fn may(what: &str, command: &[&str]) -> bool {
 
 // ---------------------------------------------------------------------------------------------------------- stages
 
-/// A port with a listener that accepts nobody and has no room for one more: whoever connects waits.
+/// A port with a listener that accepts no connection and has no place for one more: a client waits.
 struct Unaccepting {
     _runtime: tokio::runtime::Runtime,
     _listener: tokio::net::TcpListener,
@@ -370,7 +370,7 @@ fn first_signal_decides() {
                 );
                 // Two that come at once have no order.
                 if pause == 0 {
-                    assert!(run.code == 130 || run.code == 143, "{}", run.story());
+                    assert!(run.code == 130 || run.code == 143, "{}", run.transcript());
                     run.ended("cancelled", run.code);
                 } else {
                     run.ended("cancelled", code);
@@ -621,8 +621,8 @@ fn full_disk_is_named_per_file() {
         ),
     ] {
         let run = on_a_disk(4, FILL, Sandbox::waiting_on(&cloud)).run();
-        assert_eq!(run.code, code, "{}", run.story());
-        assert!(run.log().contains(result), "{}", run.story());
+        assert_eq!(run.code, code, "{}", run.transcript());
+        assert!(run.log().contains(result), "{}", run.transcript());
         let complaints = complaints(&run);
         assert_eq!(complaints.len(), 4, "{complaints:?}");
         for file in [
@@ -660,7 +660,7 @@ fn filling_disk_leaves_no_half_output() {
                 .set("DCS_TIMEOUT", "300ms")
                 .file("given-others", &others);
             let run = on_a_disk(2, "cp given-others disk/output", sandbox).run();
-            assert_eq!(run.code, 124, "{}", run.story());
+            assert_eq!(run.code, 124, "{}", run.transcript());
             for (result, ready, exit_code) in [
                 (
                     run.outputs.get("result"),
@@ -682,7 +682,7 @@ fn filling_disk_leaves_no_half_output() {
                     ]
                     .contains(&words),
                     "{words:?}\n{}",
-                    run.story()
+                    run.transcript()
                 );
             }
             assert_eq!(run.outputs["other"].len(), length - 7);
@@ -725,7 +725,7 @@ fn unread_pipe_delays_no_signal() {
                 (run.code, other(&run).as_str()),
                 (143, "cancelled"),
                 "{}",
-                run.story()
+                run.transcript()
             );
 
             let run = Sandbox::waiting_on(&ready())
@@ -736,7 +736,7 @@ fn unread_pipe_delays_no_signal() {
                 (run.code, other(&run).as_str()),
                 (0, "completed"),
                 "{}",
-                run.story()
+                run.transcript()
             );
         },
     );

@@ -738,7 +738,7 @@ fn stable_polls_are_consecutive_readings() {
         |row| row.0.to_owned(),
         |(_, stats, more, readings)| {
             let mut stats = stats.clone();
-            // Never more than needed: whoever asks once more is refused.
+            // Never more than needed: one more request is refused.
             let last = stats.last().cloned().unwrap();
             while stats.len() < *readings {
                 stats.push(last.clone());
@@ -820,7 +820,7 @@ fn status_is_read_before_ready() {
         run.ended("failed", 3).says(&["FAILED"]);
     }
 
-    // A change of `is_migrating` asks anew, too.
+    // A change of `is_migrating` is a new request, too.
     let cloud = FakeCloud::start()
         .stats([open(), open(), reading("", "100", "5"), end()])
         .detail([status("MIGRATING"), status("MIGRATING")]);
@@ -878,7 +878,7 @@ fn auto_goes_on_after_three_failures() {
                 .lines()
                 .filter(|line| line.contains("continuing without it"))
                 .count();
-            assert_eq!(warnings, 1, "{}", run.story());
+            assert_eq!(warnings, 1, "{}", run.transcript());
         },
     );
 }
@@ -1078,7 +1078,11 @@ fn wrong_shape_is_malformed_naming_field() {
             let run = Sandbox::waiting_on(&cloud).run();
             run.ended("completed", 0);
             assert_eq!(run.output("polls"), "2");
-            assert!(run.log().contains(&format!("`{field}`")), "{}", run.story());
+            assert!(
+                run.log().contains(&format!("`{field}`")),
+                "{}",
+                run.transcript()
+            );
         },
     );
 }

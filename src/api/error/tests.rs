@@ -315,7 +315,7 @@ fn each_class_has_its_advice() {
             (is_transient, retry_after),
             "{class:?}"
         );
-        // As a trouble of one endpoint it says the same, and asks for no pause of all.
+        // As an error of one endpoint it says the same, and asks for no pause of all.
         let transient = error.clone().into_transient();
         assert_eq!(transient.class, Class::Transient { retry_after: None });
         assert_eq!(
@@ -616,7 +616,7 @@ fn refused_list_names_the_list_action() {
 fn transport_error_names_its_innermost_cause() {
     // The client's own words for this one hold the address, and with it perhaps a password.
     let error = reqwest::Proxy::all("http://user:secret@").unwrap_err();
-    let told = from_transport(
+    let message = from_transport(
         &error,
         &Server {
             name: "the server",
@@ -626,7 +626,7 @@ fn transport_error_names_its_innermost_cause() {
         },
     );
     assert_eq!(
-        told,
+        message,
         ApiError::transient("the connection to the server broke: empty host")
     );
     assert_eq!(words(&error), "empty host");

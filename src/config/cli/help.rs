@@ -14,7 +14,7 @@ pub(super) const USAGE: &str = "dcs-migration-wait [OPTIONS]
 /// The end of `demo --help`.
 pub(super) const AFTER_DEMO: &str = "\
 The flags of a wait work here, too. What they leave open is set by the simulation or has its default. Of the \
-environment, `demo` reads where the outputs go (GITHUB_OUTPUT, GITHUB_STEP_SUMMARY) and how the log looks \
+environment, `demo` reads where the outputs go (GITHUB_OUTPUT, GITHUB_STEP_SUMMARY) and the format of the log \
 (DCS_LOG_FORMAT, DCS_LOG_LEVEL, RUST_LOG).";
 
 /// The inputs that most people set, with a text that fits a line of `-h`.

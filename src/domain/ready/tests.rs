@@ -6,7 +6,7 @@ fn fresh() -> PollHistory {
     PollHistory::default()
 }
 
-/// The task was seen migrating, and two readings before this one looked the same.
+/// The task was seen migrating, and two readings before this one were the same.
 fn third(suspicion: UnconfirmedFailure) -> PollHistory {
     PollHistory {
         seen_migrating: true,

@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 /// A chart of the offset as small as a word; everything in it is said elsewhere.
-pub(super) fn mini(course: &TimeSeries) -> String {
-    let samples = course.offset_samples(24);
+pub(super) fn mini(series: &TimeSeries) -> String {
+    let samples = series.offset_samples(24);
     let top = samples
         .iter()
         .flatten()
@@ -194,7 +194,7 @@ fn description(series: &TimeSeries) -> String {
             messages::percent(*until)
         ));
     }
-    if let Some(numbers) = messages::offset_course(series) {
+    if let Some(numbers) = messages::offset_summary(series) {
         text.push_str(&format!(" Offset: {numbers}."));
     }
     text.push_str(" The table of numbers follows.");

@@ -54,7 +54,7 @@ pub(super) fn change(
 
 /// What to change where the goal did not show in time.
 fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -> String {
-    const LOOK: &str = "check the task in the console";
+    const CHECK_TASK: &str = "check the task in the console";
     let longer = if matches!(outcome, Outcome::Stalled(_)) {
         "`stall-timeout`"
     } else {
@@ -66,14 +66,14 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
     let reading = task.reading.clone().unwrap_or_default();
     let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
     let of_offset = || match reading.offset {
-        Some(..0) => format!("{LOOK}, or raise {longer}"),
+        Some(..0) => format!("{CHECK_TASK}, or raise {longer}"),
         Some(0..) | None => format!("stop the writers on the source, or raise {longer}"),
     };
     match task.check {
         None if was_never_asked(report, task) => format!("raise `max-requests-per-second` or {longer}"),
         None => "check the network, `region` and `endpoint`".to_owned(),
         Some(Check::Met) => format!("raise {longer}, or lower `stable-polls`"),
-        Some(Check::Failed(_)) => LOOK.to_owned(),
+        Some(Check::Failed(_)) => CHECK_TASK.to_owned(),
         Some(Check::NotYet(missing)) => match missing {
             Missing::StillMigrating if is_full_only => format!("raise {longer}"),
             Missing::StillMigrating if reading.full_sync() == FullSync::Incomplete => {
@@ -86,21 +86,21 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
             Missing::NotStarted => "configure and start the task in the console".to_owned(),
             Missing::OffsetOpen => of_offset(),
             Missing::StatusDisagrees if is_offset_missing(rules, &reading) => of_offset(),
-            Missing::StatusDisagrees | Missing::FullSyncIncomplete => format!("{LOOK}, or raise {longer}"),
+            Missing::StatusDisagrees | Missing::FullSyncIncomplete => format!("{CHECK_TASK}, or raise {longer}"),
             Missing::Unconfirmed(UnconfirmedFailure::KeysMissing) => {
                 "compare the keys of both sides (`info keyspace`) before anything is switched".to_owned()
             }
             Missing::Unconfirmed(_) if rules.status_check == StatusCheck::Off => {
-                format!("set `status-check: auto`, so that the task's status can tell, or {LOOK}")
+                format!("set `status-check: auto`, so that the task's status can confirm it, or {CHECK_TASK}")
             }
             Missing::Unconfirmed(_) => {
-                format!("make sure that the task's status can be read (`dcs:migrationTask:get`), or {LOOK}")
+                format!("make sure that the task's status can be read (`dcs:migrationTask:get`), or {CHECK_TASK}")
             }
             Missing::NotSwitched => {
                 format!("switch the IP addresses in the console (`exchange-ip` of the task), or raise {longer}")
             }
-            Missing::Switching => format!("wait for the end of the IP switch: {LOOK}, or raise {longer}"),
-            Missing::SwitchUnknown => format!("{LOOK} how far its IP switch is, and report the word"),
+            Missing::Switching => format!("wait for the end of the IP switch: {CHECK_TASK}, or raise {longer}"),
+            Missing::SwitchUnknown => format!("{CHECK_TASK} how far its IP switch is, and report the word"),
             Missing::RolledBack => {
                 "keep the applications on the source; switch again, or stop the task and start a new one".to_owned()
             }
@@ -113,7 +113,7 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
                 side.as_str()
             ),
             Missing::MigratingUnknown | Missing::FullSyncUnknown | Missing::OffsetUnknown | Missing::StatusUnread => {
-                format!("{LOOK}, since the API does not tell what decides; or raise {longer}")
+                format!("{CHECK_TASK}, since the API does not tell what decides; or raise {longer}")
             }
         },
     }

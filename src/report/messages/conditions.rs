@@ -14,7 +14,7 @@ pub enum Met {
     Yes,
     /// It is not.
     No,
-    /// Nobody can tell, which never makes ready.
+    /// It is not known, which never makes ready.
     Unknown,
     /// The goal does not ask for it.
     NotAsked,

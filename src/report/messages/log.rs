@@ -6,7 +6,7 @@ use crate::domain::{Phase, Restart, StatusClass};
 use crate::wait::{Eta, Event, Range, Rules, TaskWait};
 use std::time::Duration;
 
-/// When something will be reached, or that nobody can know.
+/// When something will be reached, or that this is not known.
 pub fn time_to(what: &str, outlook: Eta) -> String {
     match outlook {
         Eta::Unknown => format!("time to {what} unknown"),
@@ -38,7 +38,7 @@ fn roughly(estimate: Duration) -> Duration {
     Duration::from_secs((seconds + step / 2) / step * step)
 }
 
-/// How a task stands, for one line of a log.
+/// The state of a task, for one line of a log.
 pub fn progress_line(task: &TaskWait, rules: &Rules) -> String {
     let snapshot = task.snapshot();
     let Some(seen) = snapshot.seen else {

@@ -158,7 +158,7 @@ fn offset_at(from: i64, to: i64, share: f64) -> i64 {
     (end + (start - end) * rest).round() as i64
 }
 
-/// A number below `below` that looks random, the same for the same five seconds.
+/// A number below `below` that seems random, the same for the same five seconds.
 fn noise(at: f64, series: u64, below: i64) -> i64 {
     let seed = (at / 5.0) as u64 * 4 + series;
     let mixed = (seed ^ (seed >> 7))

@@ -66,11 +66,11 @@ fn outage() -> ApiError {
     error(BUSY)
 }
 
-/// The time of the next look, relative to `now`.
+/// The time of the next poll, relative to `now`.
 #[track_caller]
 fn next_look(step: &Step, now: u64) -> Duration {
     match step {
-        Step::StatsAt(at) => at.checked_sub(secs(now)).expect("a look in the past"),
+        Step::StatsAt(at) => at.checked_sub(secs(now)).expect("a poll in the past"),
         other @ (Step::StatusNow | Step::Done(_)) => panic!("{other:?}"),
     }
 }
@@ -93,20 +93,20 @@ fn stable_polls_readings_must_agree() {
         secs(0),
     );
     let mut now = 0;
-    let mut look = |answer| {
+    let mut poll = |answer| {
         now += 10;
         poller.handle_stats(secs(now), secs(now), answer)
     };
-    look(stats(true, 0, 100.0));
-    look(stats(true, 0, 100.0));
+    poll(stats(true, 0, 100.0));
+    poll(stats(true, 0, 100.0));
     // One over the limit starts the count again.
-    look(stats(true, 1, 100.0));
-    look(stats(true, 0, 100.0));
+    poll(stats(true, 1, 100.0));
+    poll(stats(true, 0, 100.0));
     // A failed poll neither counts nor resets.
-    look(Err(outage()));
-    let step = look(stats(true, 0, 100.0));
+    poll(Err(outage()));
+    let step = poll(stats(true, 0, 100.0));
     assert!(matches!(step, Step::StatsAt(_)));
-    assert!(outcome(look(stats(true, 0, 100.0))).is_ready());
+    assert!(outcome(poll(stats(true, 0, 100.0))).is_ready());
 }
 
 #[test]
@@ -602,7 +602,7 @@ fn second_401_in_a_row_ends() {
     let refused = || Err(error(Class::Unauthenticated));
     let step = poller.handle_stats(secs(0), secs(1), refused());
     assert_eq!(next_look(&step, 1), secs(0));
-    // A good answer in between, and the next refusal is a first one again.
+    // A successful response in between, and the next refusal is a first one again.
     poller.handle_stats(secs(1), secs(1), stats(true, 1, 100.0));
     let step = poller.handle_stats(secs(9), secs(9), refused());
     assert_eq!(next_look(&step, 9), secs(0));
@@ -699,7 +699,7 @@ fn offset_before_incremental_does_not_count() {
         ..rules(Goal::InSync)
     };
     let mut poller = TaskPoller::new(auto, secs(0));
-    let mut look = |now: u64, word: &str| {
+    let mut poll = |now: u64, word: &str| {
         let reading = Reading {
             is_migrating: Some(true),
             offset: Some(0),
@@ -715,10 +715,10 @@ fn offset_before_incremental_does_not_count() {
         );
         poller.handle_status(secs(now), status(word))
     };
-    assert!(matches!(look(0, "FULLMIGRATING"), Step::StatsAt(_)));
-    assert!(matches!(look(10, "INCRMIGEATING"), Step::StatsAt(_)));
+    assert!(matches!(poll(0, "FULLMIGRATING"), Step::StatsAt(_)));
+    assert!(matches!(poll(10, "INCRMIGEATING"), Step::StatsAt(_)));
     assert!(matches!(
-        look(20, "INCRMIGEATING"),
+        poll(20, "INCRMIGEATING"),
         Step::Done(Outcome::Ready)
     ));
 }
@@ -799,7 +799,7 @@ fn next_poll_by_half_the_eta() {
 
 #[test]
 fn end_by_user_is_not_estimated() {
-    let looks = |method: Option<&str>| {
+    let times = |method: Option<&str>| {
         let rules = Rules {
             status_check: StatusCheck::Auto,
             ..rules(Goal::Completed)
@@ -827,17 +827,17 @@ fn end_by_user_is_not_estimated() {
             599,
         )
     };
-    assert!(looks(Some("full_amount_migration")) <= secs(10));
-    assert!(secs(20) < looks(Some("incremental_migration")));
-    // Where the method is not told, the end may well be one that comes by itself.
-    assert!(looks(None) <= secs(10));
+    assert!(times(Some("full_amount_migration")) <= secs(10));
+    assert!(secs(20) < times(Some("incremental_migration")));
+    // Where the method is not reported, the end may well be one that comes by itself.
+    assert!(times(None) <= secs(10));
 }
 
 #[test]
 fn finished_full_migration_is_polled_often() {
-    let looks = |rules: Rules| {
+    let times = |rules: Rules| {
         let mut poller = TaskPoller::seeded(rules, secs(0), 2);
-        let mut look = |now: u64| {
+        let mut poll = |now: u64| {
             let mut step = poller.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
             if let Step::StatusNow = step {
                 let method = Some("full_amount_migration".to_owned());
@@ -851,13 +851,13 @@ fn finished_full_migration_is_polled_often() {
             }
             next_look(&step, now)
         };
-        let closely: Vec<Duration> = (0..24).map(|n| look(5 * n)).collect();
+        let closely: Vec<Duration> = (0..24).map(|n| poll(5 * n)).collect();
         (
             closely,
-            (0..8).map(|n| look(120 + 30 * n)).collect::<Vec<_>>(),
+            (0..8).map(|n| poll(120 + 30 * n)).collect::<Vec<_>>(),
         )
     };
-    let (closely, later) = looks(Rules {
+    let (closely, later) = times(Rules {
         status_check: StatusCheck::Auto,
         ..rules(Goal::Completed)
     });
@@ -866,7 +866,7 @@ fn finished_full_migration_is_polled_often() {
     assert!(secs(5) < later[0], "{later:?}");
     assert!(later.iter().any(|&delay| secs(20) < delay), "{later:?}");
     // Nothing says that an end is near where the method is not known.
-    let (closely, _) = looks(rules(Goal::Completed));
+    let (closely, _) = times(rules(Goal::Completed));
     assert!(closely.iter().any(|&delay| secs(20) < delay), "{closely:?}");
 }
 
@@ -1051,15 +1051,19 @@ fn status_changes_are_reported_polls_counted() {
         poller.handle_stats(secs(now), secs(now), stats(true, 0, 100.0));
         poller.handle_status(secs(now), status(word));
     }
-    let told = |note: Event| {
+    let reported = |note: Event| {
         if let Event::Status(status) = note {
             Some(status.word().to_owned())
         } else {
             None
         }
     };
-    let told: Vec<String> = poller.take_events().into_iter().filter_map(told).collect();
-    assert_eq!(told, ["FULLMIGRATING", "MIGRATION"]);
+    let reported: Vec<String> = poller
+        .take_events()
+        .into_iter()
+        .filter_map(reported)
+        .collect();
+    assert_eq!(reported, ["FULLMIGRATING", "MIGRATION"]);
     assert_eq!(
         (poller.snapshot().polls, poller.snapshot().failed_polls),
         (4, 0)
@@ -1156,18 +1160,18 @@ fn goal_met_and_lost_are_reported() {
         },
         secs(0),
     );
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (now, offset) in [(0, 0), (10, 0), (20, 1), (30, 1), (40, 0)] {
         poller.handle_stats(secs(now), secs(now), stats(true, offset, 100.0));
         for note in poller.take_events() {
             if let Event::GoalMet(so_often) = note {
-                told.push((now, so_often, poller.snapshot().stable));
+                reported.push((now, so_often, poller.snapshot().stable));
             } else if matches!(note, Event::GoalLost) {
-                told.push((now, 0, poller.snapshot().stable));
+                reported.push((now, 0, poller.snapshot().stable));
             }
         }
     }
-    assert_eq!(told, [(0, 1, 1), (10, 2, 2), (20, 0, 0), (40, 1, 1)]);
+    assert_eq!(reported, [(0, 1, 1), (10, 2, 2), (20, 0, 0), (40, 1, 1)]);
 }
 
 #[test]
@@ -1178,7 +1182,7 @@ fn status_is_read_while_not_migrating() {
     };
     let mut poller = TaskPoller::new(auto, secs(0));
     // An open offset: no status could make these readings ready.
-    let looks = [
+    let times = [
         (0, true),
         (10, true),
         (20, false),
@@ -1186,7 +1190,7 @@ fn status_is_read_while_not_migrating() {
         (40, true),
         (50, true),
     ];
-    let asked = looks.map(|(now, is_migrating)| {
+    let asked = times.map(|(now, is_migrating)| {
         let step = poller.handle_stats(secs(now), secs(now), stats(is_migrating, 9, 100.0));
         if let Step::StatusNow = step {
             poller.handle_status(secs(now), status("TERMINATING"));
@@ -1261,7 +1265,7 @@ fn change_makes_the_next_poll_soon() {
             &copied,
             true,
         ),
-        // From here on somebody has to stop it, and nobody knows when.
+        // From here on it has to be stopped, and when is not known.
         (
             "copied, towards an end by hand",
             of(Goal::Completed, StatusCheck::Auto),
@@ -1305,18 +1309,18 @@ fn confirming_readings_come_soonest() {
         secs(0),
         1,
     );
-    let looks = (0..10).map(|n| {
+    let times = (0..10).map(|n| {
         next_look(
             &poller.handle_stats(secs(n), secs(n), stats(true, 0, 100.0)),
             n,
         )
     });
-    assert_eq!(looks.collect::<Vec<_>>(), [secs(5); 10]);
+    assert_eq!(times.collect::<Vec<_>>(), [secs(5); 10]);
 }
 
 #[test]
 fn seed_repeats_polls_retries_differ() {
-    let looks = |seed, fails: bool| {
+    let times = |seed, fails: bool| {
         let mut poller = TaskPoller::seeded(rules(Goal::Completed), secs(0), seed);
         let answer = || {
             if fails {
@@ -1329,10 +1333,10 @@ fn seed_repeats_polls_retries_differ() {
             .map(|n| next_look(&poller.handle_stats(secs(n), secs(n), answer()), n))
             .collect::<Vec<_>>()
     };
-    assert_eq!(looks(7, false), looks(7, false));
-    assert_eq!(looks(7, true), looks(7, true));
-    assert_ne!(looks(7, false), looks(7, true));
-    assert_ne!(looks(7, false), looks(8, false));
+    assert_eq!(times(7, false), times(7, false));
+    assert_eq!(times(7, true), times(7, true));
+    assert_ne!(times(7, false), times(7, true));
+    assert_ne!(times(7, false), times(8, false));
 }
 
 #[test]
@@ -1421,7 +1425,7 @@ fn returned_status_is_available() {
     );
     assert!(
         !poller.snapshot().is_status_unavailable,
-        "nobody has asked yet"
+        "there was no request yet"
     );
     let mut poll = |now: u64, is_migrating, answer| {
         assert!(matches!(
@@ -1448,7 +1452,7 @@ fn returned_status_is_available() {
 #[test]
 fn what_is_told_is_told_once() {
     let mut poller = TaskPoller::new(rules(Goal::InSync), secs(0));
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (now, answer) in [
         (0, stats(true, -3, 100.0)),
         (10, stats(true, -5, 100.0)),
@@ -1468,20 +1472,20 @@ fn what_is_told_is_told_once() {
         poller.handle_stats(secs(now), secs(now), answer);
         for note in poller.take_events() {
             let note = format!("{note:?}");
-            told.push((now, note.split('(').next().unwrap_or_default().to_owned()));
+            reported.push((now, note.split('(').next().unwrap_or_default().to_owned()));
         }
     }
     let expected = [
         (0, "NegativeOffset"),
         (0, "Phase"),
         (20, "Failing"),
-        // Other words, and another class of trouble, are news.
+        // Other words, and another class of error, are news.
         (30, "Failing"),
         (40, "Failing"),
         (60, "Recovered"),
         (70, "NegativeOffset"),
     ];
-    assert_eq!(told, expected.map(|(now, note)| (now, note.to_owned())));
+    assert_eq!(reported, expected.map(|(now, note)| (now, note.to_owned())));
 }
 
 #[test]

@@ -63,7 +63,7 @@ enum Expected {
 enum PollHistory {
     Judged,
     Unjudged,
-    /// No reading; where the answer stands in refusals.tbl.
+    /// No reading; where the answer is in refusals.tbl.
     Refused(usize),
 }
 
@@ -422,7 +422,7 @@ fn play(
     rules: &Rules,
     world: &World,
     choices: &mut Choices,
-    told: &mut Option<String>,
+    trace_text: &mut Option<String>,
 ) -> Result<(), String> {
     let mut waiter = TaskPoller::seeded(rules.clone(), Duration::ZERO, 7);
     let mut trace = Trace::new(model, tables, rules);
@@ -437,8 +437,8 @@ fn play(
         };
         let (long, stats) = choices.choose(&world.stats);
         let mut now = at + takes(*long, longest_poll(rules));
-        if let Some(told) = told.as_mut() {
-            *told += &format!("\n  {at:?}..{now:?} {stats:?}");
+        if let Some(trace_text) = trace_text.as_mut() {
+            *trace_text += &format!("\n  {at:?}..{now:?} {stats:?}");
         }
         waiter.begin_poll(at);
         let answer = stats
@@ -461,8 +461,8 @@ fn play(
                 if is_asked {
                     let (long, status) = choices.choose(&world.status);
                     now += takes(*long, longest_between(rules, status.is_ok()));
-                    if let Some(told) = told.as_mut() {
-                        *told += &format!(", status at {now:?} {status:?}");
+                    if let Some(trace_text) = trace_text.as_mut() {
+                        *trace_text += &format!(", status at {now:?} {status:?}");
                     }
                     step = waiter.handle_status(now, status.clone().map_err(error));
                     answer = Some((now, status.as_ref().map_err(|class| *class)));
@@ -498,8 +498,8 @@ fn play(
             }
             continue;
         };
-        if let Some(told) = told.as_mut() {
-            *told += &trace.in_words();
+        if let Some(trace_text) = trace_text.as_mut() {
+            *trace_text += &trace.in_words();
         }
         return Err(wrong);
     }
@@ -737,9 +737,9 @@ fn walk(model: &Model, tables: &Tables, rules: &Rules, world: &World) -> Found {
                 .wrong
                 .entry(format!("{name}: {kind}"))
                 .or_insert_with(|| {
-                    let mut told = Some(String::new());
-                    let _ = play(model, tables, rules, world, &mut choices, &mut told);
-                    told.unwrap_or_default()
+                    let mut trace_text = Some(String::new());
+                    let _ = play(model, tables, rules, world, &mut choices, &mut trace_text);
+                    trace_text.unwrap_or_default()
                 });
         }
         if !choices.next() {

@@ -128,10 +128,10 @@ pub(crate) fn logs_path(task: &str) -> String {
     format!("/v2/{PROJECT}/migration-task/{task}/logs")
 }
 
-/// Stands in every task detail; whoever shows it has leaked it.
+/// Is in every task detail; an output that has it is a leak.
 pub(crate) const REDIS_PASSWORD: &str = "RedisPasswordInClear7";
 
-/// A good answer whose body ends early.
+/// A successful response whose body ends early.
 pub(crate) fn broken() -> Answer {
     Answer::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"is_migrating\": fal".to_vec())
 }

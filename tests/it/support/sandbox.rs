@@ -322,7 +322,7 @@ impl Run {
             (self.output("result"), self.code),
             (result, code),
             "{}",
-            self.story()
+            self.transcript()
         );
         self.holds_together();
         self
@@ -338,7 +338,7 @@ impl Run {
             .collect();
         let mut expected = GITHUB_NAMES;
         expected.sort_unstable();
-        assert_eq!(names, expected, "{}", self.story());
+        assert_eq!(names, expected, "{}", self.transcript());
         assert_eq!(self.output("exit-code"), self.code.to_string());
         assert_eq!(self.output("ready"), (self.code == 0).to_string());
         assert!(!self.output("reason").is_empty());
@@ -359,7 +359,7 @@ impl Run {
             .map(|name| dotenv_name(name))
             .collect();
         expected.sort_unstable();
-        assert_eq!(names, expected, "{}", self.story());
+        assert_eq!(names, expected, "{}", self.transcript());
         for name in [
             "result",
             "ready",
@@ -408,7 +408,7 @@ impl Run {
     pub(crate) fn output(&self, name: &str) -> &str {
         self.outputs
             .get(name)
-            .unwrap_or_else(|| panic!("no output {name}\n{}", self.story()))
+            .unwrap_or_else(|| panic!("no output {name}\n{}", self.transcript()))
     }
 
     pub(crate) fn reason(&self) -> &str {
@@ -440,7 +440,7 @@ impl Run {
         let line = log
             .lines()
             .find(|line| line.contains("sign-in by") || line.contains("signed in by"));
-        line.unwrap_or_else(|| panic!("no kind of credential\n{}", self.story()))
+        line.unwrap_or_else(|| panic!("no kind of credential\n{}", self.transcript()))
             .to_owned()
     }
 
@@ -452,10 +452,10 @@ impl Run {
 
     pub(crate) fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.sandbox.path(name))
-            .unwrap_or_else(|error| panic!("{name}: {error}\n{}", self.story()))
+            .unwrap_or_else(|error| panic!("{name}: {error}\n{}", self.transcript()))
     }
 
-    pub(crate) fn story(&self) -> String {
+    pub(crate) fn transcript(&self) -> String {
         format!(
             "exit code {}\n--- stdout\n{}\n--- stderr\n{}\n---",
             self.code, self.stdout, self.stderr
