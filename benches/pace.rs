@@ -89,9 +89,8 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// The crate's own waiter.
-fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) -> Run {
-    let rules = Rules {
+fn rules(world: &World, pace: PollSettings) -> Rules {
+    Rules {
         condition: Condition {
             goal: world.goal,
             max_offset: 0,
@@ -105,8 +104,12 @@ fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) ->
         stall_timeout: None,
         request_timeout: seconds(10.0),
         deadline: seconds(30.0 * 24.0 * 3600.0),
-    };
-    let mut waiter = TaskPoller::seeded(rules, Duration::ZERO, world.seed);
+    }
+}
+
+/// The crate's own task.
+fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) -> Run {
+    let mut task = TaskPoller::seeded(rules(world, pace), Duration::ZERO, world.seed);
     let mut who = who(pace, world.seed);
     let goal_at = world.goal_at();
     let mut stages = stages(world);
@@ -123,8 +126,8 @@ fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) ->
             run.seen_late = at - goal_at;
         }
         run.requests += 1;
-        waiter.begin_poll(now);
-        let mut step = waiter.handle_stats(
+        task.begin_poll(now);
+        let mut step = task.handle_stats(
             now,
             now,
             Ok(Stats {
@@ -139,7 +142,7 @@ fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) ->
                 task_status: None,
                 migration_method: Some(world.method.to_owned()),
             };
-            step = waiter.handle_status(now, Ok(detail));
+            step = task.handle_status(now, Ok(detail));
         }
         while let Some(&(_, until)) = stages
             .front()
@@ -148,7 +151,7 @@ fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) ->
             stages.pop_front();
             if at < until {
                 run.estimates
-                    .push((waiter.snapshot().rates.eta(), until - at));
+                    .push((task.snapshot().rates.eta(), until - at));
             }
         }
         match step {
@@ -157,11 +160,11 @@ fn ours(world: &World, pace: PollSettings, who: fn(PollSettings, u64) -> Who) ->
                     Who::TaskPoller => next,
                     Who::Backoff(schedule) => {
                         // As the scheduler does it: where something happens, the next poll comes soon.
-                        let changed = phase != Phase::Unknown && waiter.snapshot().phase != phase;
-                        if changed || waiter.snapshot().stable > 0 {
+                        let changed = phase != Phase::Unknown && task.snapshot().phase != phase;
+                        if changed || task.snapshot().stable > 0 {
                             schedule.reset();
                         }
-                        phase = waiter.snapshot().phase;
+                        phase = task.snapshot().phase;
                         now + schedule.next_delay()
                     }
                 };

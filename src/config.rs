@@ -199,5 +199,4 @@ impl Reader<'_> {
 }
 
 #[cfg(test)]
-#[path = "config/tests.rs"]
 mod tests;

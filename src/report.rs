@@ -218,5 +218,4 @@ impl Report {
 }
 
 #[cfg(test)]
-#[path = "report/tests.rs"]
 pub(crate) mod tests;

@@ -65,5 +65,4 @@ pub async fn wait<C: Cloud>(
 }
 
 #[cfg(test)]
-#[path = "wait/tests.rs"]
 mod tests;

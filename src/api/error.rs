@@ -680,5 +680,4 @@ fn has_no_common_ground(cause: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "error/tests.rs"]
 mod tests;

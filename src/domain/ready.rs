@@ -512,5 +512,4 @@ impl PollHistory {
 }
 
 #[cfg(test)]
-#[path = "ready/tests.rs"]
 mod tests;

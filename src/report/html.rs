@@ -151,5 +151,4 @@ fn met_sign(met: Met) -> (&'static str, &'static str) {
 }
 
 #[cfg(test)]
-#[path = "html/tests.rs"]
 mod tests;

@@ -87,6 +87,7 @@ fn reading(is_migrating: bool, offset: Option<i64>, progress: f64) -> Reading {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 /// A report of every kind of end, with a name.
 pub(crate) fn samples() -> Vec<(Report, &'static str)> {
     let done = || {

@@ -638,5 +638,4 @@ impl TaskPoller {
 }
 
 #[cfg(test)]
-#[path = "task/tests.rs"]
 mod tests;

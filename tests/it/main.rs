@@ -8,7 +8,9 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::disallowed_methods,
-    reason = "a test fails by panicking, has a clock and files of its own, and plays the world around the binary"
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, has a clock and files of its own, plays the world around the binary, and has \
+              tables of cases"
 )]
 
 mod corpus;

@@ -387,6 +387,7 @@ fn message_is_one_line_with_id() {
     insta::assert_snapshot!(error.message, @r#"HTTP 403 DCS.2003 "no ::error::\u{1b}[31m" (request id abc\u{202e})"#);
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 /// The vendor's table of codes, as collected in its references: what each does to a wait, and what it advises.
 #[test]
 fn vendor_error_table_gives_class_advice() {

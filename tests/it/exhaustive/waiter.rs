@@ -4,6 +4,8 @@
 //! A [`Trace`] writes down what was answered when, and says from the tables what has to follow. Every sequence is played
 //! from its beginning, since a [`TaskPoller`] cannot be copied; [`Choices`] counts them through.
 
+mod worlds;
+
 use super::{Found, detail, in_parallel, in_words};
 use crate::model::{Kind, LastPoll, Model, Says, Sight, Table, Terms, kind};
 use dcs_migration_wait::api::{ApiError, Class, Stats};
@@ -11,6 +13,7 @@ use dcs_migration_wait::domain::{Condition, Detail, Goal, KeyLimit, Reading};
 use dcs_migration_wait::outcome::Outcome;
 use dcs_migration_wait::wait::{PollSettings, Rules, StatusCheck, Step, TaskPoller};
 use std::time::Duration;
+use worlds::*;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -320,78 +323,6 @@ fn end(outcome: &Outcome) -> String {
     }
 }
 
-/// Counts through all sequences of choices, the last choice fastest.
-#[derive(Default)]
-struct Choices {
-    /// What was chosen, and of how many.
-    chosen: Vec<(usize, usize)>,
-    at: usize,
-}
-
-impl Choices {
-    fn choose<'t, T>(&mut self, of: &'t [T]) -> &'t T {
-        if self.at == self.chosen.len() {
-            self.chosen.push((0, of.len()));
-        }
-        self.at += 1;
-        &of[self.chosen[self.at - 1].0]
-    }
-
-    /// Goes on to the next sequence, if there is one.
-    fn next(&mut self) -> bool {
-        self.chosen.truncate(self.at);
-        while let Some((last, of)) = self.chosen.last_mut() {
-            *last += 1;
-            if last < of {
-                return true;
-            }
-            self.chosen.pop();
-        }
-        false
-    }
-}
-
-/// When a poll begins, counted from the request of the newest judged reading.
-#[derive(Debug, Clone, Copy)]
-enum Begins {
-    /// As soon as the waiter wants it.
-    Next,
-    /// Just no hole.
-    AtHole,
-    /// A hole.
-    AfterHole,
-}
-
-/// How long an answer takes.
-#[derive(Debug, Clone, Copy)]
-enum Takes {
-    Short,
-    /// As long as it may.
-    Bound,
-    /// Longer than it may.
-    Long,
-}
-
-/// What can happen in a walk.
-struct World {
-    name: &'static str,
-    polls: usize,
-    begins: Vec<Begins>,
-    stats: Vec<(Takes, Result<Reading, Class>)>,
-    status: Vec<(Takes, Result<Detail, Class>)>,
-}
-
-const TRANSIENT: Class = Class::Transient { retry_after: None };
-const THROTTLED: Class = Class::Throttled { retry_after: None };
-
-fn error(class: Class) -> ApiError {
-    ApiError {
-        class,
-        message: "refused".to_owned(),
-        advice: None,
-    }
-}
-
 fn takes(takes: Takes, bound: Duration) -> Duration {
     match takes {
         Takes::Short => ROUND_TRIP,
@@ -512,181 +443,6 @@ fn in_short(step: &Step) -> String {
         Step::StatusNow => "asks for the status twice".to_owned(),
         Step::Done(outcome) => end(outcome),
     }
-}
-
-fn rules(goal: Goal, status_check: StatusCheck, stable_polls: u32, initial: u64) -> Rules {
-    Rules {
-        condition: Condition {
-            goal,
-            max_offset: 0,
-            max_missing_keys: KEYS,
-        },
-        stable_polls,
-        status_check,
-        pace: PollSettings {
-            initial: Duration::from_secs(initial),
-            max: Duration::from_secs(30),
-            multiplier: 1.5,
-        },
-        max_gap: Duration::from_secs(90),
-        max_outage: Duration::from_secs(360_000),
-        stall_timeout: None,
-        request_timeout: REQUEST_TIMEOUT,
-        deadline: Duration::from_secs(3_600_000),
-    }
-}
-
-fn reading(
-    is_migrating: Option<bool>,
-    progress: Option<f64>,
-    offset: Option<i64>,
-    keys: (i64, i64),
-) -> Reading {
-    Reading {
-        is_migrating,
-        offset,
-        full_migration_progress: progress,
-        source_dbsize: Some(keys.0),
-        target_dbsize: Some(keys.1),
-        ..Reading::default()
-    }
-}
-
-/// A reading that has the goal, given a status that fits.
-fn good(goal: Goal) -> Reading {
-    reading(
-        Some(matches!(goal, Goal::InSync | Goal::FullSync)),
-        Some(100.0),
-        Some(0),
-        (5000, 5000),
-    )
-}
-
-/// A status that agrees with [`good`].
-fn agreeing(goal: Goal) -> Detail {
-    match goal {
-        Goal::InSync | Goal::FullSync => detail("INCRMIGEATING", None, None),
-        Goal::Completed => detail("TERMINATED", None, None),
-        Goal::Switched => detail("TERMINATED", Some("EXCHANGE_SUCCESS"), None),
-    }
-}
-
-/// The walks for a goal, each with another part of the world in motion.
-fn worlds(goal: Goal) -> Vec<World> {
-    use Takes::{Bound, Long, Short};
-    let (good, agreeing) = (good(goal), agreeing(goal));
-    let copying = reading(Some(true), Some(40.0), None, (5000, 2000));
-    let ok = |reading: &Reading| (Short, Ok(reading.clone()));
-    let read = |detail: &Detail| (Short, Ok(detail.clone()));
-    let refused = |class| (Short, Err(class));
-    let refusals = [
-        Class::Forbidden,
-        Class::NotFound,
-        Class::UnknownTask,
-        Class::Rejected,
-        TRANSIENT,
-    ];
-    let word = |word, switch| (Short, Ok(detail(word, switch, None)));
-    let unknown_progress = Reading {
-        full_migration_progress: None,
-        ..good.clone()
-    };
-    let keys = |source, target| {
-        let (source_dbsize, target_dbsize) = (Some(source), Some(target));
-        (
-            Short,
-            Ok(Reading {
-                source_dbsize,
-                target_dbsize,
-                ..good.clone()
-            }),
-        )
-    };
-    vec![
-        World {
-            name: "refusals of the reading",
-            polls: 6,
-            begins: vec![Begins::Next],
-            stats: [
-                vec![ok(&good)],
-                refusals.iter().map(|class| (Short, Err(*class))).collect(),
-            ]
-            .concat(),
-            status: vec![read(&agreeing)],
-        },
-        World {
-            name: "failures of the status",
-            polls: 5,
-            begins: vec![Begins::Next],
-            stats: vec![ok(&good)],
-            status: vec![
-                read(&agreeing),
-                (Bound, Ok(agreeing.clone())),
-                (Long, Ok(agreeing.clone())),
-                refused(Class::Forbidden),
-                refused(Class::UnknownTask),
-                (Bound, Err(TRANSIENT)),
-                (Long, Err(TRANSIENT)),
-            ],
-        },
-        World {
-            name: "late answers",
-            polls: 4,
-            begins: vec![Begins::Next],
-            stats: vec![
-                (Bound, Ok(good.clone())),
-                (Long, Ok(good.clone())),
-                ok(&copying),
-            ],
-            status: vec![
-                read(&agreeing),
-                (Long, Ok(agreeing.clone())),
-                (Long, Ok(detail("FAILED", None, None))),
-                refused(Class::NotFound),
-                refused(THROTTLED),
-            ],
-        },
-        World {
-            name: "holes",
-            polls: 4,
-            begins: vec![Begins::Next, Begins::AtHole, Begins::AfterHole],
-            stats: vec![ok(&good), ok(&copying), (Short, Err(TRANSIENT))],
-            status: vec![read(&agreeing), refused(Class::Forbidden)],
-        },
-        World {
-            name: "what was read before",
-            polls: 4,
-            begins: vec![Begins::Next],
-            stats: vec![
-                ok(&good),
-                ok(&copying),
-                ok(&unknown_progress),
-                ok(&Reading {
-                    offset: Some(7),
-                    ..good.clone()
-                }),
-            ],
-            status: vec![
-                read(&agreeing),
-                word("MIGRATING", None),
-                word("SUCCESS", Some("EXCHANGING")),
-                refused(TRANSIENT),
-            ],
-        },
-        World {
-            name: "key counts",
-            polls: 4,
-            begins: vec![Begins::Next],
-            stats: vec![
-                ok(&good),
-                keys(5000, 4000),
-                keys(5000, 0),
-                keys(0, 0),
-                keys(2000, 2000),
-            ],
-            status: vec![read(&agreeing), refused(TRANSIENT)],
-        },
-    ]
 }
 
 #[test]

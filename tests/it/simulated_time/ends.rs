@@ -1,6 +1,6 @@
 //! What has to hold of a whole wait: its tasks together, its time, its budget, and every output.
 
-use super::checks::{Story, Verdict, ensure};
+use super::checks::{TaskRecord, Verdict, ensure};
 use super::truth::TICK;
 use super::world::{Call, LogEntry, Poll, Run, Said, State, What};
 use dcs_migration_wait::api::Class;
@@ -19,7 +19,7 @@ impl Run {
         self.world.state(|state| {
             for wait in &self.tasks {
                 let task = self.world.task(&wait.id);
-                Story::of(self, state, task)
+                TaskRecord::of(self, state, task)
                     .check(state)
                     .map_err(|why| format!("task {task}: {why}"))?;
             }
@@ -32,9 +32,9 @@ impl Run {
         self.check_sinks()?;
         // Last, so that what is known of it hides nothing else.
         self.world.state(|state| {
-            self.tasks
-                .iter()
-                .try_for_each(|wait| Story::of(self, state, self.world.task(&wait.id)).check_rows())
+            self.tasks.iter().try_for_each(|wait| {
+                TaskRecord::of(self, state, self.world.task(&wait.id)).check_rows()
+            })
         })
     }
 
