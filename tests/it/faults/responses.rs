@@ -322,7 +322,7 @@ fn odd_but_valid_response_is_read() {
                 ])
                 .run();
             run.ended("completed", 0);
-            assert_eq!(run.output("polls"), "1");
+            assert_eq!(run.output("polls"), "1", "{}", run.transcript());
         },
     );
 }
