@@ -16,6 +16,7 @@ pub use error::{ApiError, CHECK_IAM, Class};
 use crate::auth::ProjectScope;
 use crate::domain::{Reading, Status, TaskId};
 use secrecy::SecretString;
+use std::fmt;
 use std::time::Duration;
 use url::Url;
 
@@ -70,28 +71,46 @@ pub struct Connection {
     pub request_timeout: Duration,
     /// Extra root certificates.
     pub extra_roots: Vec<reqwest::Certificate>,
-    /// Whether `HTTPS_PROXY` and its kin are honoured.
-    pub use_proxies: bool,
     /// Which variables name the proxies in force.
     pub proxies: Proxies,
 }
 
-/// The variables that name the proxies in force.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The proxies in force. The HTTP client looks for none by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
     /// For https.
-    pub https: Option<&'static str>,
+    pub https: Option<Proxy>,
     /// For http.
-    pub http: Option<&'static str>,
+    pub http: Option<Proxy>,
+    /// Hosts that need none, separated by commas.
+    pub no_proxy: String,
+}
+
+/// A proxy.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// The variable that names it.
+    pub name: &'static str,
+    /// Where it is; may hold a password.
+    pub url: Url,
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Proxies {
     /// The variable of the proxy on the way to a URL, as errors name it.
-    fn of(self, url: &Url) -> &'static str {
-        match url.scheme() {
-            "http" => self.http.unwrap_or("HTTP_PROXY"),
-            _ => self.https.unwrap_or("HTTPS_PROXY"),
-        }
+    fn of(&self, url: &Url) -> &'static str {
+        let (proxy, default) = match url.scheme() {
+            "http" => (&self.http, "HTTP_PROXY"),
+            _ => (&self.https, "HTTPS_PROXY"),
+        };
+        proxy.as_ref().map_or(default, |proxy| proxy.name)
     }
 }
 

@@ -80,7 +80,7 @@ async fn dispatch(
                     ));
                     let (output, config) = config::resolve(&environment, flags, problems);
                     let config = config.map(|mut config| {
-                        config.connection.use_proxies = false;
+                        config.connection.proxies = api::Proxies::default();
                         config
                     });
                     wait_and_report(&output, config, clock, lines, &mut interrupts, watchdog).await
@@ -202,11 +202,14 @@ async fn wait_for(
         plan,
         credentials,
         connection,
+        hosts,
         warnings,
     } = config;
     let rules = plan.rules.clone();
-    let host = connection.dcs.host_str().unwrap_or_default().to_owned();
-    console.begin(&plan.tasks, &rules, credentials.kind(), &host);
+    console.begin(&plan.tasks, &rules, credentials.kind(), &hosts.dcs);
+    if let Some(iam) = &hosts.iam {
+        info!("IAM at {iam}");
+    }
     for warning in warnings {
         warn!("{warning}");
     }

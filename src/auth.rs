@@ -5,14 +5,16 @@
 pub mod clouds;
 pub mod endpoint;
 pub mod file;
+pub mod hosts;
+pub mod identity;
 pub mod oidc;
-pub mod password;
+pub mod regions;
 pub mod scope;
 pub mod sign;
 pub mod token;
 
-pub use password::Password;
-pub use scope::ProjectScope;
+pub use identity::{ApplicationCredential, Identity, User};
+pub use scope::{Named, ProjectScope};
 
 use crate::escape;
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -29,8 +31,10 @@ pub enum Credentials {
     AccessKey(AccessKey),
     /// The job's OIDC token is exchanged for a token.
     Oidc(Oidc),
-    /// A token by user name and password.
-    Password(Password),
+    /// The access token of an identity provider is exchanged for a token without a project, and that for one with it.
+    Federated(Federated),
+    /// A token by what IAM itself knows: a password, a token, an application credential.
+    Identity(Identity),
 }
 
 /// Permanent or temporary access keys.
@@ -42,6 +46,17 @@ pub struct AccessKey {
     pub secret_key: SecretString,
     /// Goes along with temporary keys.
     pub security_token: Option<SecretString>,
+}
+
+/// Sign-in by an identity provider's access token (`v3oidcaccesstoken`).
+#[derive(Debug, Clone)]
+pub struct Federated {
+    /// The identity provider in IAM.
+    pub identity_provider: String,
+    /// Its protocol in IAM.
+    pub protocol: String,
+    /// The access token.
+    pub access_token: SecretString,
 }
 
 /// Keyless sign-in.
@@ -85,14 +100,24 @@ impl Credentials {
                 ..
             }) => "temporary access key",
             Self::Oidc(_) => "OIDC token of the job",
-            Self::Password(_) => "user name and password",
+            Self::Federated(_) => "access token of the identity provider",
+            Self::Identity(identity) => identity.kind(),
         }
     }
 
-    /// Whether it has to be exchanged for a token first, and can be again.
-    pub fn is_renewable(&self) -> bool {
+    /// Whether it has to be exchanged for a token first.
+    pub fn needs_session(&self) -> bool {
         match self {
-            Self::Oidc(_) | Self::Password(_) => true,
+            Self::Oidc(_) | Self::Federated(_) | Self::Identity(_) => true,
+            Self::Token(_) | Self::AccessKey(_) => false,
+        }
+    }
+
+    /// Whether it can be exchanged again, when the session has ended.
+    pub fn can_renew(&self) -> bool {
+        match self {
+            Self::Oidc(_) | Self::Federated(_) => true,
+            Self::Identity(identity) => identity.is_reusable(),
             Self::Token(_) | Self::AccessKey(_) => false,
         }
     }
@@ -112,7 +137,8 @@ impl Credentials {
                 } => vec![token],
                 IdTokenSource::File(_) => Vec::new(),
             },
-            Self::Password(user) => vec![&user.password],
+            Self::Federated(federated) => vec![&federated.access_token],
+            Self::Identity(identity) => identity.secrets(),
         }
     }
 }

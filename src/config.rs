@@ -20,8 +20,10 @@ use crate::auth::{self, Credentials, endpoint};
 use crate::report::{Forge, OutputSettings};
 use crate::wait::Plan;
 use cli::Flags;
+use connection::Endpoints;
 use env::{Reader, default};
 use std::path::PathBuf;
+use url::Url;
 use values::{
     in_range, parse_goal, parse_log_format, parse_log_level, parse_reports, parse_switch,
 };
@@ -35,8 +37,19 @@ pub struct Config {
     pub credentials: Credentials,
     /// Where and how to ask.
     pub connection: Connection,
+    /// Where requests go, in the words of the log.
+    pub hosts: Hosts,
     /// What is odd about the inputs, although nothing is wrong.
     pub warnings: Vec<String>,
+}
+
+/// Where requests go, with what a derived host follows from: "dcs.eu-de.otc.t-systems.com (of the region eu-de)".
+#[derive(Debug)]
+pub struct Hosts {
+    /// DCS's.
+    pub dcs: String,
+    /// IAM's, where there is one.
+    pub iam: Option<String>,
 }
 
 /// Where results go, as far as that is known without opening a file.
@@ -46,6 +59,7 @@ pub fn output(environment: &Environment, flags: &Flags) -> OutputSettings {
         flags: flags.clone(),
         cloud: None,
         problems: Problems::default(),
+        warnings: Vec::new(),
     }
     .output()
 }
@@ -61,6 +75,7 @@ pub fn resolve(
         flags,
         cloud: None,
         problems,
+        warnings: Vec::new(),
     };
     reader.refuse_misspelled_variables();
     let unread = match reader.read_clouds() {
@@ -87,7 +102,9 @@ pub fn resolve(
         }
         (_, unread) => {
             if let Some(text) = unread {
+                // First, since what is missing was to come from it.
                 problems.add("OS_CLOUD", text);
+                problems.0.rotate_right(1);
             }
             (output, Err(problems))
         }
@@ -133,10 +150,18 @@ impl Reader<'_> {
 
     fn config(&mut self) -> Option<Config> {
         let tasks = self.tasks();
-        let project = self.project();
-        let (dcs, iam) = self.endpoints();
+        // Problems are told in the order of the inputs, although the place depends on the credential.
+        let before = self.problems.0.len();
         let credentials = self.credentials();
-        self.require_iam(iam.as_ref(), credentials.as_ref(), project.as_ref());
+        let of_credentials = self.problems.0.split_off(before);
+        let project = self.project(credentials.as_ref());
+        let Endpoints {
+            dcs,
+            iam,
+            dcs_from,
+            iam_from,
+        } = self.endpoints(credentials.as_ref(), project.as_ref());
+        self.problems.0.extend(of_credentials);
         let extra_roots = self.extra_roots();
         let requests_per_second = self.value("max-requests-per-second", |text| {
             in_range(text, 0.01, 10_000.0)
@@ -149,6 +174,16 @@ impl Reader<'_> {
         let fail_fast = self.value("fail-fast", parse_switch);
         let request_timeout = rules.request_timeout;
         let proxies = self.proxies([dcs.as_ref(), iam.as_ref()]);
+        self.add_warnings();
+        let warnings = std::mem::take(&mut self.warnings);
+        let host = |url: &Option<Url>, from: &str| {
+            let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+            format!("{host}{from}")
+        };
+        let hosts = Hosts {
+            dcs: host(&dcs, &dcs_from),
+            iam: iam.is_some().then(|| host(&iam, &iam_from)),
+        };
         Some(Config {
             plan: Plan {
                 tasks: tasks?,
@@ -163,14 +198,14 @@ impl Reader<'_> {
                 project: project?,
                 request_timeout,
                 extra_roots,
-                use_proxies: proxies.is_some(),
-                proxies: proxies.unwrap_or_default(),
+                proxies,
             },
-            warnings: self.warnings(),
+            hosts,
+            warnings,
         })
     }
 
-    fn warnings(&self) -> Vec<String> {
+    fn add_warnings(&mut self) {
         let mut warnings = Vec::new();
         let comes_from_dotenv = |name: &str| {
             self.find(name)
@@ -194,7 +229,16 @@ impl Reader<'_> {
                 ));
             }
         }
-        warnings
+        if self
+            .environment
+            .get("OS_INSECURE")
+            .is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        {
+            warnings.push(
+                "OS_INSECURE is not obeyed: certificates are always checked; for roots of your own set `ca-file`".to_owned(),
+            );
+        }
+        self.warnings.extend(warnings);
     }
 }
 

@@ -64,7 +64,12 @@ pub fn inputs(data: &[u8]) {
             .to_string_lossy()
             .trim()
             .to_owned();
-        match clouds::lookup(&clouds, Some(&secure), &name) {
+        let texts = clouds::Texts {
+            clouds: Some(&clouds),
+            secure: Some(&secure),
+            public: None,
+        };
+        match clouds::lookup(&texts, &name, None) {
             Ok(cloud) => {
                 if cloud
                     .cacert
@@ -81,7 +86,7 @@ pub fn inputs(data: &[u8]) {
             Err(clouds::CloudsError::Unknown { known, .. }) => {
                 is_hidden = !known.iter().any(|name| name.contains(SECRET));
             }
-            Err(_) => {}
+            Err(error) => is_hidden = !error.to_string().contains(SECRET),
         }
         for (variable, name, text) in [
             ("OS_CLIENT_CONFIG_FILE", "clouds.yaml", clouds),
@@ -191,9 +196,12 @@ fn is_valid(config: &Config, allows_http: bool) {
             let is_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
             assert!(!id.is_empty() && id.bytes().all(is_id));
         }
-        ProjectScope::Name(name) => assert!(!name.trim().is_empty() && connection.iam.is_some()),
+        ProjectScope::Name(name, _) => {
+            assert!(!name.trim().is_empty() && connection.iam.is_some());
+        }
+        ProjectScope::OfToken => assert!(config.credentials.needs_session()),
     }
-    assert!(!config.credentials.is_renewable() || connection.iam.is_some());
+    assert!(!config.credentials.needs_session() || connection.iam.is_some());
 }
 
 /// Problems, and the answer that is written because of them.

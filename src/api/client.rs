@@ -38,7 +38,7 @@ pub struct Client {
 #[derive(Default)]
 struct State {
     session: Option<Session>,
-    /// GitHub's OIDC token, until it is exchanged.
+    /// GitHub's OIDC token, or a token without a project, until it is exchanged.
     id_token: Option<SecretString>,
     /// What a sign-in has brought so far, while the project's id is still to be found.
     signed_in: Option<SignedIn>,
@@ -101,8 +101,26 @@ impl Client {
         } else if !connection.extra_roots.is_empty() {
             http = http.tls_certs_merge(connection.extra_roots.clone());
         }
-        if !connection.use_proxies {
-            http = http.no_proxy();
+        http = http.no_proxy();
+        for (proxy, new) in [
+            (
+                &connection.proxies.https,
+                reqwest::Proxy::https as fn(Url) -> _,
+            ),
+            (&connection.proxies.http, reqwest::Proxy::http),
+        ] {
+            if let Some(proxy) = proxy {
+                let no_proxy = reqwest::NoProxy::from_string(&connection.proxies.no_proxy);
+                let made = new(proxy.url.clone()).map_err(|error: reqwest::Error| ApiError {
+                    class: Class::Rejected,
+                    message: format!(
+                        "cannot use the proxy: {}",
+                        escape::line(&error::words(&error))
+                    ),
+                    advice: Some(format!("check `{}`", proxy.name)),
+                })?;
+                http = http.proxy(made.no_proxy(no_proxy));
+            }
         }
         let http = http.build().map_err(|error| ApiError {
             class: Class::Rejected,
@@ -123,7 +141,7 @@ impl Client {
             })?;
         let project_id = match &connection.project {
             ProjectScope::Id(id) => Some(id.clone()),
-            ProjectScope::Name(_) => None,
+            ProjectScope::Name(..) | ProjectScope::OfToken => None,
         };
         let redactor = Redactor::new(credentials.secrets());
         Ok(Self {
@@ -201,7 +219,14 @@ impl Client {
         match self.credentials {
             Credentials::Token(_) => SignIn::Token,
             Credentials::AccessKey(_) => SignIn::AccessKey,
-            Credentials::Oidc(_) | Credentials::Password(_) => SignIn::RenewableToken,
+            Credentials::Oidc(_) | Credentials::Federated(_) | Credentials::Identity(_)
+                if self.credentials.can_renew() =>
+            {
+                SignIn::RenewableToken
+            }
+            Credentials::Oidc(_) | Credentials::Federated(_) | Credentials::Identity(_) => {
+                SignIn::OneTimeToken
+            }
         }
     }
 
@@ -218,7 +243,7 @@ impl Client {
                 return Ok(request);
             }
             Credentials::Token(token) => Some(token.clone()),
-            Credentials::Oidc(_) | Credentials::Password(_) => {
+            Credentials::Oidc(_) | Credentials::Federated(_) | Credentials::Identity(_) => {
                 self.with_state(|state| state.session.as_ref().map(|session| session.token.clone()))
             }
         };
@@ -400,7 +425,10 @@ impl Cloud for Client {
         match self.credentials {
             // Five refusals lock a key. When one is revoked in mid-wait, what is in flight is refused at once.
             Credentials::AccessKey(_) => 4,
-            Credentials::Token(_) | Credentials::Oidc(_) | Credentials::Password(_) => usize::MAX,
+            Credentials::Token(_)
+            | Credentials::Oidc(_)
+            | Credentials::Federated(_)
+            | Credentials::Identity(_) => usize::MAX,
         }
     }
 
@@ -408,7 +436,8 @@ impl Cloud for Client {
         if self.should_renew() {
             let signed_in = match &self.credentials {
                 Credentials::Oidc(oidc) => self.sign_in_by_oidc(oidc).await?,
-                Credentials::Password(user) => Some(self.sign_in_by_password(user).await?),
+                Credentials::Federated(federated) => self.sign_in_by_federation(federated).await?,
+                Credentials::Identity(identity) => Some(self.sign_in_by_identity(identity).await?),
                 Credentials::Token(_) | Credentials::AccessKey(_) => None,
             };
             let has_project = self.with_state(|state| state.project_id.is_some());
@@ -420,10 +449,17 @@ impl Cloud for Client {
                 }
             };
         }
-        if let ProjectScope::Name(name) = &self.connection.project
+        if let ProjectScope::Name(name, _) = &self.connection.project
             && self.with_state(|state| state.project_id.is_none())
         {
             self.find_project(name).await?;
+        }
+        if self.with_state(|state| state.project_id.is_none()) {
+            return Err(ApiError {
+                class: Class::Rejected,
+                message: "IAM's token names no project".to_owned(),
+                advice: Some("set `project-id`".to_owned()),
+            });
         }
         let signed_in = self.with_state(|state| state.signed_in.take());
         Ok(Some(signed_in.unwrap_or(SignedIn {

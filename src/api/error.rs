@@ -165,9 +165,11 @@ pub enum SignIn {
     Token,
     /// A token that can be obtained again.
     RenewableToken,
+    /// A token that was obtained with a one-time code.
+    OneTimeToken,
     /// Signed with access keys.
     AccessKey,
-    /// The request is the sign-in itself, by user name and password.
+    /// The request is the sign-in itself, by what IAM itself knows: a password, a token.
     ByPassword,
     /// The request is the sign-in itself, by the job's OIDC token.
     ByOidc,
@@ -182,7 +184,7 @@ impl SignIn {
             (Self::AskingGitHub, _) => "GitHub: ",
             (Self::ByPassword | Self::ByOidc, _) | (_, RequestKind::Project) => "IAM: ",
             (
-                Self::Token | Self::RenewableToken | Self::AccessKey,
+                Self::Token | Self::RenewableToken | Self::OneTimeToken | Self::AccessKey,
                 RequestKind::Task | RequestKind::List | RequestKind::Session,
             ) => "",
         }
@@ -306,7 +308,7 @@ pub fn input(sign_in: SignIn, asked: RequestKind) -> &'static str {
         (SignIn::AskingGitHub, _) => "the job's network",
         (SignIn::ByPassword | SignIn::ByOidc, _) | (_, RequestKind::Project) => "`iam-endpoint`",
         (
-            SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey,
+            SignIn::Token | SignIn::RenewableToken | SignIn::OneTimeToken | SignIn::AccessKey,
             RequestKind::Task | RequestKind::List | RequestKind::Session,
         ) => "`endpoint`",
     }
@@ -347,6 +349,7 @@ fn bad_request(code: Option<&str>, refusal: &ErrorResponse<'_>) -> (Class, Strin
         Some("IAM.1105" | "IAM.1108") => match refusal.sign_in {
             SignIn::RenewableToken => (Class::Unauthenticated, String::new()),
             SignIn::Token
+            | SignIn::OneTimeToken
             | SignIn::AccessKey
             | SignIn::ByPassword
             | SignIn::ByOidc
@@ -370,7 +373,10 @@ fn bad_request(code: Option<&str>, refusal: &ErrorResponse<'_>) -> (Class, Strin
                     "check `project-id` and `endpoint`, or name the tasks in `task-id`"
                 }
                 (
-                    SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey,
+                    SignIn::Token
+                    | SignIn::RenewableToken
+                    | SignIn::OneTimeToken
+                    | SignIn::AccessKey,
                     RequestKind::Task | RequestKind::Session,
                 ) => "check `task-id`, `project-id` and `endpoint`",
             };
@@ -392,7 +398,7 @@ fn not_found_advice(code: Option<&str>, refusal: &ErrorResponse<'_>) -> String {
         }
         (SignIn::AskingGitHub, _) => "check the job's permission `id-token: write`",
         (
-            SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey,
+            SignIn::Token | SignIn::RenewableToken | SignIn::OneTimeToken | SignIn::AccessKey,
             RequestKind::Task | RequestKind::List | RequestKind::Session,
         ) => "check `endpoint`, `region` and `project-id`",
     };
@@ -451,6 +457,12 @@ fn unauthorized(code: Option<&str>, text: &str, refusal: &ErrorResponse<'_>) -> 
             (Class::Denied, format!("{}; or {}", region_advice(code), TOKEN_ADVICE))
         }
         (_, SignIn::Token) => (Class::Denied, TOKEN_ADVICE.to_owned()),
+        (_, SignIn::OneTimeToken) => (
+            Class::Denied,
+            "the session has ended, and a passcode serves once: sign in with `access-key` or `idp-id` for waits that outlive \
+             a token"
+                .to_owned(),
+        ),
     }
 }
 
@@ -514,7 +526,7 @@ fn forbidden(code: Option<&str>, refusal: &ErrorResponse<'_>) -> (Class, String)
         (_, _, RequestKind::List) => {
             (Class::Forbidden, format!("{}, or name the tasks in `task-id`", grant("dcs:migrationTask:list")))
         }
-        (_, SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey, RequestKind::Task | RequestKind::Session) => {
+        (_, SignIn::Token | SignIn::RenewableToken | SignIn::OneTimeToken | SignIn::AccessKey, RequestKind::Task | RequestKind::Session) => {
             (Class::Forbidden, grant("dcs:migrationTask:get"))
         }
     }

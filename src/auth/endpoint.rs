@@ -1,33 +1,7 @@
-//! Where a region's services are.
+//! Base URLs, as people write them.
 
 use std::net::IpAddr;
 use url::{Host, Url};
-
-/// Hosts of DCS and IAM in a region.
-///
-/// OTC: its list of regions and endpoints; `eu-ch2` by the pattern of its other services. Everything else is Huawei
-/// Cloud, by the vendor's SDK.
-pub fn hosts(region: &str) -> (String, String) {
-    match region {
-        "eu-de" | "eu-nl" => (
-            format!("dcs.{region}.otc.t-systems.com"),
-            format!("iam.{region}.otc.t-systems.com"),
-        ),
-        "eu-ch2" => (
-            format!("dcs.{region}.sc.otc.t-systems.com"),
-            format!("iam-pub.{region}.sc.otc.t-systems.com"),
-        ),
-        // Huawei's European partition keeps its own IAM.
-        _ if region.starts_with("eu-west-1") => (
-            format!("dcs.{region}.myhuaweicloud.com"),
-            format!("iam.{region}.myhuaweicloud.eu"),
-        ),
-        _ => (
-            format!("dcs.{region}.myhuaweicloud.com"),
-            format!("iam.{region}.myhuaweicloud.com"),
-        ),
-    }
-}
 
 /// Whether the URL can only lead to this machine.
 pub fn is_loopback(url: &Url) -> bool {

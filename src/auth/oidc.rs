@@ -35,11 +35,7 @@ pub enum OidcError {
 
 /// The body of the exchange.
 pub fn body(id_token: &SecretString, scope: &ProjectScope) -> SecretString {
-    let body = json!({"auth": {
-        "id_token": {"id": id_token.expose_secret()},
-        "scope": scope.to_json(),
-    }});
-    SecretString::from(body.to_string())
+    scope.body("id_token", json!({"id": id_token.expose_secret()}))
 }
 
 /// Where the exchange goes. `iam` is IAM's base without `/v3`.
@@ -99,7 +95,7 @@ mod tests {
         for (scope, expected) in [
             (ProjectScope::Id("p1".to_owned()), json!({"id": "p1"})),
             (
-                ProjectScope::Name("eu-de".to_owned()),
+                ProjectScope::Name("eu-de".to_owned(), None),
                 json!({"name": "eu-de"}),
             ),
         ] {

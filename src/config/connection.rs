@@ -2,16 +2,31 @@
 
 use super::env::Reader;
 use super::error::Problem;
-use super::values::{check_proxy, parse_roots, parse_switch};
-use crate::api::Proxies;
+use super::values::{check_proxy, no_proxy, parse_roots, parse_switch};
+use crate::api::{Proxies, Proxy};
 use crate::auth::file::read_file;
-use crate::auth::{Credentials, ProjectScope, endpoint};
+use crate::auth::hosts::{Derived, Place, PlaceError};
+use crate::auth::regions::{Region, Service};
+use crate::auth::{Credentials, Named, ProjectScope, endpoint};
+use crate::escape;
 use std::path::Path;
 use url::Url;
 
+/// The base URLs, and how each was found, in the words of the log.
+pub(super) struct Endpoints {
+    pub(super) dcs: Option<Url>,
+    pub(super) iam: Option<Url>,
+    pub(super) dcs_from: String,
+    pub(super) iam_from: String,
+}
+
 impl Reader<'_> {
-    /// The base URLs of DCS and IAM; those of the region where they are not set.
-    pub(super) fn endpoints(&mut self) -> (Option<Url>, Option<Url>) {
+    /// The base URLs of DCS and, where it is needed, IAM.
+    pub(super) fn endpoints(
+        &mut self,
+        credentials: Option<&Credentials>,
+        project: Option<&ProjectScope>,
+    ) -> Endpoints {
         let allow_http = self.value("allow-http", parse_switch);
         let region = self.parse("region", None, |text| {
             let well_formed = text
@@ -23,85 +38,167 @@ impl Reader<'_> {
                 Err("accepted: a region such as `eu-de`".to_owned())
             }
         });
-        let hosts = region.as_deref().map(endpoint::hosts);
-        let of_region = |host: Option<&String>| {
-            host.and_then(|host| Url::parse(&format!("https://{host}")).ok())
-        };
+        let cloud_domain = self.parse("cloud-domain", None, |text| {
+            let domain = text.trim_start_matches("*.").trim_matches('.');
+            let is_label = |label: &str| {
+                !label.is_empty()
+                    && label
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            };
+            if domain.contains('.') && domain.split('.').all(is_label) {
+                Ok(Some(domain.to_ascii_lowercase()))
+            } else {
+                Err("accepted: a domain such as `myhuaweicloud.eu`".to_owned())
+            }
+        });
         let explicit = |text: &str| endpoint::parse(text, allow_http).map(Some);
-        let dcs = self.parse(
-            "endpoint",
-            of_region(hosts.as_ref().map(|hosts| &hosts.0)),
-            explicit,
-        );
-        let iam = self.parse(
-            "iam-endpoint",
-            of_region(hosts.as_ref().map(|hosts| &hosts.1)),
-            explicit,
-        );
-        if dcs.is_none() && !self.has_problem(&["region", "endpoint"]) {
-            self.problems.add(
-                "region",
-                "is missing: set it, or `endpoint`, to say where the task is",
-            );
+        let dcs = self.parse("endpoint", None, explicit);
+        let iam = self.parse("iam-endpoint", None, explicit);
+        let project_name = match self.find_named("project-id", "project-name") {
+            Some(Named::Name(name)) => Some(name),
+            Some(Named::Id(_)) | None => self.text("project-name"),
+        };
+        let place = Place {
+            dcs: dcs.as_ref(),
+            iam: iam.as_ref(),
+            region: region.as_deref(),
+            project_name: project_name.as_deref(),
+            cloud_domain: cloud_domain.as_deref(),
+        };
+        let needs_iam = credentials.is_some_and(Credentials::needs_session)
+            || matches!(project, Some(ProjectScope::Name(..)));
+        let is_wrong = |reader: &Self, input| {
+            reader.has_problem(&["region", "cloud-domain", "endpoint", "iam-endpoint", input])
+        };
+        let mut derive = |service: Service, given: &Option<Url>, is_needed: bool| {
+            if given.is_some() || !is_needed || is_wrong(self, service.input()) {
+                return (given.clone(), String::new());
+            }
+            match place.derive(service) {
+                Ok(Derived { url, from, warning }) => {
+                    self.warnings.extend(warning);
+                    (Some(url), format!(" ({from})"))
+                }
+                Err(error) => {
+                    self.add_place_problem(service, &error, credentials);
+                    (None, String::new())
+                }
+            }
+        };
+        let (found_dcs, dcs_from) = derive(Service::Dcs, &dcs, true);
+        let (found_iam, iam_from) = derive(Service::Iam, &iam, needs_iam);
+        Endpoints {
+            dcs: found_dcs,
+            iam: found_iam,
+            dcs_from,
+            iam_from,
         }
-        (dcs, iam)
     }
 
-    /// Some credentials, and a project's name, need IAM.
-    pub(super) fn require_iam(
+    fn add_place_problem(
         &mut self,
-        iam: Option<&Url>,
+        service: Service,
+        error: &PlaceError,
         credentials: Option<&Credentials>,
-        project: Option<&ProjectScope>,
     ) {
-        if iam.is_none()
-            && let Some(credentials) = credentials
-            && (credentials.is_renewable() || matches!(project, Some(ProjectScope::Name(_))))
-            && !self.has_problem(&["region", "iam-endpoint"])
-        {
-            let text = format!(
-                "is missing: set it, or `region`, to sign in by {}",
-                credentials.kind()
-            );
-            self.problems.add("iam-endpoint", text);
+        let input = service.input();
+        match error {
+            PlaceError::Unknown if service == Service::Dcs => self.problems.add(
+                "region",
+                "is missing: set it, or `endpoint`, to say where the task is",
+            ),
+            PlaceError::Unknown => {
+                let kind = credentials.map_or("name", Credentials::kind);
+                let text = format!("is missing: set it, or `region`, to sign in by {kind}");
+                self.problems.add(input, text);
+            }
+            PlaceError::WithoutRegion => self
+                .problems
+                .add("region", "is missing, while `cloud-domain` is set"),
+            PlaceError::NoSuchRegion(name) => {
+                let nearest = Region::nearest(name)
+                    .map(|region| format!("did you mean `{}`? ", region.name))
+                    .unwrap_or_default();
+                let text = format!(
+                    "is `{}`, a region that is not known: {nearest}For a cloud of your own set `endpoint` and \
+                     `iam-endpoint`, or `cloud-domain`",
+                    escape::line(name)
+                );
+                let source = self.find("region").map(|found| found.source);
+                self.problems.0.push(Problem {
+                    input: "region".to_owned(),
+                    source,
+                    text,
+                });
+            }
+            PlaceError::NotIn { given, host } => {
+                let text = format!(
+                    "is missing: it does not follow from the host `{}` of `{}`; set it, so that the credential goes to no \
+                     host that you did not name",
+                    escape::line(host),
+                    given.input()
+                );
+                self.problems.add(input, text);
+            }
         }
     }
 
     pub(super) fn extra_roots(&mut self) -> Vec<reqwest::Certificate> {
-        self.parse("ca-file", Vec::new(), |path| {
+        let mut broken = Vec::new();
+        let roots = self.parse("ca-file", Vec::new(), |path| {
             const ACCEPTED: &str = "accepted: a file of PEM certificates";
             let pem = read_file(Path::new(path))
                 .map_err(|error| format!("cannot be read: {error}; {ACCEPTED}"))?;
-            parse_roots(&pem)
-                .ok_or_else(|| format!("holds no certificate, or a broken one; {ACCEPTED}"))
-        })
+            let (roots, unusable) = parse_roots(&pem);
+            broken = unusable;
+            if roots.is_empty() {
+                return Err(format!("holds no certificate that can be used; {ACCEPTED}"));
+            }
+            Ok(roots)
+        });
+        if !roots.is_empty() {
+            self.warnings.extend(
+                broken
+                    .into_iter()
+                    .map(|which| format!("`ca-file`: {which} cannot be used and is left out")),
+            );
+        }
+        roots
     }
 
-    /// The proxies in force, `None` where none may be used. One that cannot be used would be ignored in silence.
-    pub(super) fn proxies(&mut self, endpoints: [Option<&Url>; 2]) -> Option<Proxies> {
+    /// The proxies in force.
+    pub(super) fn proxies(&mut self, endpoints: [Option<&Url>; 2]) -> Proxies {
         if self.would_leave_in_clear(endpoints) {
-            return None;
+            return Proxies::default();
         }
+        let no_proxy = ["NO_PROXY", "no_proxy"]
+            .into_iter()
+            .find_map(|name| self.environment.get(name))
+            .map(|text| no_proxy(&text))
+            .unwrap_or_default();
         let mut of = |scheme: &str, names: [&'static str; 4]| {
             if !endpoints.iter().flatten().any(|url| url.scheme() == scheme) {
                 return None;
             }
-            let name = names
+            let (name, text) = names
                 .into_iter()
-                .find(|name| self.environment.get(name).is_some())?;
-            let text = self.environment.get(name).unwrap_or_default();
-            if let Err(problem) = check_proxy(&text) {
-                self.problems.0.push(Problem {
-                    input: name.to_owned(),
-                    source: None,
-                    text: format!(
-                        "names a proxy that cannot be used: {problem}; accepted: `http://HOST:PORT`"
-                    ),
-                });
+                .find_map(|name| Some((name, self.environment.get(name)?)))?;
+            match check_proxy(&text) {
+                Ok(url) => Some(Proxy { name, url }),
+                Err(problem) => {
+                    self.problems.0.push(Problem {
+                        input: name.to_owned(),
+                        source: None,
+                        text: format!(
+                            "names a proxy that cannot be used: {problem}; accepted: `http://HOST:PORT`"
+                        ),
+                    });
+                    None
+                }
             }
-            Some(name)
         };
-        Some(Proxies {
+        Proxies {
             https: of(
                 "https",
                 ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
@@ -110,22 +207,19 @@ impl Reader<'_> {
                 "http",
                 ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
             ),
-        })
+            no_proxy,
+        }
     }
 
     /// Whether what is meant for this machine alone would go in clear to a proxy on another.
     fn would_leave_in_clear(&self, endpoints: [Option<&Url>; 2]) -> bool {
         let proxies = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
         let is_elsewhere = |proxy: &str| {
-            let text = self.environment.get(proxy).map(|text| {
-                if text.contains("://") {
-                    text
-                } else {
-                    format!("http://{text}")
-                }
-            });
-            text.and_then(|text| Url::parse(&text).ok())
-                .is_some_and(|url| !endpoint::is_loopback(&url))
+            let url = self
+                .environment
+                .get(proxy)
+                .and_then(|text| check_proxy(&text).ok());
+            url.is_some_and(|url| !endpoint::is_loopback(&url))
         };
         let stays_here = |url: &Url| url.scheme() == "http" && endpoint::is_loopback(url);
         endpoints.into_iter().flatten().all(stays_here) && proxies.into_iter().any(is_elsewhere)

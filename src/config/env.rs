@@ -5,7 +5,7 @@ use super::credentials::JOB_TOKEN;
 use super::error::{Problem, Problems};
 use super::inputs::{INPUTS, Input};
 use super::values::{parse_duration, tidy, without_password};
-use crate::auth::clouds;
+use crate::auth::{Named, clouds};
 use crate::escape;
 use crate::report::{Forge, is_output_variable};
 use secrecy::SecretString;
@@ -80,6 +80,8 @@ pub(super) struct Reader<'a> {
     pub(super) flags: Flags,
     pub(super) cloud: Option<clouds::Cloud>,
     pub(super) problems: Problems,
+    /// What is odd about the inputs, although nothing is wrong.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -109,6 +111,15 @@ impl Reader<'_> {
                 source: "clouds.yaml".to_owned(),
             })
         })
+    }
+
+    /// Something that has an id and a name: what is set for this wait, the id before the name; then what the cloud of
+    /// clouds.yaml has.
+    pub(super) fn find_named(&self, id: &str, name: &str) -> Option<Named> {
+        let text = |found: Option<Found>| found.map(|found| found.text);
+        let explicit = |input: &str| text(self.find_explicit(input));
+        Named::of(explicit(id), explicit(name))
+            .or_else(|| Named::of(text(self.find(id)), text(self.find(name))))
     }
 
     pub(super) fn text(&self, name: &str) -> Option<String> {
@@ -180,15 +191,26 @@ impl Reader<'_> {
         })
     }
 
-    /// A name that is nearly that of an input is a mistake that would silently change what is waited for.
+    /// A name that is nearly that of an input is a mistake that would silently change what is waited for. A short name
+    /// is nearly every other short name, so that it is only warned about.
     pub(super) fn refuse_misspelled_variables(&mut self) {
+        const SHORT: usize = 6;
         let known: BTreeSet<String> = INPUTS.iter().flat_map(Input::variables).collect();
         let is_known = |name: &str| {
             known.contains(name) || name.strip_prefix("DCS_").is_some_and(is_output_variable)
         };
+        // What Kubernetes sets in every container for a service called `dcs`.
+        let is_service = |name: &str| {
+            name == "DCS_PORT" || name.starts_with("DCS_PORT_") || name.starts_with("DCS_SERVICE_")
+        };
         for name in self.environment.variables.keys() {
-            let candidate = name.starts_with("INPUT_") || name.starts_with("DCS_");
-            if !candidate || is_known(name) || self.environment.get(name).is_none() {
+            let Some(rest) = ["INPUT_", "DCS_"]
+                .iter()
+                .find_map(|prefix| name.strip_prefix(prefix))
+            else {
+                continue;
+            };
+            if is_known(name) || is_service(name) || self.environment.get(name).is_none() {
                 continue;
             }
             let nearest = known
@@ -203,10 +225,13 @@ impl Reader<'_> {
             if let Some((distance, other)) = nearest
                 && distance <= 2
             {
-                self.problems.add(
-                    &escape::line(name),
-                    format!("is not known; did you mean `{other}`?"),
-                );
+                let text = format!("is not known; did you mean `{other}`?");
+                if rest.len() <= SHORT {
+                    self.warnings
+                        .push(format!("`{}` {text}", escape::line(name)));
+                } else {
+                    self.problems.add(&escape::line(name), text);
+                }
             }
         }
     }

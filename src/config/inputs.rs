@@ -89,9 +89,13 @@ inputs! {
         "Migration task: one or more ids (UUID or 32 hex digits), separated by commas, spaces or newlines, or `all-running`";
     "project-id" Kind::Text("ID"), Task,
         ["OS_PROJECT_ID", "OS_TENANT_ID", "HW_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID", "HUAWEI_CLOUD_PROJECT_ID"],
-        "required", "Project that the task belongs to";
+        "required, or found by `project-name`", "Project that the task belongs to";
+    "project-name" Kind::Text("NAME"), Task, ["OS_PROJECT_NAME", "OS_TENANT_NAME", "HW_PROJECT_NAME"], "",
+        "The same by its name, where no id is set";
     "region" Kind::Text("NAME"), Task, ["OS_REGION_NAME", "HW_REGION_NAME", "HUAWEI_CLOUD_REGION"], "",
-        "Region, such as `eu-de`; gives both endpoints";
+        "Region, such as `eu-de`; gives both endpoints. Where it is not set, that of `project-name` or `iam-endpoint`";
+    "cloud-domain" Kind::Text("DOMAIN"), Task, ["HW_CLOUD"], "from region",
+        "Domain of a private or partner cloud, such as `myhuaweicloud.eu`";
     "fail-fast" Kind::Switch, Task, [], "true", "With several tasks: the first failure ends the wait for all";
 
     "until" Kind::Word("GOAL", &["completed", "in-sync", "full-sync", "switched"]), Goal, [], "completed", "What to wait for: `completed`, `in-sync`, `full-sync` or `switched`";
@@ -128,8 +132,13 @@ inputs! {
         "Security token of temporary access keys";
     "username" Kind::Text("NAME"), SignIn, ["OS_USERNAME", "HW_USER_NAME"], "", "IAM user; gets a token by password";
     "password" Kind::Secret, SignIn, ["OS_PASSWORD", "HW_USER_PASSWORD"], "", "Password of the IAM user";
-    "domain-name" Kind::Text("NAME"), SignIn, ["OS_USER_DOMAIN_NAME", "HW_DOMAIN_NAME"], "",
+    "domain-name" Kind::Text("NAME"), SignIn, ["OS_USER_DOMAIN_NAME", "OS_DOMAIN_NAME", "HW_DOMAIN_NAME"], "",
         "Domain (account) of the IAM user";
+    "user-id" Kind::Text("ID"), SignIn, ["OS_USER_ID"], "", "IAM user by id, in place of `username`; needs no domain";
+    "domain-id" Kind::Text("ID"), SignIn, ["OS_USER_DOMAIN_ID", "OS_DOMAIN_ID", "HW_DOMAIN_ID"], "",
+        "Domain by id, in place of `domain-name`";
+    "passcode" Kind::Secret, SignIn, ["OS_PASSCODE"], "",
+        "One-time code of a user with multi-factor sign-in; its session is not renewed";
     "idp-id" Kind::Text("ID"), SignIn, ["HUAWEICLOUD_SDK_IDP_ID", "HW_ASSUME_ROLE_IDP_ID"], "",
         "Identity provider in IAM that trusts the CI job: signs in without a stored secret";
     "oidc-audience" Kind::Text("AUDIENCE"), SignIn, [], "the forge's own", "Audience of the token asked of GitHub";

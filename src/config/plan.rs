@@ -2,7 +2,7 @@
 
 use super::env::{Reader, default};
 use super::values::{in_range, parse_duration, parse_goal, parse_key_limit, without_password};
-use crate::auth::ProjectScope;
+use crate::auth::{Credentials, Identity, Named, ProjectScope};
 use crate::domain::{Condition, Goal, TaskId};
 use crate::escape;
 use crate::wait::{PollSettings, Rules, StatusCheck, Tasks};
@@ -52,29 +52,48 @@ impl Reader<'_> {
         })
     }
 
-    pub(super) fn project(&mut self) -> Option<ProjectScope> {
-        if self.find("project-id").is_none() {
-            if let Some(name) = self
-                .cloud
-                .as_ref()
-                .and_then(|cloud| cloud.project_name.clone())
+    pub(super) fn project(&mut self, credentials: Option<&Credentials>) -> Option<ProjectScope> {
+        match self.find_named("project-id", "project-name") {
+            Some(Named::Id(_)) => self.parse("project-id", None, |text| {
+                let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+                if text.len() <= 64 && text.bytes().all(is_id) {
+                    Ok(Some(ProjectScope::Id(text.to_owned())))
+                } else {
+                    Err("accepted: a project's id, 32 hex digits as a rule".to_owned())
+                }
+            }),
+            Some(Named::Name(name)) => Some(ProjectScope::Name(name, self.project_domain())),
+            None if matches!(
+                credentials,
+                Some(Credentials::Identity(
+                    Identity::ApplicationCredential { .. }
+                ))
+            ) =>
             {
-                return Some(ProjectScope::Name(name));
+                Some(ProjectScope::OfToken)
             }
-            self.problems.add(
-                "project-id",
-                "is missing: set the id of the project that the task belongs to",
-            );
-            return None;
+            None => {
+                self.problems.add(
+                    "project-id",
+                    "is missing: set the id of the project that the task belongs to, or `project-name`",
+                );
+                None
+            }
         }
-        self.parse("project-id", None, |text| {
-            let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-            if text.len() <= 64 && text.bytes().all(is_id) {
-                Ok(Some(ProjectScope::Id(text.to_owned())))
-            } else {
-                Err("accepted: a project's id, 32 hex digits as a rule".to_owned())
-            }
-        })
+    }
+
+    /// The domain of a project that is named.
+    fn project_domain(&self) -> Option<Named> {
+        let get = |name: &str| self.environment.get(name);
+        if self.find_explicit("project-name").is_some() {
+            return Named::of(get("OS_PROJECT_DOMAIN_ID"), get("OS_PROJECT_DOMAIN_NAME"))
+                .or_else(|| Named::of(get("OS_DOMAIN_ID"), get("OS_DOMAIN_NAME")));
+        }
+        let cloud = self.cloud.as_ref()?;
+        Named::of(
+            cloud.project_domain_id.clone(),
+            cloud.project_domain_name.clone(),
+        )
     }
 
     /// The rules of the wait. Endpoints on this machine may be polled more often than every second.

@@ -109,8 +109,8 @@ fn bad_value_error_lists_accepted() {
         ("DCS_LOG_FORMAT", "xml", "`json`"),
         ("DCS_LOG_LEVEL", "loud,,=", "`debug`"),
         ("DCS_MAX_REQUESTS_PER_SECOND", "0", "0.01"),
-        ("DCS_TIMEOT", "5m", "did you mean `DCS_TIMEOUT`?"),
-        ("INPUT_TASKID", "5m", "did you mean `INPUT_TASK-ID`?"),
+        ("DCS_TIMEOUTS", "5m", "did you mean `DCS_TIMEOUT`?"),
+        ("INPUT_TASKIDS", "5m", "did you mean `INPUT_TASK-ID`?"),
     ] {
         let problems = resolve_with(&[(name, value)])
             .err()
@@ -291,7 +291,7 @@ fn password_keeps_spaces_loses_newline() {
     ];
     let config = resolve_with(&user).unwrap();
     assert!(
-        matches!(config.credentials, Credentials::Password(user) if user.password.expose_secret() == " pass word ")
+        matches!(&config.credentials, Credentials::Identity(auth::Identity::Password { password, .. }) if password.expose_secret() == " pass word ")
     );
 }
 
@@ -319,7 +319,7 @@ fn own_inputs_win_over_clouds_yaml() {
     let path = dir.path().join("clouds.yaml");
     std::fs::write(
         &path,
-        "clouds:\n  otc:\n    auth:\n      token: from-the-file\n      security_token: another\n",
+        "clouds:\n  otc:\n    auth:\n      ak: AK\n      sk: from-the-file\n      security_token: another\n",
     )
     .unwrap();
     let file = [
@@ -329,7 +329,10 @@ fn own_inputs_win_over_clouds_yaml() {
     ];
     assert!(matches!(
         resolve_with(&file).unwrap().credentials,
-        Credentials::Token(_)
+        Credentials::AccessKey(AccessKey {
+            security_token: Some(_),
+            ..
+        })
     ));
     let keys = [("DCS_ACCESS_KEY", "ak"), ("DCS_SECRET_KEY", "sk")];
     let config = resolve_with(&[&file[..], &keys].concat()).unwrap();

@@ -52,19 +52,42 @@ pub(super) fn parse_goal(text: &str) -> Result<Goal, String> {
     found.ok_or_else(|| "accepted: `completed`, `in-sync`, `full-sync` or `switched`".to_owned())
 }
 
-/// Whether a proxy's URL can be used. Nothing of it is quoted: it may hold a password.
-pub(super) fn check_proxy(text: &str) -> Result<(), String> {
-    let text = if text.contains("://") {
+/// A proxy's URL, or why it cannot be used. Nothing of it is quoted: it may hold a password.
+pub(super) fn check_proxy(text: &str) -> Result<Url, String> {
+    let full = if text.contains("://") {
         text.to_owned()
     } else {
         format!("http://{text}")
     };
-    let url = Url::parse(&text).map_err(|error| error.to_string())?;
+    let rest = full.split_once("://").map_or("", |(_, rest)| rest);
+    let user = rest.rsplit_once('@').map_or("", |(user, _)| user);
+    if user.contains(['@', '#', '/', '?']) {
+        return Err(
+            "its user name or password holds `@`, `#`, `/` or `?`, which have to be percent-encoded (`%40`, `%23`, `%2F`, \
+             `%3F`)"
+                .to_owned(),
+        );
+    }
+    let url = Url::parse(&full).map_err(|error| error.to_string())?;
     match url.scheme() {
         _ if url.host().is_none() => Err("it has no host".to_owned()),
-        "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h" => Ok(()),
+        "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h" => Ok(url),
         _ => Err("its scheme is none of http, https, socks5 and socks5h".to_owned()),
     }
+}
+
+/// Hosts that need no proxy, separated by commas or spaces, as the HTTP client reads them: `*.example.com` is
+/// `.example.com` there.
+pub(super) fn no_proxy(text: &str) -> String {
+    let hosts: Vec<&str> = text
+        .split([',', ' ', '\t', '\n'])
+        .filter(|host| !host.is_empty())
+        .map(|host| match host.strip_prefix('*') {
+            Some(domain) if domain.starts_with('.') => domain,
+            _ => host,
+        })
+        .collect();
+    hosts.join(",")
 }
 
 /// A number of keys, a percentage of the source's keys, or `off`.
@@ -138,6 +161,36 @@ pub(super) fn tidy(name: &str, text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// What a secret looks like that is still the name of a variable, masked, or quoted.
+pub(super) fn placeholder(text: &str) -> Option<&'static str> {
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let within = |begin: char, end: char| {
+        text.strip_prefix(begin)
+            .and_then(|rest| rest.strip_suffix(end))
+    };
+    if let Some(name) = text.strip_prefix('$') {
+        let braces = [('{', '}'), ('(', ')')];
+        let inner = braces
+            .into_iter()
+            .find_map(|(begin, end)| name.strip_prefix(begin)?.strip_suffix(end));
+        if is_name(inner.unwrap_or(name).trim()) {
+            return Some("is still the name of a variable");
+        }
+    }
+    if text.len() >= 3 && text.bytes().all(|byte| byte == b'*') {
+        return Some("is `***`, which is how a log shows a secret");
+    }
+    if within('"', '"').or(within('\'', '\'')).is_some() {
+        return Some("is still in quotes");
+    }
+    None
+}
+
 pub(super) fn in_range(text: &str, least: f64, most: f64) -> Result<f64, ()> {
     let plain = text
         .bytes()
@@ -148,15 +201,22 @@ pub(super) fn in_range(text: &str, least: f64, most: f64) -> Result<f64, ()> {
         .ok_or(())
 }
 
-/// Root certificates, if every one in the file can be used.
-pub(super) fn parse_roots(pem: &[u8]) -> Option<Vec<reqwest::Certificate>> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        roots.add(certificate.ok()?).ok()?;
+/// The root certificates of a file that can be used, and in words which of them cannot.
+pub(super) fn parse_roots(pem: &[u8]) -> (Vec<reqwest::Certificate>, Vec<String>) {
+    let (mut roots, mut broken) = (Vec::new(), Vec::new());
+    for (n, der) in CertificateDer::pem_slice_iter(pem).enumerate() {
+        let is_usable =
+            |der: &CertificateDer<'static>| RootCertStore::empty().add(der.clone()).is_ok();
+        let certificate = der
+            .ok()
+            .filter(is_usable)
+            .and_then(|der| reqwest::Certificate::from_der(&der).ok());
+        match certificate {
+            Some(certificate) => roots.push(certificate),
+            None => broken.push(format!("certificate {}", n + 1)),
+        }
     }
-    reqwest::Certificate::from_pem_bundle(pem)
-        .ok()
-        .filter(|_| !roots.is_empty())
+    (roots, broken)
 }
 
 pub(super) fn parse_reports(text: &str) -> Result<Vec<ReportFile>, String> {

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::Once;
 
 /// The contract's inputs: name and default.
-const CONTRACT: [(&str, &str); 37] = [
+const CONTRACT: [(&str, &str); 42] = [
     ("task-id", "required"),
-    ("project-id", "required"),
+    ("project-id", "required, or found by `project-name`"),
+    ("project-name", ""),
+    ("cloud-domain", "from region"),
     ("region", ""),
     ("endpoint", "from region"),
     ("iam-endpoint", "from region"),
@@ -22,6 +24,9 @@ const CONTRACT: [(&str, &str); 37] = [
     ("username", ""),
     ("password", ""),
     ("domain-name", ""),
+    ("user-id", ""),
+    ("domain-id", ""),
+    ("passcode", ""),
     ("idp-id", ""),
     ("oidc-audience", "the forge's own"),
     ("id-token", "asked from GitHub"),
@@ -99,6 +104,7 @@ fn inputs_match_contract() {
             "secret-key",
             "security-token",
             "password",
+            "passcode",
             "id-token"
         ]
     );

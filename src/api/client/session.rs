@@ -3,7 +3,7 @@
 use super::{Client, Response, secret_header};
 use crate::api::error::{CHECK_IAM, RequestKind, SignIn};
 use crate::api::{ApiError, Class, SignedIn};
-use crate::auth::{self, IdTokenSource, Oidc, Password, Session, oidc, password, token};
+use crate::auth::{self, Federated, IdTokenSource, Identity, Oidc, Session, identity, oidc, token};
 use crate::escape;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode};
@@ -50,14 +50,46 @@ impl Client {
         })
     }
 
-    pub(super) async fn sign_in_by_password(&self, user: &Password) -> Result<SignedIn, ApiError> {
-        let iam = self.iam()?;
-        let body = password::body(user, &self.connection.project);
-        self.begin_session(
-            &self
-                .post(&password::url(iam), &body, SignIn::ByPassword, None)
-                .await?,
-        )
+    pub(super) async fn sign_in_by_identity(
+        &self,
+        identity: &Identity,
+    ) -> Result<SignedIn, ApiError> {
+        let url = identity::url(self.iam()?);
+        let body = identity.body(&self.connection.project);
+        self.begin_session(&self.post(&url, &body, SignIn::ByPassword, None).await?)
+    }
+
+    /// One of the two requests; `None` after the first.
+    pub(super) async fn sign_in_by_federation(
+        &self,
+        federated: &Federated,
+    ) -> Result<Option<SignedIn>, ApiError> {
+        if let Some(token) = self.with_state(|state| state.id_token.take()) {
+            let identity = Identity::Token(token);
+            return self.sign_in_by_identity(&identity).await.map(Some);
+        }
+        let url = identity::federation_url(
+            self.iam()?,
+            &federated.identity_provider,
+            &federated.protocol,
+        );
+        let mut request = reqwest::Request::new(Method::POST, url.clone());
+        let bearer = format!("Bearer {}", federated.access_token.expose_secret());
+        request
+            .headers_mut()
+            .insert("authorization", secret_header(&SecretString::from(bearer))?);
+        let sent = self.send(
+            request,
+            &url,
+            StatusCode::CREATED,
+            SignIn::ByOidc,
+            RequestKind::Session,
+        );
+        let response = sent.await.map_err(|error| error.or_advise(CHECK_IAM))?;
+        let token = issued(&response)?.token;
+        self.keep_secret(&token);
+        self.with_state(|state| state.id_token = Some(token));
+        Ok(None)
     }
 
     /// One request of the exchange; `None` where another one has to follow.
@@ -166,15 +198,7 @@ impl Client {
     }
 
     fn begin_session(&self, response: &Response) -> Result<SignedIn, ApiError> {
-        let header = |name: &str| {
-            response
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
-        let date = header("date").and_then(|date| httpdate::parse_http_date(date).ok());
-        let issued = token::issued(header(token::SUBJECT_HEADER), date, &response.body)
-            .map_err(|error| ApiError::transient(error.to_string()).or_advise(CHECK_IAM))?;
+        let issued = issued(response)?;
         self.keep_secret(&issued.token);
         let now = self.clock.elapsed();
         let renew_at = issued
@@ -227,7 +251,24 @@ impl Client {
     pub(super) fn lacks_session(&self, end: impl Fn(&Session) -> Option<Duration>) -> bool {
         let now = self.clock.elapsed();
         let is_over = |session: &Session| end(session).is_some_and(|at| at <= now);
-        self.credentials.is_renewable()
-            && self.with_state(|state| state.session.as_ref().is_none_or(is_over))
+        self.credentials.needs_session()
+            && self.with_state(|state| match &state.session {
+                None => true,
+                // A one-time code gets no second session: this one serves until it is refused.
+                Some(session) => self.credentials.can_renew() && is_over(session),
+            })
     }
+}
+
+/// The token that a response brings.
+fn issued(response: &Response) -> Result<token::IssuedToken, ApiError> {
+    let header = |name: &str| {
+        response
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let date = header("date").and_then(|date| httpdate::parse_http_date(date).ok());
+    token::issued(header(token::SUBJECT_HEADER), date, &response.body)
+        .map_err(|error| ApiError::transient(error.to_string()).or_advise(CHECK_IAM))
 }

@@ -10,7 +10,9 @@ fn refused_with(status: u16, body: &[u8], sign_in: SignIn) -> ErrorResponse<'_> 
         location: None,
         sign_in,
         asked: match sign_in {
-            SignIn::Token | SignIn::RenewableToken | SignIn::AccessKey => RequestKind::Task,
+            SignIn::Token | SignIn::RenewableToken | SignIn::OneTimeToken | SignIn::AccessKey => {
+                RequestKind::Task
+            }
             SignIn::ByPassword | SignIn::ByOidc | SignIn::AskingGitHub => RequestKind::Session,
         },
     }

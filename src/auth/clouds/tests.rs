@@ -24,12 +24,55 @@ clouds:
     security_token: ST
 ";
 
-fn secret(value: Option<&SecretString>) -> Option<&str> {
-    value.map(ExposeSecret::expose_secret)
+fn texts<'a>(clouds: &'a str, secure: Option<&'a str>) -> Texts<'a> {
+    Texts {
+        clouds: Some(clouds),
+        secure,
+        public: None,
+    }
+}
+
+fn lookup(clouds: &str, secure: Option<&str>, name: &str) -> Result<Cloud, CloudsError> {
+    super::lookup(&texts(clouds, secure), name, None)
 }
 
 fn cloud(clouds: &str, name: &str) -> Cloud {
     lookup(clouds, None, name).unwrap()
+}
+
+/// The secrets of the sign-in, in the order of its fields.
+fn secrets(cloud: &Cloud) -> Vec<&str> {
+    let secrets = match &cloud.sign_in {
+        SignIn::Unknown => vec![],
+        SignIn::Password { password, passcode } => vec![password.as_ref(), passcode.as_ref()],
+        SignIn::Passcode(secret) | SignIn::Token { token: secret, .. } => vec![Some(secret)],
+        SignIn::ApplicationCredential { secret, .. } => vec![Some(secret)],
+        SignIn::OidcAccessToken { access_token, .. } => vec![Some(access_token)],
+        SignIn::AccessKey {
+            secret_key,
+            security_token,
+            ..
+        } => {
+            vec![secret_key.as_ref(), security_token.as_ref()]
+        }
+    };
+    secrets
+        .into_iter()
+        .flatten()
+        .map(ExposeSecret::expose_secret)
+        .collect()
+}
+
+fn access_key(cloud: &Cloud) -> Option<&str> {
+    match &cloud.sign_in {
+        SignIn::AccessKey { access_key, .. } => access_key.as_deref(),
+        SignIn::Unknown
+        | SignIn::Password { .. }
+        | SignIn::Passcode(_)
+        | SignIn::Token { .. }
+        | SignIn::ApplicationCredential { .. }
+        | SignIn::OidcAccessToken { .. } => None,
+    }
 }
 
 #[test]
@@ -49,60 +92,97 @@ fn common_clouds_file_is_read() {
     assert_eq!(otc.project_id.as_deref(), Some("0123"));
     assert_eq!(otc.region_name.as_deref(), Some("eu-de"));
     assert_eq!(otc.cacert.as_deref(), Some("/etc/ssl/own.pem"));
-    assert!(otc.password.is_none() && otc.token.is_none() && otc.access_key.is_none());
+    assert!(secrets(&otc).is_empty());
 }
 
 #[test]
 fn access_keys_under_or_beside_auth() {
     let keys = cloud(CLOUDS, "keys");
-    assert_eq!(keys.access_key.as_deref(), Some("AKUNDER"));
-    assert_eq!(secret(keys.secret_key.as_ref()), Some("sk under"));
+    // As openstacksdk reads values that it does not know: `access_key` before `ak`.
+    assert_eq!(access_key(&keys), Some("AKBESIDE"));
+    assert_eq!(secrets(&keys), ["sk under"]);
     let beside = cloud(CLOUDS, "beside");
-    assert_eq!(beside.access_key.as_deref(), Some("AKBESIDE"));
-    assert_eq!(secret(beside.secret_key.as_ref()), Some("SKBESIDE"));
-    assert_eq!(secret(beside.security_token.as_ref()), Some("ST"));
-    let long = cloud("clouds: {c: {auth: {access_key: A, secret_key: S}}}", "c");
-    assert_eq!(
-        (long.access_key.as_deref(), secret(long.secret_key.as_ref())),
-        (Some("A"), Some("S"))
-    );
-    let twice = cloud(
-        "clouds: {c: {username: beside, auth: {username: under}}}",
-        "c",
-    );
-    assert_eq!(twice.username.as_deref(), Some("under"));
+    assert_eq!(access_key(&beside), Some("AKBESIDE"));
+    assert_eq!(secrets(&beside), ["SKBESIDE", "ST"]);
 }
 
 #[test]
 fn secure_file_wins_value_by_value() {
-    let clouds = "clouds: {c: {auth: {username: u, password: old, domain_name: d}}}";
-    let secure = "clouds: {c: {auth: {password: new, token: }}, extra: {auth: {token: t}}}";
+    let clouds = "clouds: {c: {auth: {username: u, password: old, user_domain_name: d}}}";
+    let secure =
+        "clouds: {c: {auth: {password: new}}, extra: {auth_type: token, auth: {token: t}}}";
     let c = lookup(clouds, Some(secure), "c").unwrap();
     assert_eq!(c.username.as_deref(), Some("u"));
-    assert_eq!(secret(c.password.as_ref()), Some("new"));
+    assert_eq!(secrets(&c), ["new"]);
     assert_eq!(c.user_domain_name.as_deref(), Some("d"));
-    assert!(c.token.is_none());
-    assert_eq!(
-        secret(
-            lookup(clouds, Some(secure), "extra")
-                .unwrap()
-                .token
-                .as_ref()
-        ),
-        Some("t")
+    let extra = lookup(clouds, Some(secure), "extra").unwrap();
+    assert_eq!(secrets(&extra), ["t"]);
+    let alone = super::lookup(
+        &Texts {
+            secure: Some(secure),
+            ..Texts::default()
+        },
+        "extra",
+        None,
     );
+    assert_eq!(secrets(&alone.unwrap()), ["t"]);
     assert_eq!(
         lookup(clouds, Some(""), "c").unwrap().username.as_deref(),
         Some("u")
     );
-    // Under another name and at another place, too.
-    let keys = lookup(
-        "clouds: {c: {auth: {sk: old}}}",
-        Some("clouds: {c: {secret_key: new}}"),
-        "c",
-    )
-    .unwrap();
-    assert_eq!(secret(keys.secret_key.as_ref()), Some("new"));
+}
+
+#[test]
+fn keys_that_mislead_are_refused() {
+    for (cloud, key) in [
+        ("verify: false", "verify"),
+        ("insecure: true", "insecure"),
+        ("cert: c.pem", "cert"),
+        ("auth_plugin: token", "auth_plugin"),
+        ("auth-type: token", "auth-type"),
+        ("auth_type: v3kerberos", "auth_type"),
+        ("auth: {token: t, username: u}", "token"),
+        ("auth: {username: u, passcode: '1'}", "passcode"),
+        (
+            "auth_type: v3token, auth: {token: t, username: u}",
+            "username",
+        ),
+        ("auth_type: v3totp, auth: {username: u}", "passcode"),
+        ("auth: {project_id: }", "project_id"),
+        ("auth: {trust_id: t}", "trust_id"),
+        ("auth: {user_name: a, user-name: b}", "user-name"),
+        ("auth: {auth_url: 'https://iam.{zone}.x'}", "auth_url"),
+        ("regions: eu-de", "regions"),
+        ("regions: [{values: {}}]", "regions"),
+        ("profile: rackspace", "profile"),
+        (
+            "dcs_endpoint_override: 'https://x/{project_id}'",
+            "dcs_endpoint_override",
+        ),
+    ] {
+        let text = format!("clouds: {{c: {{{cloud}}}}}");
+        match lookup(&text, None, "c") {
+            Err(CloudsError::Key { key: named, .. }) => assert_eq!(named, key, "{cloud}"),
+            other => panic!("{cloud}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn values_of_a_region_win() {
+    let text = "clouds: {c: {auth: {project_id: all}, regions: [eu-nl, {name: eu-de, values: {auth: {project_id: own}}}]}}";
+    let of = |region| super::lookup(&texts(text, None), "c", region);
+    let first = of(None).unwrap();
+    assert_eq!(
+        (first.region_name.as_deref(), first.project_id.as_deref()),
+        (Some("eu-nl"), Some("all"))
+    );
+    let second = of(Some("eu-de")).unwrap();
+    assert_eq!(
+        (second.region_name.as_deref(), second.project_id.as_deref()),
+        (Some("eu-de"), Some("own"))
+    );
+    assert!(of(Some("eu-ch2")).is_err());
 }
 
 #[test]
@@ -112,9 +192,8 @@ fn null_is_unset_quoted_null_set() {
             &format!("clouds: {{c: {{auth: {{password: {value}, username: u}}}}}}"),
             "c",
         )
-        .password
-        .map(|p| p.expose_secret().to_owned())
     };
+    let of = |value: &str| secrets(&of(value)).first().map(|&text| text.to_owned());
     for unset in ["", "~", "null", "''", "'  '"] {
         assert_eq!(of(unset), None, "{unset}");
     }
@@ -147,8 +226,8 @@ clouds:
     );
     let two = cloud(text, "two");
     assert_eq!(
-        (two.username.as_deref(), secret(two.password.as_ref())),
-        (Some("v"), Some("p"))
+        (two.username.as_deref(), secrets(&two)),
+        (Some("v"), vec!["p"])
     );
     assert_eq!(
         (two.region_name.as_deref(), two.cacert.as_deref()),
@@ -184,7 +263,10 @@ fn bombs_do_not_go_off() {
         Some(true)
     );
     assert_eq!(lookup(&"[".repeat(100), None, "c").err(), too_much);
-    assert_eq!(lookup(&" ".repeat(LONGEST + 1), None, "c").err(), too_much);
+    assert_eq!(
+        lookup(&" ".repeat(yaml::LONGEST + 1), None, "c").err(),
+        too_much
+    );
     let mut chain = "a0: &a0 []\n".to_owned();
     for n in 1..20_000 {
         chain.push_str(&format!("a{n}: &a{n} [*a{}]\n", n - 1));
@@ -263,33 +345,41 @@ fn errors_name_clouds_and_nothing_else() {
 
 #[test]
 fn file_paths_are_those_of_openstack() {
-    let of = |file, home, xdg| -> Vec<String> {
-        search_paths(file, home, xdg)
+    let of = |file, explicit, folders: &Folders| -> Vec<String> {
+        let paths = folders.paths(file, explicit);
+        paths
             .iter()
             .map(|path| path.display().to_string())
             .collect()
     };
+    let home = Folders {
+        home: Some("/home/u".into()),
+        ..Folders::default()
+    };
+    let found = of(File::Clouds, Some("/run/c.yaml"), &home);
     assert_eq!(
-        of(Some("/run/c.yaml"), Some("/home/u"), None),
+        found[..5],
         [
             "/run/c.yaml",
             "./clouds.yaml",
             "./clouds.yml",
+            "./clouds.json",
             "/home/u/.config/openstack/clouds.yaml",
-            "/home/u/.config/openstack/clouds.yml",
-            "/etc/openstack/clouds.yaml",
-            "/etc/openstack/clouds.yml"
         ]
     );
-    assert_eq!(
-        of(None, Some("/home/u"), Some("/x"))
-            .get(2)
-            .map(String::as_str),
-        Some("/x/openstack/clouds.yaml")
-    );
-    assert_eq!(of(Some(" "), Some(""), Some("")).len(), 4);
-    assert_eq!(
-        secure_search_paths(Some("/run/s"), None, None).get(1),
-        Some(&PathBuf::from("./secure.yaml"))
-    );
+    assert!(found.ends_with(&[
+        "/etc/xdg/openstack/clouds.json".to_owned(),
+        "/etc/openstack/clouds.yaml".to_owned(),
+        "/etc/openstack/clouds.yml".to_owned(),
+        "/etc/openstack/clouds.json".to_owned(),
+    ]));
+    let xdg = Folders {
+        xdg_home: Some("/x".into()),
+        xdg_dirs: vec!["/y".into()],
+        ..home
+    };
+    let found = of(File::Secure, None, &xdg);
+    assert_eq!(found[3], "/x/openstack/secure.yaml");
+    assert_eq!(found[6], "/home/u/.config/openstack/secure.yaml");
+    assert_eq!(found[9], "/y/openstack/secure.yaml");
 }

@@ -96,7 +96,8 @@ fn one_screen() -> String {
             Kind::Switch => format!("--{name}"),
             Kind::Secret => environment(input).swap_remove(0),
         };
-        let default = match input.default {
+        // Before a comma it is what holds most often.
+        let default = match input.default.split(',').next().unwrap_or_default() {
             "" => String::new(),
             default => format!(" [{default}]"),
         };

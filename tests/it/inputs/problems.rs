@@ -268,10 +268,9 @@ fn misspelled_names_get_a_suggestion() {
         (Some("--stable-poll=3"), None, "--stable-polls"),
         (None, Some("INPUT_TASK-IDS"), "INPUT_TASK-ID"),
         (None, Some("INPUT_TIMEOUTS"), "INPUT_TIMEOUT"),
-        (None, Some("DCS_TIMOUT"), "DCS_TIMEOUT"),
+        (None, Some("DCS_TIMEOUTS"), "DCS_TIMEOUT"),
         (None, Some("DCS_STABLEPOLLS"), "DCS_STABLE_POLLS"),
         (None, Some("DCS_PASWORD"), "DCS_PASSWORD"),
-        (None, Some("DCS_UNTILL"), "DCS_UNTIL"),
     ];
     each(
         &rows,

@@ -164,7 +164,21 @@ fn aliases_of_the_contract_are_read() {
         ),
         ("username", &["OS_USERNAME", "HW_USER_NAME"]),
         ("password", &["OS_PASSWORD", "HW_USER_PASSWORD"]),
-        ("domain-name", &["OS_USER_DOMAIN_NAME", "HW_DOMAIN_NAME"]),
+        (
+            "domain-name",
+            &["OS_USER_DOMAIN_NAME", "OS_DOMAIN_NAME", "HW_DOMAIN_NAME"],
+        ),
+        (
+            "domain-id",
+            &["OS_USER_DOMAIN_ID", "OS_DOMAIN_ID", "HW_DOMAIN_ID"],
+        ),
+        ("user-id", &["OS_USER_ID"]),
+        ("passcode", &["OS_PASSCODE"]),
+        (
+            "project-name",
+            &["OS_PROJECT_NAME", "OS_TENANT_NAME", "HW_PROJECT_NAME"],
+        ),
+        ("cloud-domain", &["HW_CLOUD"]),
         (
             "idp-id",
             &["HUAWEICLOUD_SDK_IDP_ID", "HW_ASSUME_ROLE_IDP_ID"],
