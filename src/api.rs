@@ -6,6 +6,7 @@ mod client;
 mod cloud;
 pub mod error;
 mod exchange;
+mod lookup;
 pub mod retry_after;
 pub mod wire;
 

@@ -214,7 +214,8 @@ async fn wait_for(
         warn!("{warning}");
     }
     let mut recorder = Recorder::default();
-    let (outcome, tasks) = match Client::new(connection, credentials, clock, mask) {
+    let (outcome, tasks) = match Client::new(connection, credentials, clock, mask, &output.secrets)
+    {
         Ok(client) => {
             wait::wait(
                 Arc::new(client),

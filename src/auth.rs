@@ -8,17 +8,18 @@ pub mod file;
 pub mod hosts;
 pub mod identity;
 pub mod oidc;
+mod redact;
 pub mod regions;
 pub mod scope;
 pub mod sign;
 pub mod token;
+pub mod vendor_file;
 
 pub use identity::{ApplicationCredential, Identity, User};
+pub use redact::{Redactor, redact};
 pub use scope::{Named, ProjectScope};
 
-use crate::escape;
-use aho_corasick::{AhoCorasick, MatchKind};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -157,119 +158,4 @@ pub struct Session {
 /// When a token that lives so long is renewed: a tenth of its life before its end, ten minutes at most.
 pub fn renew_after(lifetime: Duration) -> Duration {
     lifetime.saturating_sub((lifetime / 10).min(Duration::from_secs(600)))
-}
-
-/// Removes secrets from what is shown: a user may have set one in the wrong place, and a server, or a proxy on the way,
-/// may send back what it was sent. It takes one pass over a text, however often a secret is in it.
-#[derive(Debug, Default)]
-pub struct Redactor {
-    secrets: Vec<SecretString>,
-    /// Finds the beginnings of `secrets`, in the same order; `None` where there are none.
-    beginnings: Option<AhoCorasick>,
-}
-
-impl Redactor {
-    /// Shorter ones would be found in numbers and words that have nothing to do with them.
-    const SHORTEST: usize = 8;
-    /// Of longer ones, so many bytes are enough to know them by where the text was cut.
-    const KNOWN_BY: usize = 32;
-
-    /// A redactor of these secrets, in each form in which this program shows text.
-    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
-        let mut redactor = Self::default();
-        redactor.add(secrets);
-        redactor
-    }
-
-    /// Removes these secrets, too.
-    pub fn add<'a>(&mut self, secrets: impl IntoIterator<Item = &'a SecretString>) {
-        for secret in secrets {
-            for form in forms(secret.expose_secret()) {
-                if form.len() >= Self::SHORTEST
-                    && !self
-                        .secrets
-                        .iter()
-                        .any(|known| known.expose_secret() == form)
-                {
-                    self.secrets.push(SecretString::from(form));
-                }
-            }
-        }
-        let beginnings = self
-            .secrets
-            .iter()
-            .map(|secret| beginning(secret.expose_secret()));
-        let build = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(beginnings);
-        // It fails for gigabytes of secrets only. Then nothing can be shown.
-        self.beginnings = build.ok();
-    }
-
-    /// The text without the secrets in it.
-    pub fn redact(&self, text: &str) -> String {
-        if self.secrets.is_empty() {
-            return text.to_owned();
-        }
-        let Some(beginnings) = &self.beginnings else {
-            return REDACTED.to_owned();
-        };
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(found) = beginnings.find(rest) {
-            let (before, from) = rest.split_at(found.start());
-            out.push_str(before);
-            out.push_str(REDACTED);
-            // Several secrets can begin alike: the longest one that is there goes.
-            let same = |secret: &SecretString| {
-                let pairs = from.char_indices().zip(secret.expose_secret().chars());
-                pairs
-                    .take_while(|((_, a), b)| a == b)
-                    .last()
-                    .map_or(0, |((at, c), _)| at + c.len_utf8())
-            };
-            let known = rest.get(found.range()).unwrap_or_default();
-            let alike = self
-                .secrets
-                .iter()
-                .filter(|secret| beginning(secret.expose_secret()) == known);
-            rest = from
-                .split_at(alike.map(same).max().unwrap_or(known.len()))
-                .1;
-        }
-        out.push_str(rest);
-        out
-    }
-}
-
-const REDACTED: &str = "***";
-
-/// What a secret is known by where the rest of it is cut off.
-fn beginning(secret: &str) -> &str {
-    let end = (0..=Redactor::KNOWN_BY.min(secret.len()))
-        .rev()
-        .find(|&end| secret.is_char_boundary(end));
-    secret.split_at(end.unwrap_or_default()).0
-}
-
-/// A secret as it is, as [`escape::line`] shows it, and as it is in JSON.
-fn forms(secret: &str) -> Vec<String> {
-    let json = serde_json::to_string(secret).unwrap_or_default();
-    let inner = |json: &str| {
-        json.get(1..json.len().saturating_sub(1))
-            .unwrap_or_default()
-            .to_owned()
-    };
-    vec![
-        secret.to_owned(),
-        escape::visible(secret),
-        inner(&json),
-        inner(&json).replace('/', "\\/"),
-        inner(&escape::compact_json(&json)),
-    ]
-}
-
-/// The text without these secrets in it.
-pub fn redact(text: &str, secrets: &[SecretString]) -> String {
-    Redactor::new(secrets).redact(text)
 }

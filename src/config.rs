@@ -16,16 +16,19 @@ pub use env::Environment;
 pub use error::{Problem, Problems};
 
 use crate::api::Connection;
-use crate::auth::{self, Credentials, endpoint};
+use crate::auth::{self, Credentials, endpoint, vendor_file};
+use crate::escape;
 use crate::report::{Forge, OutputSettings};
 use crate::wait::Plan;
 use cli::Flags;
 use connection::Endpoints;
 use env::{Reader, default};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
 use values::{
-    in_range, parse_goal, parse_log_format, parse_log_level, parse_reports, parse_switch,
+    in_range, level, parse_goal, parse_log_format, parse_log_level, parse_reports, parse_switch,
 };
 
 /// Everything that a wait needs.
@@ -58,6 +61,7 @@ pub fn output(environment: &Environment, flags: &Flags) -> OutputSettings {
         environment,
         flags: flags.clone(),
         cloud: None,
+        vendor: BTreeMap::new(),
         problems: Problems::default(),
         warnings: Vec::new(),
     }
@@ -74,6 +78,7 @@ pub fn resolve(
         environment,
         flags,
         cloud: None,
+        vendor: BTreeMap::new(),
         problems,
         warnings: Vec::new(),
     };
@@ -85,6 +90,13 @@ pub fn resolve(
         }
         Err(text) => Some(text),
     };
+    match reader.read_vendor_file() {
+        Some(Ok(text)) => reader.vendor = vendor_file::read(&text),
+        Some(Err(text)) => reader
+            .problems
+            .add("HUAWEICLOUD_SDK_CREDENTIALS_FILE", text),
+        None => {}
+    }
     let output = reader.output();
     let config = reader.config();
     let Reader { mut problems, .. } = reader;
@@ -139,12 +151,30 @@ impl Reader<'_> {
             dotenv,
             reports: self.parse("report", Vec::new(), parse_reports),
             log_format: self.value("log-format", parse_log_format),
-            log_filter: self.value("log-level", parse_log_level),
+            log_filter: self.log_filter(),
             // A wrong goal is reported where the plan is read.
             goal: self
                 .text("until")
                 .and_then(|text| parse_goal(&text).ok())
                 .or_else(|| Some(default("until", parse_goal))),
+        }
+    }
+
+    /// `RUST_LOG` is for every program: what is not meant for this one ends nothing. Under `RUNNER_DEBUG` GitHub shows
+    /// what is for debugging.
+    fn log_filter(&mut self) -> Targets {
+        let found = self.find("log-level");
+        let is_debug = self.environment.get("RUNNER_DEBUG").as_deref() == Some("1");
+        match found {
+            None if is_debug => level(LevelFilter::DEBUG),
+            Some(found) if found.source == "RUST_LOG" => parse_log_level(&found.text)
+                .unwrap_or_else(|accepted| {
+                    let text = escape::line(&found.text);
+                    self.warnings
+                        .push(format!("RUST_LOG is `{text}` and ignored: {accepted}"));
+                    default("log-level", parse_log_level)
+                }),
+            Some(_) | None => self.value("log-level", parse_log_level),
         }
     }
 
@@ -174,6 +204,7 @@ impl Reader<'_> {
         let fail_fast = self.value("fail-fast", parse_switch);
         let request_timeout = rules.request_timeout;
         let proxies = self.proxies([dcs.as_ref(), iam.as_ref()]);
+        self.check_system_roots([dcs.as_ref(), iam.as_ref()]);
         self.add_warnings();
         let warnings = std::mem::take(&mut self.warnings);
         let host = |url: &Option<Url>, from: &str| {
@@ -237,6 +268,19 @@ impl Reader<'_> {
             warnings.push(
                 "OS_INSECURE is not obeyed: certificates are always checked; for roots of your own set `ca-file`".to_owned(),
             );
+        }
+        // As the vendor's Terraform provider and Open Telekom Cloud's tools have it.
+        let agency = [
+            "HW_ASSUME_ROLE_AGENCY_NAME",
+            "OS_AGENCY_NAME",
+            "HUAWEICLOUD_OIDC_AGENCY_URN",
+        ]
+        .into_iter()
+        .find(|name| self.environment.get(name).is_some());
+        if let Some(name) = agency {
+            warnings.push(format!(
+                "{name} is set, but this tool assumes no agency: it signs in as the user itself"
+            ));
         }
         self.warnings.extend(warnings);
     }

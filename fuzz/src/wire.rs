@@ -382,7 +382,7 @@ pub fn error_body(data: &[u8]) {
         ..refusal
     })));
 
-    let ErrorBody { code, message } = ErrorBody::parse(message.body);
+    let ErrorBody { code, message, .. } = ErrorBody::parse(message.body);
     for text in code.iter().chain(&message) {
         assert_line(text);
         assert!(!text.is_empty());

@@ -4,8 +4,10 @@ mod session;
 
 use super::error::{self, ErrorResponse, RequestKind, SignIn};
 use super::exchange::{Broken, HttpThread, Reply};
+use super::lookup::Lookups;
 use super::{
-    ApiError, Class, Cloud, Connection, ListedTask, Mask, Page, SignedIn, Stats, retry_after, wire,
+    ApiError, Class, Cloud, Connection, ListedTask, Mask, Page, Proxies, SignedIn, Stats,
+    retry_after, wire,
 };
 use crate::auth::{
     AccessKey, Credentials, IdTokenSource, Oidc, ProjectScope, Redactor, Session, endpoint, sign,
@@ -27,6 +29,7 @@ use url::Url;
 /// A client of one cloud.
 pub struct Client {
     http: HttpThread,
+    lookups: Lookups,
     connection: Connection,
     credentials: Credentials,
     clock: Clock,
@@ -55,6 +58,32 @@ struct State {
     project_id: Option<String>,
 }
 
+/// The client with these proxies, and with none that it would find by itself.
+fn with_proxies(
+    http: reqwest::ClientBuilder,
+    proxies: &Proxies,
+) -> Result<reqwest::ClientBuilder, ApiError> {
+    let mut http = http.no_proxy();
+    for (proxy, new) in [
+        (&proxies.https, reqwest::Proxy::https as fn(Url) -> _),
+        (&proxies.http, reqwest::Proxy::http),
+    ] {
+        if let Some(proxy) = proxy {
+            let no_proxy = reqwest::NoProxy::from_string(&proxies.no_proxy);
+            let made = new(proxy.url.clone()).map_err(|error: reqwest::Error| ApiError {
+                class: Class::Rejected,
+                message: format!(
+                    "cannot use the proxy: {}",
+                    escape::line(&error::words(&error))
+                ),
+                advice: Some(format!("check `{}`", proxy.name)),
+            })?;
+            http = http.proxy(made.no_proxy(no_proxy));
+        }
+    }
+    Ok(http)
+}
+
 /// A successful response.
 struct Response {
     headers: HeaderMap,
@@ -62,7 +91,7 @@ struct Response {
 }
 
 impl Client {
-    /// A client; sends nothing yet.
+    /// A client; sends nothing yet. `secrets` are those of the environment that it does not use itself.
     ///
     /// # Errors
     /// Where the machine has no usable root certificates or proxy settings are wrong.
@@ -72,7 +101,9 @@ impl Client {
         credentials: Credentials,
         clock: Clock,
         mask: Arc<Mask>,
+        secrets: &[SecretString],
     ) -> Result<Self, ApiError> {
+        let lookups = Lookups::default();
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("dcs-migration-wait/", env!("CARGO_PKG_VERSION")))
             .timeout(connection.request_timeout)
@@ -83,6 +114,7 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(45))
             // One poll is one request.
             .retry(reqwest::retry::never())
+            .dns_resolver(Arc::new(lookups.clone()))
             .referer(false);
         let plain_http = |url: &Url| url.scheme() == "http";
         let asks_github = matches!(
@@ -101,27 +133,7 @@ impl Client {
         } else if !connection.extra_roots.is_empty() {
             http = http.tls_certs_merge(connection.extra_roots.clone());
         }
-        http = http.no_proxy();
-        for (proxy, new) in [
-            (
-                &connection.proxies.https,
-                reqwest::Proxy::https as fn(Url) -> _,
-            ),
-            (&connection.proxies.http, reqwest::Proxy::http),
-        ] {
-            if let Some(proxy) = proxy {
-                let no_proxy = reqwest::NoProxy::from_string(&connection.proxies.no_proxy);
-                let made = new(proxy.url.clone()).map_err(|error: reqwest::Error| ApiError {
-                    class: Class::Rejected,
-                    message: format!(
-                        "cannot use the proxy: {}",
-                        escape::line(&error::words(&error))
-                    ),
-                    advice: Some(format!("check `{}`", proxy.name)),
-                })?;
-                http = http.proxy(made.no_proxy(no_proxy));
-            }
-        }
+        http = with_proxies(http, &connection.proxies)?;
         let http = http.build().map_err(|error| ApiError {
             class: Class::Rejected,
             message: format!(
@@ -143,9 +155,10 @@ impl Client {
             ProjectScope::Id(id) => Some(id.clone()),
             ProjectScope::Name(..) | ProjectScope::OfToken => None,
         };
-        let redactor = Redactor::new(credentials.secrets());
+        let redactor = Redactor::new(credentials.secrets().into_iter().chain(secrets));
         Ok(Self {
             http: http_thread,
+            lookups,
             connection,
             credentials,
             clock,
@@ -172,6 +185,10 @@ impl Client {
     /// The text without our secrets in it: a server, or a proxy on the way, may send back what it was sent.
     fn redact(&self, text: &str) -> String {
         self.with_state(|state| state.redactor.redact(text))
+    }
+
+    fn redact_json(&self, text: &str) -> String {
+        self.with_state(|state| state.redactor.redact_json(text))
     }
 
     fn redact_error(&self, error: ApiError) -> ApiError {
@@ -308,6 +325,9 @@ impl Client {
                     input: error::input(sign_in, asked),
                     proxy,
                     has_answered,
+                    is_looked_up: url
+                        .host_str()
+                        .is_some_and(|host| self.lookups.is_pending(host)),
                 },
             ),
             Broken::TooLarge => ApiError::transient(format!("{server} {TOO_LARGE}")),
@@ -478,8 +498,8 @@ impl Cloud for Client {
             .await?;
         let reading = wire::reading(&response.body).map_err(|error| self.malformed(&error))?;
         // Before and after it is made compact, since both write some characters in ways of their own.
-        let raw = self.redact(&wire::compact(
-            self.redact(&String::from_utf8_lossy(&response.body))
+        let raw = self.redact_json(&wire::compact(
+            self.redact_json(&String::from_utf8_lossy(&response.body))
                 .as_bytes(),
         ));
         // A secret may have stood where it leaves no JSON.

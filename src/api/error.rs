@@ -198,6 +198,8 @@ pub struct ErrorBody {
     pub code: Option<String>,
     /// One visible line.
     pub message: Option<String>,
+    /// The request's id, where no header has it; one visible line.
+    pub request_id: Option<String>,
 }
 
 impl ErrorBody {
@@ -226,13 +228,18 @@ impl ErrorBody {
         Self {
             code: text(["error_code", "errorCode", "code"]),
             message: text(["error_msg", "errorMsg", "message"]),
+            request_id: text(["request_id", "requestId", "request-id"]),
         }
     }
 }
 
 /// The table: status and code to class and advice.
 pub fn classify(refusal: &ErrorResponse<'_>) -> ApiError {
-    let ErrorBody { code, message } = ErrorBody::parse(refusal.body);
+    let ErrorBody {
+        code,
+        message,
+        request_id,
+    } = ErrorBody::parse(refusal.body);
     // Keystone's code is the HTTP status once more.
     let code = code.filter(|code| *code != refusal.status.to_string());
     let text = message.as_deref().unwrap_or_default();
@@ -278,7 +285,7 @@ pub fn classify(refusal: &ErrorResponse<'_>) -> ApiError {
     if code.is_none() && message.is_none() && !refusal.body.is_empty() {
         what.push_str(" with a body that is no error of this API");
     }
-    if let Some(id) = refusal.request_id {
+    if let Some(id) = refusal.request_id.or(request_id.as_deref()) {
         let _ = write!(what, "{REQUEST_ID}{})", escape::line(id));
     }
     ApiError {
@@ -355,12 +362,18 @@ fn bad_request(code: Option<&str>, refusal: &ErrorResponse<'_>) -> (Class, Strin
             | SignIn::ByOidc
             | SignIn::AskingGitHub => (Class::Denied, EXPIRED_KEYS.to_owned()),
         },
-        Some(code) if BUSY.contains(&code) => (
-            Class::Transient {
+        Some(code) if BUSY.contains(&code) => {
+            let advice = match code {
+                "DCS.4111" => {
+                    "where it stays so, the task may be the import of a backup, which has no progress to wait for"
+                }
+                _ => "",
+            };
+            let class = Class::Transient {
                 retry_after: refusal.retry_after,
-            },
-            String::new(),
-        ),
+            };
+            (class, advice.to_owned())
+        }
         _ => {
             let advice = match (refusal.sign_in, refusal.asked) {
                 (SignIn::ByPassword, _) => {
@@ -417,6 +430,11 @@ fn unauthorized(code: Option<&str>, text: &str, refusal: &ErrorResponse<'_>) -> 
         (Some("DCS.1004"), _) => {
             (Class::Denied, "the credential belongs to another project: check `project-id`".to_owned())
         }
+        (_, SignIn::ByPassword) if lower.contains("totp") || lower.contains("mfa") => (
+            Class::Denied,
+            "this user signs in with a second factor: set `passcode` to the code of the moment, or use `access-key` or `idp-id`"
+                .to_owned(),
+        ),
         (Some("IAM.0061"), _) => (
             Class::Denied,
             "the account is locked after too many wrong attempts: wait for the time that the administrator has set, \
@@ -543,6 +561,7 @@ pub fn from_transport(error: &reqwest::Error, server: &Server<'_>) -> ApiError {
         input,
         proxy,
         has_answered,
+        is_looked_up,
     } = server;
     let causes = causes(error);
     let what = words(error);
@@ -601,7 +620,16 @@ pub fn from_transport(error: &reqwest::Error, server: &Server<'_>) -> ApiError {
         return refusal(class, message, &format!("check `{proxy}` and `NO_PROXY`"));
     }
     if error.is_timeout() {
-        return no_answer(server);
+        return if is_looked_up {
+            ApiError::transient(format!(
+                "the name of {server} was not resolved within `request-timeout`"
+            ))
+            .or_advise(&format!(
+                "check the name servers of this machine, and {input}"
+            ))
+        } else {
+            no_answer(server)
+        };
     }
     ApiError::transient(if error.is_connect() {
         format!("cannot reach {server}: {what}")
@@ -621,6 +649,8 @@ pub struct Server<'a> {
     pub proxy: &'a str,
     /// It has answered before.
     pub has_answered: bool,
+    /// Its name is still being resolved.
+    pub is_looked_up: bool,
 }
 
 /// The refusal of a proxy that http goes through.

@@ -44,7 +44,7 @@ fn refuse_error(body: &[u8]) -> Result<(), Malformed> {
     if !is_error {
         return Ok(());
     }
-    let ErrorBody { code, message } = ErrorBody::parse(body);
+    let ErrorBody { code, message, .. } = ErrorBody::parse(body);
     let code = code.map(|code| format!(" {code}")).unwrap_or_default();
     let message = message
         .map(|message| format!(" \"{message}\""))
@@ -233,7 +233,13 @@ fn text(value: Option<&Value>) -> Option<String> {
 fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
     // `from_slice` would take an array of the right length for a struct.
     if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Malformed::Shape("the body is no JSON object".to_owned()));
+        let is_page = body.trim_ascii_start().first() == Some(&b'<');
+        let what = if is_page {
+            "the body is a page for a browser, such as the login page of a proxy, and no JSON object"
+        } else {
+            "the body is no JSON object"
+        };
+        return Err(Malformed::Shape(what.to_owned()));
     }
     refuse_error(body)?;
     serde_json::from_slice(body).map_err(|error| {

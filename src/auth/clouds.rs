@@ -112,6 +112,25 @@ pub enum SignIn {
     },
 }
 
+impl SignIn {
+    /// Every secret in it.
+    pub fn secrets(&self) -> Vec<&SecretString> {
+        let secrets = match self {
+            Self::Unknown => vec![],
+            Self::Password { password, passcode } => vec![password.as_ref(), passcode.as_ref()],
+            Self::Passcode(secret) | Self::Token { token: secret, .. } => vec![Some(secret)],
+            Self::ApplicationCredential { secret, .. } => vec![Some(secret)],
+            Self::OidcAccessToken { access_token, .. } => vec![Some(access_token)],
+            Self::AccessKey {
+                secret_key,
+                security_token,
+                ..
+            } => vec![secret_key.as_ref(), security_token.as_ref()],
+        };
+        secrets.into_iter().flatten().collect()
+    }
+}
+
 /// Which of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum File {

@@ -39,6 +39,12 @@ pub fn parse(text: &str, allow_http: bool) -> Result<Url, String> {
         _ => return Err("is neither https nor http; accepted: `https://HOST`".to_owned()),
     }
     let path = url.path().trim_end_matches('/');
+    if path.ends_with("/auth/tokens") {
+        return Err(
+            "is the address of one request; accepted: `https://HOST`, with or without `/v3`"
+                .to_owned(),
+        );
+    }
     let path = match path.rsplit_once('/') {
         Some((base, "v1.0" | "v2" | "v3" | "v3.0")) => base,
         _ => path,

@@ -53,8 +53,12 @@ impl Reader<'_> {
             }
         });
         let explicit = |text: &str| endpoint::parse(text, allow_http).map(Some);
-        let dcs = self.parse("endpoint", None, explicit);
-        let iam = self.parse("iam-endpoint", None, explicit);
+        let mut base = |input: &'static str, service: &str| match self.find(input) {
+            Some(_) => self.parse(input, None, explicit),
+            None => self.of_vendor_region(service, region.as_deref(), allow_http),
+        };
+        let dcs = base("endpoint", "DCS");
+        let iam = base("iam-endpoint", "IAM");
         let project_name = match self.find_named("project-id", "project-name") {
             Some(Named::Name(name)) => Some(name),
             Some(Named::Id(_)) | None => self.text("project-name"),
@@ -93,6 +97,27 @@ impl Reader<'_> {
             iam: found_iam,
             dcs_from,
             iam_from,
+        }
+    }
+
+    /// An address that the vendor's SDKs are given for a region: `HUAWEICLOUD_SDK_REGION_DCS_EU_WEST_101`; the first of
+    /// several.
+    fn of_vendor_region(
+        &mut self,
+        service: &str,
+        region: Option<&str>,
+        allow_http: bool,
+    ) -> Option<Url> {
+        let region = region?.to_ascii_uppercase().replace('-', "_");
+        let name = format!("HUAWEICLOUD_SDK_REGION_{service}_{region}");
+        let text = self.environment.get(&name)?;
+        let first = text.split(',').next().unwrap_or_default().trim();
+        match endpoint::parse(first, allow_http) {
+            Ok(url) => Some(url),
+            Err(problem) => {
+                self.problems.add(&name, problem);
+                None
+            }
         }
     }
 
@@ -165,6 +190,31 @@ impl Reader<'_> {
             );
         }
         roots
+    }
+
+    /// What is wrong with the roots that `SSL_CERT_FILE` names instead of the system's, where https needs them.
+    pub(super) fn check_system_roots(&mut self, endpoints: [Option<&Url>; 2]) {
+        const VARIABLE: &str = "SSL_CERT_FILE";
+        let needs_roots = endpoints
+            .into_iter()
+            .flatten()
+            .any(|url| url.scheme() == "https");
+        let Some(path) = self.environment.get(VARIABLE).filter(|_| needs_roots) else {
+            return;
+        };
+        match read_file(Path::new(&path)) {
+            Err(error) => self
+                .problems
+                .add(VARIABLE, format!("cannot be read: {error}")),
+            Ok(pem) => {
+                let (_, broken) = parse_roots(&pem);
+                self.warnings.extend(
+                    broken
+                        .into_iter()
+                        .map(|which| format!("{VARIABLE}: {which} cannot be used and is left out")),
+                );
+            }
+        }
     }
 
     /// The proxies in force.

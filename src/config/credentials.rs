@@ -124,6 +124,25 @@ impl Reader<'_> {
         Ok(Some(cloud))
     }
 
+    /// The credentials file of the vendor's SDKs, where nothing else signs in. `None` where there is none.
+    pub(super) fn read_vendor_file(&self) -> Option<Result<String, String>> {
+        const VARIABLE: &str = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
+        let kind = CredentialKind::of(|name| self.find(name).is_some());
+        if self.cloud.is_some() || !matches!(kind, Ok(None)) {
+            return None;
+        }
+        let path = match self.environment.get(VARIABLE) {
+            Some(path) => PathBuf::from(path),
+            None => {
+                let home = PathBuf::from(self.environment.get("HOME")?);
+                let path = home.join(".huaweicloud").join("credentials");
+                path.exists().then_some(path)?
+            }
+        };
+        let text = read_file(&path).map(|text| String::from_utf8_lossy(&text).into_owned());
+        Some(text.map_err(|error| format!("cannot be read: {error}")))
+    }
+
     pub(super) fn in_clouds(&self, name: &str) -> Option<String> {
         use clouds::SignIn;
         let cloud = self.cloud.as_ref()?;

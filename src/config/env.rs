@@ -4,10 +4,11 @@ use super::cli::Flags;
 use super::credentials::JOB_TOKEN;
 use super::error::{Problem, Problems};
 use super::inputs::{INPUTS, Input};
-use super::values::{parse_duration, tidy, without_password};
+use super::values::{check_proxy, parse_duration, tidy, without_password};
 use crate::auth::{Named, clouds};
 use crate::escape;
 use crate::report::{Forge, is_output_variable};
+use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -68,6 +69,16 @@ impl Environment {
     }
 }
 
+/// Variables that name proxies, which may hold a password.
+const PROXIES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
 /// A value, and where it came from.
 pub(super) struct Found {
     pub(super) text: String,
@@ -79,6 +90,8 @@ pub(super) struct Reader<'a> {
     pub(super) environment: &'a Environment,
     pub(super) flags: Flags,
     pub(super) cloud: Option<clouds::Cloud>,
+    /// Values of the vendor's credentials file, by input.
+    pub(super) vendor: BTreeMap<&'static str, String>,
     pub(super) problems: Problems,
     /// What is odd about the inputs, although nothing is wrong.
     pub(super) warnings: Vec<String>,
@@ -104,13 +117,15 @@ impl Reader<'_> {
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Found> {
-        self.find_explicit(name).or_else(|| {
-            let text = tidy(name, &self.in_clouds(name)?)?;
+        let of = |text: Option<String>, source: &str| {
             Some(Found {
-                text,
-                source: "clouds.yaml".to_owned(),
+                text: tidy(name, &text?)?,
+                source: source.to_owned(),
             })
-        })
+        };
+        self.find_explicit(name)
+            .or_else(|| of(self.in_clouds(name), "clouds.yaml"))
+            .or_else(|| of(self.vendor.get(name).cloned(), "the credentials file"))
     }
 
     /// Something that has an id and a name: what is set for this wait, the id before the name; then what the cloud of
@@ -250,18 +265,34 @@ impl Reader<'_> {
                 let text = self.environment.variables.get(&variable)?.to_string_lossy();
                 tidy(input.name, &text)
             });
+            let of_files = [
+                self.in_clouds(input.name),
+                self.vendor.get(input.name).cloned(),
+            ];
             variables
                 .chain(
-                    self.in_clouds(input.name)
-                        .and_then(|text| tidy(input.name, &text)),
+                    of_files
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|text| tidy(input.name, &text)),
                 )
                 .collect::<Vec<_>>()
         };
         let inputs = INPUTS.iter().filter(|input| input.is_secret());
+        let others = [JOB_TOKEN, "OS_APPLICATION_CREDENTIAL_SECRET"];
+        let of_proxy = |name: &&str| {
+            let url = check_proxy(&self.environment.get(name)?).ok()?;
+            let password = url.password()?;
+            let decoded = percent_decode_str(password).decode_utf8_lossy();
+            Some([decoded.into_owned(), password.to_owned()])
+        };
+        let of_cloud = self.cloud.iter().flat_map(|cloud| cloud.sign_in.secrets());
         inputs
             .flat_map(of_input)
-            .chain(self.environment.get(JOB_TOKEN))
+            .chain(others.iter().filter_map(|name| self.environment.get(name)))
+            .chain(PROXIES.iter().filter_map(of_proxy).flatten())
             .map(SecretString::from)
+            .chain(of_cloud.cloned())
             .collect()
     }
 }

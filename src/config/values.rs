@@ -30,8 +30,10 @@ pub(super) fn parse_log_level(text: &str) -> Result<Targets, String> {
         "accepted: `error`, `warn`, `info`, `debug`, `trace` or `off`, or directives as in `RUST_LOG`".to_owned()
     };
     let as_level = |word: &str| {
-        word.to_ascii_lowercase()
-            .parse::<LevelFilter>()
+        let word = word.to_ascii_lowercase();
+        // As other programs call it.
+        let name = if word == "warning" { "warn" } else { &word };
+        name.parse::<LevelFilter>()
             .ok()
             .filter(|_| !word.bytes().all(|byte| byte.is_ascii_digit()))
     };

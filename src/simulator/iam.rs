@@ -10,7 +10,7 @@ use super::request::ApiRequest;
 use super::response::ApiResponse;
 use super::signature::{Authorization, InvalidSignature};
 use super::system::{Now, random};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, SystemTime};
@@ -84,6 +84,15 @@ pub(super) struct Iam {
     oldest_first: VecDeque<String>,
     failures: u32,
     locked_until: Option<Instant>,
+    keys: HashMap<String, TemporaryKey>,
+}
+
+/// Temporary access keys that were issued.
+struct TemporaryKey {
+    secret_key: SecretString,
+    security_token: SecretString,
+    valid_until: Instant,
+    scope: Scope,
 }
 
 struct IssuedToken {
@@ -134,6 +143,7 @@ impl Iam {
                 Some(_) => Ok(Scope::All),
                 None => Err(AccessDenied::NoCredentials),
             },
+            (Auth::Oidc { .. }, None) => self.temporary_key_scope(request),
             (_, None) => Err(AccessDenied::NoCredentials),
             (Auth::Token(own), Some(token)) => {
                 if equal_in_constant_time(token, own.expose_secret()) {
@@ -146,6 +156,22 @@ impl Iam {
                 self.issued_scope(token, now)
             }
         }
+    }
+
+    fn temporary_key_scope(&self, request: &ApiRequest<'_>) -> Result<Scope, AccessDenied> {
+        let authorization = Authorization::of(request)?.ok_or(AccessDenied::NoCredentials)?;
+        let now = request.received_at.instant;
+        let key = self.keys.get(authorization.access_key);
+        let Some(key) = key.filter(|key| now < key.valid_until) else {
+            let unknown = authorization.access_key.to_owned();
+            return Err(AccessDenied::UnknownKey(unknown));
+        };
+        authorization.verify(request, &key.secret_key, Some(&key.security_token))?;
+        // Keys are of an account; the project is that of the request.
+        Ok(match &key.scope {
+            Scope::Global => Scope::All,
+            scope @ (Scope::All | Scope::Project(_)) => scope.clone(),
+        })
     }
 
     /// Locks the key after too many failures in a row.
@@ -166,57 +192,129 @@ impl Iam {
     }
 
     /// `POST /v3/auth/tokens`.
-    pub(super) fn password_token(
-        &mut self,
-        options: &Options,
-        request: &ApiRequest<'_>,
-    ) -> ApiResponse {
+    pub(super) fn token(&mut self, options: &Options, request: &ApiRequest<'_>) -> ApiResponse {
         let bad_request = |message: &str| ApiResponse::keystone_error(400, "Bad Request", message);
         let unauthorized =
             |message: &str| ApiResponse::keystone_error(401, "Unauthorized", message);
         let Some(body) = request.json() else {
             return bad_request("The request body is not valid JSON.");
         };
-        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);
-        let methods = body
+        let methods: Vec<&str> = body
             .pointer("/auth/identity/methods")
-            .and_then(Value::as_array);
-        if !methods.is_some_and(|methods| methods.iter().any(|method| method == "password")) {
-            return bad_request("The identity method is not supported: use password.");
-        }
-        let (Some(user), Some(password), Some(domain)) = (
-            text("/auth/identity/password/user/name"),
-            text("/auth/identity/password/user/password"),
-            text("/auth/identity/password/user/domain/name"),
-        ) else {
-            return bad_request("The user's name, password and domain name are needed.");
+            .and_then(Value::as_array)
+            .map(|methods| methods.iter().filter_map(Value::as_str).collect())
+            .unwrap_or_default();
+        let is_any = matches!(options.auth, Auth::Any);
+        let identity = |method: &str| body.pointer(&format!("/auth/identity/{method}"));
+        let checked = match methods.as_slice() {
+            ["password"] => check_password(options, identity("password")),
+            ["password", "totp"] => check_password(options, identity("password"))
+                .and_then(|user| check_passcode(identity("totp")).map(|()| user)),
+            ["totp"] if is_any => {
+                check_passcode(identity("totp")).map(|()| json!({"name": "user"}))
+            }
+            ["token"] => {
+                let token = identity("token").and_then(|token| token.get("id")?.as_str());
+                match token.map(|token| self.issued_scope(token, request.received_at)) {
+                    Some(Ok(_)) => Ok(json!({"name": "user"})),
+                    Some(Err(_)) if is_any => Ok(json!({"name": "user"})),
+                    Some(Err(_)) | None => Err((401, "The X-Auth-Token is invalid!")),
+                }
+            }
+            ["application_credential"] if is_any => {
+                let secret = identity("application_credential")
+                    .and_then(|credential| credential.get("secret")?.as_str());
+                match secret {
+                    Some(_) => Ok(json!({"name": "user"})),
+                    None => Err((400, "The secret of the application credential is needed.")),
+                }
+            }
+            _ => Err((400, "The identity method is not supported: use password.")),
         };
-        let is_right = match &options.auth {
-            Auth::Any => true,
-            Auth::Password {
-                username,
-                password: own,
-                domain_name,
-            } => [
-                (user, username.as_str()),
-                (password, own.expose_secret()),
-                (domain, domain_name),
-            ]
-            .iter()
-            .all(|(given, own)| equal_in_constant_time(given, own)),
-            Auth::Token(_) | Auth::AccessKey { .. } | Auth::Oidc { .. } => false,
+        let user = match checked {
+            Ok(user) => user,
+            Err((400, message)) => return bad_request(message),
+            Err((_, message)) => return unauthorized(message),
         };
-        if !is_right {
-            return unauthorized("The username or password is wrong.");
-        }
-        let Some(scope) = requested_scope(options, &body) else {
+        let scope = match methods.as_slice() {
+            // It belongs to a project.
+            ["application_credential"] => Some(Scope::Project(options.project().to_owned())),
+            _ => requested_scope(options, &body),
+        };
+        let Some(scope) = scope else {
             return unauthorized("The user has no role in the project.");
         };
         let has_catalog = request
             .query("nocatalog")
             .is_none_or(|value| value.is_empty());
-        let user = json!({"name": user, "domain": {"name": domain}});
-        self.issue(options, scope, "password", &user, has_catalog, request)
+        self.issue(options, scope, &methods, &user, has_catalog, request)
+    }
+
+    /// `POST /v3/OS-FEDERATION/identity_providers/{id}/protocols/{protocol}/auth`: a token without a project.
+    pub(super) fn federated_token(
+        &mut self,
+        options: &Options,
+        idp: &str,
+        request: &ApiRequest<'_>,
+    ) -> ApiResponse {
+        let bearer = request
+            .header("authorization")
+            .and_then(|value| value.strip_prefix("Bearer "));
+        let is_known = match &options.auth {
+            Auth::Any => true,
+            Auth::Oidc { idp_id } => idp == idp_id,
+            Auth::Token(_) | Auth::AccessKey { .. } | Auth::Password { .. } => false,
+        };
+        if bearer.is_none() || !is_known {
+            let message = "The access token or the identity provider is not accepted.";
+            return ApiResponse::keystone_error(401, "Unauthorized", message);
+        }
+        let user = json!({"name": "FederationUser"});
+        self.issue(options, Scope::Global, &["mapped"], &user, false, request)
+    }
+
+    /// `POST /v3.0/OS-CREDENTIAL/securitytokens`: temporary access keys for a token.
+    pub(super) fn security_token(
+        &mut self,
+        options: &Options,
+        request: &ApiRequest<'_>,
+    ) -> ApiResponse {
+        let body = request.json().unwrap_or_default();
+        let token = body
+            .pointer("/auth/identity/token/id")
+            .and_then(Value::as_str)
+            .or_else(|| request.header("x-auth-token"));
+        let scope = token.map(|token| self.issued_scope(token, request.received_at));
+        let Some(Ok(scope)) = scope else {
+            return ApiResponse::iam_error(401, "IAM.0001", "The token is malformed or expired.");
+        };
+        let (Some(access), Some(secret), Some(token)) =
+            (random::<12>(), random::<20>(), random::<96>())
+        else {
+            let message = "The system has no random numbers.";
+            return ApiResponse::keystone_error(500, "Internal Server Error", message);
+        };
+        let now = request.received_at;
+        let lifetime = options.real(options.token_lifetime);
+        let access = format!("HST{}", jwt::base64url(access)).to_ascii_uppercase();
+        let key = TemporaryKey {
+            secret_key: SecretString::from(jwt::base64url(secret)),
+            security_token: SecretString::from(jwt::base64url(token)),
+            valid_until: now.instant.checked_add(lifetime).unwrap_or(now.instant),
+            scope,
+        };
+        let expires_at = now.wall.checked_add(lifetime).unwrap_or(now.wall);
+        let credential = json!({
+            "access": access,
+            "secret": key.secret_key.expose_secret(),
+            "securitytoken": key.security_token.expose_secret(),
+            "expires_at": humantime::format_rfc3339_micros(expires_at).to_string(),
+        });
+        if self.keys.len() >= MAX_TOKENS {
+            self.keys.clear();
+        }
+        self.keys.insert(access, key);
+        ApiResponse::json(201, &json!({"credential": credential}))
     }
 
     /// `POST /v3.0/OS-AUTH/id-token/tokens`.
@@ -246,14 +344,14 @@ impl Iam {
         };
         let user =
             json!({"name": "FederationUser", "OS-FEDERATION": {"identity_provider": {"id": idp}}});
-        self.issue(options, scope, "mapped", &user, false, request)
+        self.issue(options, scope, &["mapped"], &user, false, request)
     }
 
     fn issue(
         &mut self,
         options: &Options,
         scope: Scope,
-        method: &str,
+        methods: &[&str],
         user: &Value,
         has_catalog: bool,
         request: &ApiRequest<'_>,
@@ -281,7 +379,7 @@ impl Iam {
         let mut body = json!({
             "issued_at": date(now.wall),
             "expires_at": date(now.wall.checked_add(lifetime).unwrap_or(now.wall)),
-            "methods": [method],
+            "methods": methods,
             "roles": [{"id": "0", "name": "op_gated_dcs"}],
             "user": user,
         });
@@ -340,6 +438,57 @@ pub(super) fn github_token(request: &ApiRequest<'_>) -> ApiResponse {
 }
 
 /// The scope that a body asks for; `None` where the project does not exist.
+/// The user whose password is right; or a status and the cloud's message.
+fn check_password(
+    options: &Options,
+    identity: Option<&Value>,
+) -> Result<Value, (u16, &'static str)> {
+    let user = identity.and_then(|identity| identity.get("user"));
+    let text = |pointer: &str| user.and_then(|user| user.pointer(pointer)?.as_str());
+    let Some(password) = text("/password") else {
+        return Err((400, "The user's name, password and domain name are needed."));
+    };
+    let domain = text("/domain/name");
+    let (name, is_complete) = match (text("/id"), text("/name")) {
+        (Some(id), _) => (id, true),
+        (None, Some(name)) => (name, domain.is_some() || text("/domain/id").is_some()),
+        (None, None) => ("", false),
+    };
+    if !is_complete {
+        return Err((400, "The user's name, password and domain name are needed."));
+    }
+    let is_right = match &options.auth {
+        Auth::Any => true,
+        Auth::Password {
+            username,
+            password: own,
+            domain_name,
+        } => [
+            (name, username.as_str()),
+            (password, own.expose_secret()),
+            (domain.unwrap_or_default(), domain_name),
+        ]
+        .iter()
+        .all(|(given, own)| equal_in_constant_time(given, own)),
+        Auth::Token(_) | Auth::AccessKey { .. } | Auth::Oidc { .. } => false,
+    };
+    if !is_right {
+        return Err((401, "The username or password is wrong."));
+    }
+    Ok(json!({"name": name, "domain": {"name": domain}}))
+}
+
+/// A code of six digits is taken for the code of the moment.
+fn check_passcode(identity: Option<&Value>) -> Result<(), (u16, &'static str)> {
+    let passcode = identity.and_then(|identity| identity.pointer("/user/passcode")?.as_str());
+    let is_code = |code: &str| code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
+    if passcode.is_some_and(is_code) {
+        Ok(())
+    } else {
+        Err((401, "mfa totp code verify fail"))
+    }
+}
+
 fn requested_scope(options: &Options, body: &Value) -> Option<Scope> {
     let Some(project) = body.pointer("/auth/scope/project") else {
         return Some(Scope::Global);

@@ -176,8 +176,10 @@ enum Route<'a> {
         project: &'a str,
         operation: Operation<'a>,
     },
-    PasswordToken,
+    Token,
     IdToken,
+    FederatedToken(&'a str),
+    SecurityToken,
     Projects,
     GithubToken,
 }
@@ -190,7 +192,17 @@ impl<'a> Route<'a> {
                 project,
                 operation: Operation::of(rest)?,
             },
-            ["v3", "auth", "tokens"] => Self::PasswordToken,
+            ["v3", "auth", "tokens"] => Self::Token,
+            [
+                "v3",
+                "OS-FEDERATION",
+                "identity_providers",
+                idp,
+                "protocols",
+                _,
+                "auth",
+            ] => Self::FederatedToken(idp),
+            ["v3.0", "OS-CREDENTIAL", "securitytokens"] => Self::SecurityToken,
             ["v3.0", "OS-AUTH", "id-token", "tokens"] => Self::IdToken,
             ["v3", "projects"] => Self::Projects,
             ["github", "oidc"] => Self::GithubToken,
@@ -202,7 +214,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Dcs { operation, .. } => operation.method(),
             Self::Projects | Self::GithubToken => "GET",
-            Self::PasswordToken | Self::IdToken => "POST",
+            Self::Token | Self::IdToken | Self::FederatedToken(_) | Self::SecurityToken => "POST",
         }
     }
 }
@@ -242,7 +254,9 @@ impl Services {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (iam, dcs) = &mut *state;
         match route {
-            Route::PasswordToken => iam.password_token(options, request),
+            Route::Token => iam.token(options, request),
+            Route::FederatedToken(idp) => iam.federated_token(options, idp, request),
+            Route::SecurityToken => iam.security_token(options, request),
             Route::IdToken => iam.id_token(options, request),
             Route::Projects => iam.projects(options, request),
             Route::GithubToken => iam::github_token(request),

@@ -28,6 +28,7 @@ mod ip_switch;
 mod keys;
 mod model;
 mod outputs;
+mod sign_in;
 mod signals;
 mod simulated_time;
 mod support;

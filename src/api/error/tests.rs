@@ -626,6 +626,7 @@ fn transport_error_names_its_innermost_cause() {
             input: "`endpoint`",
             proxy: "HTTPS_PROXY",
             has_answered: false,
+            is_looked_up: false,
         },
     );
     assert_eq!(

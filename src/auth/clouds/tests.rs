@@ -42,25 +42,8 @@ fn cloud(clouds: &str, name: &str) -> Cloud {
 
 /// The secrets of the sign-in, in the order of its fields.
 fn secrets(cloud: &Cloud) -> Vec<&str> {
-    let secrets = match &cloud.sign_in {
-        SignIn::Unknown => vec![],
-        SignIn::Password { password, passcode } => vec![password.as_ref(), passcode.as_ref()],
-        SignIn::Passcode(secret) | SignIn::Token { token: secret, .. } => vec![Some(secret)],
-        SignIn::ApplicationCredential { secret, .. } => vec![Some(secret)],
-        SignIn::OidcAccessToken { access_token, .. } => vec![Some(access_token)],
-        SignIn::AccessKey {
-            secret_key,
-            security_token,
-            ..
-        } => {
-            vec![secret_key.as_ref(), security_token.as_ref()]
-        }
-    };
-    secrets
-        .into_iter()
-        .flatten()
-        .map(ExposeSecret::expose_secret)
-        .collect()
+    let secrets = cloud.sign_in.secrets().into_iter();
+    secrets.map(ExposeSecret::expose_secret).collect()
 }
 
 fn access_key(cloud: &Cloud) -> Option<&str> {
