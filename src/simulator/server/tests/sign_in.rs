@@ -324,3 +324,70 @@ async fn five_wrong_signatures_lock_the_key() {
         }
     }
 }
+
+#[tokio::test]
+async fn tokens_are_exchanged_for_others() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
+    let post = async |path: &str, headers: &[(&str, &str)], body: Value| {
+        simulator
+            .send("POST", path, headers, &body.to_string())
+            .await
+            .unwrap()
+    };
+    let federation = "/v3/OS-FEDERATION/identity_providers/ci/protocols/oidc/auth";
+    assert_eq!(post(federation, &[], json!({})).await.status(), 401);
+    let unscoped = post(federation, &[("Authorization", "Bearer x")], json!({})).await;
+    let unscoped = unscoped.header("x-subject-token").unwrap().to_owned();
+    // Without a project it opens nothing.
+    let refused = simulator
+        .get(&stats(Scenario::Full), &[("X-Auth-Token", &unscoped)])
+        .await;
+    assert_eq!(refused.status(), 401);
+    let by_token = |scope: Value| json!({"auth": {"identity": {"methods": ["token"], "token": {"id": unscoped}}, "scope": scope}});
+    let token = post(
+        "/v3/auth/tokens",
+        &[],
+        by_token(json!({"project": {"id": PROJECT_ID}})),
+    )
+    .await;
+    let token = token.header("x-subject-token").unwrap();
+    let read = simulator
+        .get(&stats(Scenario::Full), &[("X-Auth-Token", token)])
+        .await;
+    assert_eq!(read.status(), 200);
+
+    let keys = json!({"auth": {"identity": {"methods": ["token"], "token": {"id": unscoped}}}});
+    let keys = post("/v3.0/OS-CREDENTIAL/securitytokens", &[], keys).await;
+    assert_eq!(keys.status(), 201);
+    for name in ["access", "secret", "securitytoken", "expires_at"] {
+        assert!(keys.json()["credential"][name].is_string(), "{name}");
+    }
+    let wrong = json!({"auth": {"identity": {"methods": ["token"], "token": {"id": "other"}}}});
+    let wrong = post("/v3.0/OS-CREDENTIAL/securitytokens", &[], wrong).await;
+    assert_eq!(wrong.code(), (401, "IAM.0001".to_owned()));
+}
+
+#[tokio::test]
+async fn second_factor_and_application_credentials_work() {
+    let simulator = Fixture::with_auth(Auth::Any).await;
+    let user = |field: &str, value: &str| json!({"user": {"id": "u1", field: value}});
+    let sign_in = async |identity: Value| {
+        let body =
+            json!({"auth": {"identity": identity, "scope": {"project": {"id": PROJECT_ID}}}});
+        simulator
+            .send("POST", "/v3/auth/tokens", &[], &body.to_string())
+            .await
+            .unwrap()
+            .status()
+    };
+    let both = |code: &str| json!({"methods": ["password", "totp"], "password": user("password", "p"), "totp": user("passcode", code)});
+    assert_eq!(sign_in(both("123456")).await, 201);
+    assert_eq!(sign_in(both("12345x")).await, 401);
+    let credential = |value: Value| json!({"methods": ["application_credential"], "application_credential": value});
+    assert_eq!(
+        sign_in(credential(json!({"id": "a", "secret": "s"}))).await,
+        201
+    );
+    assert_eq!(sign_in(credential(json!({"id": "a"}))).await, 400);
+    assert_eq!(sign_in(json!({"methods": ["saml2"]})).await, 400);
+}
