@@ -56,11 +56,18 @@ fn words<'a>(
     prefix: &'a str,
     goes_on: fn(char) -> bool,
 ) -> impl Iterator<Item = &'a str> {
-    text.match_indices(prefix).map(move |(start, _)| {
-        let rest = &text[start + prefix.len()..];
-        let length = rest.find(|c| !goes_on(c)).unwrap_or(rest.len());
-        &text[start..start + prefix.len() + length]
-    })
+    // Where a word begins, not in the middle of one.
+    let begins = move |start: usize| {
+        !prefix.starts_with(char::is_alphanumeric) || !text[..start].ends_with(goes_on)
+    };
+    let found = text.match_indices(prefix);
+    found
+        .filter(move |&(start, _)| begins(start))
+        .map(move |(start, _)| {
+            let rest = &text[start + prefix.len()..];
+            let length = rest.find(|c| !goes_on(c)).unwrap_or(rest.len());
+            &text[start..start + prefix.len() + length]
+        })
 }
 
 /// The anchors of the headings, as GitHub makes them.
