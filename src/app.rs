@@ -7,9 +7,10 @@ use crate::config::{self, Config, Environment, Problems};
 use crate::demo;
 use crate::escape;
 use crate::outcome::{Interrupt, Outcome, exit_code};
-use crate::report::console::{Console, StdioWriter};
+use crate::report::console::Console;
 use crate::report::files::ReportFiles;
 use crate::report::history::Recorder;
+use crate::report::stdio::StdioWriter;
 use crate::report::{Forge, LogFormat, OutputSettings, Report, TaskReport};
 use crate::shutdown::{self, FLUSH, GRACE_AFTER_DEADLINE, GRACE_AFTER_SIGNAL, LastReport};
 use crate::signals;
@@ -160,17 +161,27 @@ async fn wait_and_report(
     report.started_at = started_at;
     report.finished_at = Some(clock.wall());
     report.elapsed = clock.elapsed();
-    let exit_code = report.exit_code().unwrap_or(exit_code::INTERNAL_ERROR);
-
-    // What hangs from here on is cut off, after the outputs.
-    let grace = match (deadline + GRACE_AFTER_DEADLINE).saturating_sub(report.elapsed) {
-        // The whole process stood still over its deadline.
-        Duration::ZERO => GRACE_AFTER_DEADLINE,
-        left => left.min(GRACE_AFTER_SIGNAL),
+    // What hangs from here on is cut off, after the outputs. They have the time that is left: behind a slow disk they
+    // must not say less than the exit code.
+    let left = (deadline + GRACE_AFTER_DEADLINE).saturating_sub(report.elapsed);
+    let grace = match (&report.outcome, left) {
+        // The whole process was stopped over its deadline.
+        (_, Duration::ZERO) => GRACE_AFTER_DEADLINE,
+        (Some(Outcome::Cancelled(_)), left) => left.min(GRACE_AFTER_SIGNAL),
+        (_, left) => left,
     };
+    let exit_code_of = |report: &Report| report.exit_code().unwrap_or(exit_code::INTERNAL_ERROR);
     watchdog.set_forced_exit(None);
-    watchdog.end_within(grace, exit_code);
-    let errors = shutdown::write_all(&report_files, &report);
+    // Cut off before the outputs say so, it was not ready.
+    let cut_off = match report.is_ready() {
+        true => exit_code::INTERNAL_ERROR,
+        false => exit_code_of(&report),
+    };
+    watchdog.end_within(grace, cut_off);
+    let spare = grace.saturating_sub(GRACE_AFTER_DEADLINE / 4);
+    let errors = shutdown::write_all(&report_files, &mut report, spare);
+    let exit_code = exit_code_of(&report);
+    watchdog.end_within(GRACE_AFTER_SIGNAL.min(grace), exit_code);
     // Last, since writing to a terminal that is stopped blocks.
     console.finish(&report);
     for error in errors.iter().filter(|error| !first_errors.contains(error)) {

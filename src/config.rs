@@ -24,11 +24,12 @@ use cli::Flags;
 use connection::Endpoints;
 use env::{Reader, default};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
 use values::{
-    in_range, level, parse_goal, parse_log_format, parse_log_level, parse_reports, parse_switch,
+    in_range, level, parse_goal, parse_log_format, parse_log_level, parse_path, parse_reports,
+    parse_switch,
 };
 
 /// Everything that a wait needs.
@@ -129,22 +130,25 @@ impl Reader<'_> {
         let path = |name: &str| self.environment.get(name).map(PathBuf::from);
         let (github_output, step_summary) = (path("GITHUB_OUTPUT"), path("GITHUB_STEP_SUMMARY"));
         let wants_summary = self.value("summary", parse_switch);
-        let dotenv = match (self.text("dotenv"), forge) {
-            (Some(path), _) => Some(PathBuf::from(path)),
-            (None, Forge::GitLab) => Some(PathBuf::from("dcs-migration.env")),
-            (None, Forge::GitHub | Forge::None) => None,
+        let usual = match forge {
+            Forge::GitLab => Some(PathBuf::from("dcs-migration.env")),
+            Forge::GitHub | Forge::None => None,
         };
+        let dotenv = self.parse("dotenv", usual, |text| parse_path(text).map(Some));
         let is_dumb = self
             .environment
             .get("TERM")
             .is_none_or(|term| term == "dumb");
-        let is_ci = self.environment.get("CI").is_some();
+        // Jenkins and Azure Pipelines set no `CI`.
+        let is_ci = ["CI", "JENKINS_URL", "TF_BUILD"]
+            .iter()
+            .any(|name| self.environment.get(name).is_some());
+        let on_terminal =
+            self.environment.has_terminal && !is_dumb && !is_ci && forge == Forge::None;
         OutputSettings {
             forge,
-            on_terminal: self.environment.has_terminal
-                && !is_dumb
-                && !is_ci
-                && forge == Forge::None,
+            on_terminal,
+            has_colour: on_terminal && self.environment.get("NO_COLOR").is_none(),
             secrets: self.secrets(),
             github_output,
             step_summary: step_summary.filter(|_| wants_summary),
@@ -198,7 +202,8 @@ impl Reader<'_> {
                 .map_err(|()| "accepted: a number from 0.01 to 10000".to_owned())
         });
         let rules = self.rules(
-            dcs.as_ref().is_some_and(endpoint::is_loopback),
+            // An endpoint that could not be read has its own problem.
+            dcs.as_ref().is_none_or(endpoint::is_loopback),
             requests_per_second,
         );
         let fail_fast = self.value("fail-fast", parse_switch);
@@ -282,7 +287,30 @@ impl Reader<'_> {
                 "{name} is set, but this tool assumes no agency: it signs in as the user itself"
             ));
         }
+        warnings.extend(self.lost_reports());
         self.warnings.extend(warnings);
+    }
+
+    /// Reports of an action that runs in a container: what is outside of the directories that GitHub mounts goes with it.
+    fn lost_reports(&self) -> Vec<String> {
+        const MOUNTS: &str = "/github";
+        let workspace = self.environment.get("GITHUB_WORKSPACE");
+        if !workspace.is_some_and(|path| Path::new(&path).starts_with(MOUNTS)) {
+            return Vec::new();
+        }
+        let reports = self
+            .text("report")
+            .and_then(|text| parse_reports(&text).ok());
+        let paths = reports.into_iter().flatten().map(|report| report.path);
+        let is_lost = |path: &PathBuf| path.is_absolute() && !path.starts_with(MOUNTS);
+        let lost = paths.filter(is_lost).map(|path| {
+            format!(
+                "the report {} is written inside the action's container, which is gone after the step: use a path in the \
+                 workspace, such as `reports/wait.html`",
+                escape::line(&path.to_string_lossy())
+            )
+        });
+        lost.collect()
     }
 }
 

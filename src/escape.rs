@@ -20,11 +20,35 @@ pub fn line(text: &str) -> String {
     if out.starts_with("::") {
         out.insert(1, ' ');
     }
-    if out.contains("##[") {
-        out.replace("##[", "## [")
-    } else {
-        out
+    break_commands(out)
+}
+
+/// Text without the beginning of a command that a runner finds anywhere in a line: `##[x]`, Azure's `##vso[x]`, TeamCity's
+/// `##teamcity[x]`.
+fn break_commands(text: String) -> String {
+    if !text.contains("##") {
+        return text;
     }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut rest = text.as_str();
+    while let Some(start) = rest.find("##") {
+        let (before, from) = rest.split_at(start);
+        let after = from.trim_start_matches('#');
+        out.push_str(before);
+        out.extend(std::iter::repeat_n('#', from.len() - after.len()));
+        if is_command_word(after) {
+            out.push(' ');
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether a command goes on like that behind its `##`.
+fn is_command_word(text: &str) -> bool {
+    text.trim_start_matches(|c: char| c.is_ascii_alphabetic())
+        .starts_with('[')
 }
 
 /// The characters of [`line()`], of the whole text.
@@ -56,17 +80,14 @@ fn is_invisible(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// A line for a log that a CI runner reads: it cannot start a workflow command (`::x::` at its start, `##[x]`
-/// anywhere), whatever it holds. Also applies what [`line()`] does to single characters, without cutting.
+/// A line for a log that a CI runner reads: it cannot start a workflow command (`::x::` at its start; `##[x]`, `##vso[x]`,
+/// `##teamcity[x]` anywhere), whatever it holds. Also applies what [`line()`] does to single characters, without cutting.
 pub fn log(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        // The old syntax is found anywhere in a line.
-        if c == '[' && out.ends_with("##") {
-            out.push(' ');
-        }
         push_visible(&mut out, c);
     }
+    let mut out = break_commands(out);
     if out.trim_start().starts_with("::") {
         out.insert_str(0, "· ");
     }
@@ -249,6 +270,10 @@ mod tests {
             "·   ::set-output name=x::y"
         );
         assert_eq!(log("a ##[group]b"), "a ## [group]b");
+        assert_eq!(
+            log("##vso[task.x]y ###teamcity[z"),
+            "## vso[task.x]y ### teamcity[z"
+        );
         assert_eq!(command_data("50% ::x::"), "50%25 ::x::");
         // What is no command is left as it is.
         assert_eq!(log("[a] #[b] ##c ::d:: [##]"), "[a] #[b] ##c ::d:: [##]");
@@ -338,7 +363,8 @@ mod tests {
         #[test]
         fn no_text_starts_a_command(text in ".*|(.{0,3}(##|::|\\[|\r|\n| |error::).{0,3}){1,6}") {
             for out in [log(&text), log(&line(&text)), command_data(&text)] {
-                prop_assert!(!out.contains("##["));
+                let begins = |(at, _): (usize, char)| out.get(at..).and_then(|rest| rest.strip_prefix("##")).is_some_and(is_command_word);
+                prop_assert!(!out.char_indices().any(begins), "{}", out);
                 prop_assert!(!out.trim_start().starts_with("::"));
                 prop_assert!(!out.chars().any(|c| c.is_control() || is_invisible(c)));
             }

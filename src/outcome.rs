@@ -27,8 +27,17 @@ pub enum Outcome {
     Cancelled(Interrupt),
     /// Inputs are missing or wrong; the text names each.
     InvalidInput(String),
-    /// A bug.
-    InternalError(String),
+    /// A bug, or a machine that denies what no input can give.
+    InternalError(Internal),
+}
+
+/// What ends a wait that is not at fault.
+#[derive(Debug, Clone)]
+pub enum Internal {
+    /// A bug; what is known of it.
+    Bug(String),
+    /// A limit of the machine, and what to do about it.
+    Machine(&'static str),
 }
 
 /// A signal that ends the wait.

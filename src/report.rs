@@ -3,6 +3,7 @@
 //! Renderers below are pure: a [`Report`] in, text out; [`files`] has the one writer of files. What cannot be written is
 //! said once and changes no exit code.
 
+pub mod card;
 pub mod chart;
 pub mod console;
 pub mod files;
@@ -16,6 +17,7 @@ pub mod markdown;
 pub mod messages;
 mod outputs;
 mod settings;
+pub mod stdio;
 mod templates;
 pub mod terminal;
 pub mod view;

@@ -2,9 +2,9 @@
 
 use crate::clock::Clock;
 use crate::escape;
-use crate::outcome::{Interrupt, Outcome, exit_code};
-use crate::report::console::StdioWriter;
+use crate::outcome::{Internal, Interrupt, Outcome, exit_code};
 use crate::report::files::ReportFiles;
+use crate::report::stdio::StdioWriter;
 use crate::report::{Forge, OutputSettings, Report, messages};
 use crate::watchdog::{self, Watchdog};
 use std::time::Duration;
@@ -14,18 +14,35 @@ pub(crate) const FLUSH: Duration = Duration::from_millis(300);
 /// How long everything at the end may take after a signal or a deadline; the contract gives two seconds and one.
 pub(crate) const GRACE_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
 pub(crate) const GRACE_AFTER_DEADLINE: Duration = Duration::from_millis(800);
-/// How long files may take at the end: first what machines read, then what people read.
+/// How long files may take where there is no time: first what machines read, then what people read.
 const OUTPUTS: Duration = Duration::from_millis(250);
 const REPORTS: Duration = Duration::from_millis(200);
+/// How long what people read may take where there is time.
+const REPORTS_AT_MOST: Duration = Duration::from_secs(10);
 
 /// What can hold up the reading of inputs.
 const HUNG_FILE: &str = "a file that an input names (`ca-file`, `id-token-file`, or clouds.yaml for `OS_CLOUD`) could not be \
     read in time";
 
-/// Writes every file. Returns what could not be written.
-pub(crate) fn write_all(files: &ReportFiles, report: &Report) -> Vec<String> {
-    let mut errors = files.write_outputs(report, OUTPUTS);
-    errors.extend(files.write_for_people(report, REPORTS));
+/// How tokio's panic begins where the system gives it no thread.
+const NO_THREAD_OF_TOKIO: &str = "OS can't spawn worker thread";
+const NO_THREAD: &str = "no thread could be started: raise the limit of processes (`ulimit -u`, or that of the container)";
+
+/// Outputs and exit code must not contradict each other.
+const STALE_OUTPUTS: &str = "the goal was reached, but the outputs could not be written and still say `ready=false`: give \
+    their disk room, and wait again";
+
+/// Writes every file within that time, or a little longer where there is hardly any. Returns what could not be written.
+/// A report that is ready becomes an error where the outputs keep saying that it is not.
+pub(crate) fn write_all(files: &ReportFiles, report: &mut Report, left: Duration) -> Vec<String> {
+    let mut errors = files.write_outputs(report, left.saturating_sub(REPORTS + FLUSH).max(OUTPUTS));
+    if report.is_ready() && files.are_outputs_stale() {
+        report.outcome = Some(Outcome::InternalError(Internal::Machine(STALE_OUTPUTS)));
+        // What could be written must not say otherwise.
+        let _ = files.write_outputs(report, OUTPUTS);
+    }
+    let for_people = (left / 4).clamp(REPORTS, REPORTS_AT_MOST);
+    errors.extend(files.write_for_people(report, for_people));
     errors
 }
 
@@ -60,21 +77,26 @@ impl LastReport {
         std::panic::set_hook(Box::new(move |panic| {
             watchdog_of_panics.set_forced_exit(None);
             watchdog_of_panics.end_within(GRACE_AFTER_SIGNAL, exit_code::INTERNAL_ERROR);
-            // The message may hold untrusted text, even a secret; the place is enough to find it.
-            let place = panic
-                .location()
-                .map(|place| format!(" at {}:{}", place.file(), place.line()))
-                .unwrap_or_default();
-            panics.after_panic(&place);
+            let payload = panic.payload();
+            let text = payload.downcast_ref::<String>().map(String::as_str);
+            let what = if text.is_some_and(|text| text.starts_with(NO_THREAD_OF_TOKIO)) {
+                Internal::Machine(NO_THREAD)
+            } else {
+                // The message may hold untrusted text, even a secret; the place is enough to find it.
+                let place = panic.location();
+                let place = place.map(|place| format!(" at {}:{}", place.file(), place.line()));
+                Internal::Bug(format!("panic{}", place.unwrap_or_default()))
+            };
+            panics.after_panic(what);
             watchdog::end(exit_code::INTERNAL_ERROR);
         }));
         watchdog.set_forced_exit(Some(Box::new(move |exit_code| self.forced(exit_code))));
     }
 
     /// A bug must not leave `result=unknown` behind.
-    fn after_panic(&self, place: &str) {
-        let report = self.report(Outcome::InternalError(format!("panic{place}")));
-        let errors = write_all(&self.files(), &report);
+    fn after_panic(&self, what: Internal) {
+        let mut report = self.report(Outcome::InternalError(what));
+        let errors = write_all(&self.files(), &mut report, Duration::ZERO);
         let reason = escape::command_data(&messages::reason(&report));
         match self.output.forge {
             Forge::GitHub => self.lines.out(format!(
@@ -96,7 +118,7 @@ impl LastReport {
             exit_code::SIGINT => Outcome::Cancelled(Interrupt::Int),
             exit_code::SIGTERM => Outcome::Cancelled(Interrupt::Term),
             exit_code::INVALID_INPUT => Outcome::InvalidInput(HUNG_FILE.to_owned()),
-            _ => Outcome::InternalError("the wait did not end in time".to_owned()),
+            _ => Outcome::InternalError(Internal::Bug("the wait did not end in time".to_owned())),
         };
         let report = self.report(outcome);
         // There is no time left to report what could not be written.

@@ -44,7 +44,15 @@ pub(crate) fn listen(
 }
 
 #[cfg(unix)]
-struct Signals([Option<tokio::signal::unix::Signal>; 3]);
+struct Signals {
+    heard: [Option<tokio::signal::unix::Signal>; 3],
+    /// Kept, so that a file that reaches the limit of `ulimit -f` is an error of that file and not the end of the process.
+    _too_large: Option<tokio::signal::unix::Signal>,
+}
+
+/// `SIGXFSZ` of Linux and macOS.
+#[cfg(unix)]
+const SIGXFSZ: i32 = 25;
 
 #[cfg(unix)]
 impl Signals {
@@ -59,11 +67,14 @@ impl Signals {
         } else {
             None
         };
-        Self([int, term, hup])
+        Self {
+            heard: [int, term, hup],
+            _too_large: signal(SignalKind::from_raw(SIGXFSZ)).ok(),
+        }
     }
 
     async fn next(&mut self) -> Option<Interrupt> {
-        let Self([int, term, hup]) = self;
+        let [int, term, hup] = &mut self.heard;
         tokio::select! {
             Some(()) = async { int.as_mut()?.recv().await } => Some(Interrupt::Int),
             Some(()) = async { term.as_mut()?.recv().await } => Some(Interrupt::Term),

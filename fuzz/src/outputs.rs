@@ -14,7 +14,7 @@ use dcs_migration_wait::domain::TaskId;
 use dcs_migration_wait::domain::{Condition, Detail, Failure, FullSync, Goal, OffsetState};
 use dcs_migration_wait::escape;
 use dcs_migration_wait::exit_code;
-use dcs_migration_wait::outcome::{Interrupt, Outcome};
+use dcs_migration_wait::outcome::{Internal, Interrupt, Outcome};
 use dcs_migration_wait::report::history::Recorder;
 use dcs_migration_wait::report::{Report, TaskReport, messages};
 use dcs_migration_wait::wait::{
@@ -88,9 +88,9 @@ pub fn outputs(data: &[u8]) {
         0 => None,
         1 => Some(Outcome::Cancelled(Interrupt::Term)),
         2 => Some(Outcome::TimedOut),
-        _ => Some(Outcome::InternalError(
+        _ => Some(Outcome::InternalError(Internal::Bug(
             text.chars().rev().take(400).collect(),
-        )),
+        ))),
     };
     written.push_str(&sinks::check(&report));
     if is_hidden {

@@ -178,6 +178,15 @@ fn check_markdown(report: &Report) -> String {
             line.matches("</code>").count(),
             "{line}"
         );
+        // What to do and the counts of tasks are bold, in plain words.
+        let bold = bare
+            .strip_prefix("**")
+            .and_then(|line| line.split_once("**"));
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || " ,:.-".contains(c);
+        let bare = match bold {
+            Some((bold, rest)) if bold.chars().all(is_plain) => rest.to_owned(),
+            _ => bare,
+        };
         // Bold names begin an item, and one of the notes is in backticks.
         let bare = bare
             .strip_prefix("- **")

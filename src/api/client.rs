@@ -148,8 +148,11 @@ impl Client {
         let http_thread =
             HttpThread::start(http, connection.request_timeout).map_err(|error| ApiError {
                 class: Class::Rejected,
-                message: format!("cannot start a thread for HTTP: {error}"),
-                advice: Some("raise the limit of processes".to_owned()),
+                message: format!("no thread could be started for HTTP: {error}"),
+                advice: Some(
+                    "raise the limit of processes (`ulimit -u`, or that of the container)"
+                        .to_owned(),
+                ),
             })?;
         let project_id = match &connection.project {
             ProjectScope::Id(id) => Some(id.clone()),

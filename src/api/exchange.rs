@@ -5,7 +5,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Request, Response, StatusCode};
 use std::io;
 use std::time::Duration;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -48,16 +48,21 @@ impl<T> Drop for Task<T> {
 impl HttpThread {
     /// Starts the thread. The client has to bound each request by `request_timeout`.
     pub(super) fn start(client: reqwest::Client, request_timeout: Duration) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let thread = runtime.handle().clone();
-        let (stop, stopped) = oneshot::channel();
+        // The thread comes first: where none can be had, no runtime may be dropped here, within another one.
+        let (hand_over, work) = std::sync::mpsc::channel::<(Runtime, oneshot::Receiver<()>)>();
         std::thread::Builder::new()
             .name("http".to_owned())
             .spawn(move || {
-                let _ = runtime.block_on(stopped);
-                // A name lookup that hangs would delay the end.
-                runtime.shutdown_background();
+                if let Ok((runtime, stopped)) = work.recv() {
+                    let _ = runtime.block_on(stopped);
+                    // A name lookup that hangs would delay the end.
+                    runtime.shutdown_background();
+                }
             })?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let thread = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel();
+        let _ = hand_over.send((runtime, stopped));
         // The client's own bound comes first: it knows what it was waiting for.
         Ok(Self {
             client,

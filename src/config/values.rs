@@ -224,26 +224,36 @@ pub(super) fn parse_roots(pem: &[u8]) -> (Vec<reqwest::Certificate>, Vec<String>
 pub(super) fn parse_reports(text: &str) -> Result<Vec<ReportFile>, String> {
     let mut reports = Vec::new();
     for piece in text
-        .split([',', '\n'])
-        .map(str::trim)
+        .split(|c: char| c == ',' || c.is_whitespace())
         .filter(|piece| !piece.is_empty())
     {
-        let path = PathBuf::from(piece);
+        let shown = || escape::line(&without_password(piece));
+        let path = parse_path(piece).map_err(|problem| format!("`{}` {problem}", shown()))?;
         let format = match path.extension().and_then(|ending| ending.to_str()) {
             Some("json") => ReportFormat::Json,
             Some("html") => ReportFormat::Html,
             Some("xml") => ReportFormat::Junit,
             Some("md") => ReportFormat::Markdown,
             _ => {
-                let piece = escape::line(&without_password(piece));
                 return Err(format!(
-                    "`{piece}` has none of the endings `.json`, `.html`, `.xml` (JUnit) and `.md`"
+                    "`{}` has none of the endings `.json`, `.html`, `.xml` (JUnit) and `.md`",
+                    shown()
                 ));
             }
         };
         reports.push(ReportFile { path, format });
     }
     Ok(reports)
+}
+
+/// A path to write to. What only a shell replaces would become a name in the working directory.
+pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {
+    if text.starts_with('~') || text.contains('$') {
+        return Err(
+            "has a `~` or `$` that no shell has replaced; accepted: paths as they are".to_owned(),
+        );
+    }
+    Ok(PathBuf::from(text))
 }
 
 pub(super) fn parse_switch(text: &str) -> Result<bool, String> {

@@ -39,13 +39,36 @@ enum Medium {
     Report(ReportFormat),
 }
 
-/// The thread's two ends. Results come back in the order of the texts.
+/// What writes a file, and what became of it.
 #[derive(Debug)]
 struct Writer {
-    texts: Sender<String>,
-    results: Receiver<io::Result<()>>,
+    lane: Lane,
+    /// Texts whose result is not known yet.
     outstanding: usize,
+    /// Some text was written.
+    has_written: bool,
+    /// The newest text was not.
+    is_stale: bool,
 }
+
+/// Where a file is written.
+#[derive(Debug)]
+enum Lane {
+    /// A thread's two ends. Results come back in the order of the texts.
+    Thread {
+        texts: Sender<String>,
+        results: Receiver<io::Result<()>>,
+    },
+    /// Right here, since no thread can be had; a file that hangs holds up the others.
+    Here {
+        path: PathBuf,
+        medium: Medium,
+        newest: Option<io::Result<()>>,
+    },
+}
+
+/// How long a file may take that has taken nothing so far.
+const HANGS: Duration = Duration::from_millis(250);
 
 impl ReportFiles {
     /// The files that are asked for; nothing is written yet.
@@ -89,6 +112,13 @@ impl ReportFiles {
     #[must_use]
     pub fn write_reports(&self, report: &Report, within: Duration) -> Vec<String> {
         write(self.reports.iter(), report, within)
+    }
+
+    /// Whether a file that machines read still holds an earlier version than the one that was to be written last.
+    pub fn are_outputs_stale(&self) -> bool {
+        let is_stale =
+            |sink: &Sink| sink.with_writer(|writer| writer.is_stale && writer.has_written);
+        self.answer.iter().any(is_stale)
     }
 
     /// Writes the job summary and the reports. Returns what could not be written.
@@ -151,7 +181,10 @@ impl Medium {
     fn write(self, path: &Path, text: &[u8]) -> io::Result<()> {
         match self {
             Self::GithubOutput | Self::Summary => append(path, text),
-            Self::Dotenv => replace(path, text),
+            Self::Dotenv => {
+                refuse_foreign(path)?;
+                replace(path, text)
+            }
             Self::Report(_) => {
                 // As test runners do: a directory for reports is there once there is one.
                 let _ = path.parent().map(std::fs::create_dir_all);
@@ -165,51 +198,91 @@ impl Writer {
     fn start(path: PathBuf, medium: Medium) -> Self {
         let (texts, inbox) = channel::<String>();
         let (done, results) = channel();
-        // Where no thread can be had, nothing takes the texts, and that is said.
-        let _ = std::thread::Builder::new()
-            .name("sink".to_owned())
+        let thread_path = path.clone();
+        let thread = std::thread::Builder::new()
+            .name("report file".to_owned())
             .spawn(move || {
                 for text in inbox {
-                    if done.send(medium.write(&path, text.as_bytes())).is_err() {
+                    if done
+                        .send(medium.write(&thread_path, text.as_bytes()))
+                        .is_err()
+                    {
                         return;
                     }
                 }
             });
+        let lane = match thread {
+            Ok(_) => Lane::Thread { texts, results },
+            Err(_) => Lane::Here {
+                path,
+                medium,
+                newest: None,
+            },
+        };
         Self {
-            texts,
-            results,
+            lane,
             outstanding: 0,
+            has_written: false,
+            is_stale: false,
         }
     }
 
     fn send(&mut self, text: String) {
-        let _ = self.texts.send(text);
         self.outstanding += 1;
+        match &mut self.lane {
+            Lane::Thread { texts, .. } => {
+                let _ = texts.send(text);
+            }
+            Lane::Here {
+                path,
+                medium,
+                newest,
+            } => *newest = Some(medium.write(path, text.as_bytes())),
+        }
     }
 
-    /// The result of the newest text; each wait for one is taken off the time that is left.
+    /// The result of the newest text, within a time; how much of it was needed is taken off.
+    fn settle(&mut self, left: &mut Duration) -> io::Result<()> {
+        // One that has hung since its first text is not waited for: nothing says that it will ever end.
+        let hangs = self.outstanding > 1 && !self.has_written;
+        let mut patience = if hangs { HANGS.min(*left) } else { *left };
+        let before = patience;
+        let result = self.newest_result(&mut patience);
+        *left = left.saturating_sub(before - patience);
+        self.has_written |= result.is_ok();
+        self.is_stale = result.is_err();
+        result
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "measures how long a file takes, not when anything happens"
     )]
-    fn settle(&mut self, left: &mut Duration) -> io::Result<()> {
-        let mut newest = Ok(());
+    fn newest_result(&mut self, patience: &mut Duration) -> io::Result<()> {
+        let mut newest_of_all = Ok(());
         while self.outstanding > 0 {
             let began = std::time::Instant::now();
-            newest = match self.results.recv_timeout(*left) {
-                Ok(result) => result,
-                Err(RecvTimeoutError::Timeout) => {
-                    *left = Duration::ZERO;
-                    return Err(io::Error::other("it does not take what is written"));
+            newest_of_all = match &mut self.lane {
+                Lane::Here { newest, .. } => {
+                    self.outstanding = 1;
+                    newest.take().unwrap_or(Ok(()))
                 }
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(io::Error::other("no thread to write it"));
-                }
+                Lane::Thread { results, .. } => match results.recv_timeout(*patience) {
+                    Ok(result) => result,
+                    Err(RecvTimeoutError::Timeout) => {
+                        *patience = Duration::ZERO;
+                        return Err(io::Error::other("it does not take what is written"));
+                    }
+                    Err(RecvTimeoutError::Disconnected) => {
+                        return Err(io::Error::other("its thread has ended"));
+                    }
+                },
             };
-            *left = left.saturating_sub(began.elapsed());
+            *patience = patience.saturating_sub(began.elapsed());
             self.outstanding -= 1;
+            self.has_written |= newest_of_all.is_ok();
         }
-        newest
+        newest_of_all
     }
 }
 
@@ -262,7 +335,26 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     std::fs::write(path, text)
 }
 
-/// Writes a file of a name that cannot be guessed, and gives it the other one's place and mode.
+/// A dotenv file of somebody else's, such as an application's `.env`, is not replaced.
+fn refuse_foreign(path: &Path) -> io::Result<()> {
+    let mut beginning = String::new();
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if !is_file {
+        return Ok(());
+    }
+    let read = std::fs::File::open(path)?
+        .take(4096)
+        .read_to_string(&mut beginning);
+    let is_ours = beginning.trim().is_empty() || beginning.starts_with("DCS_RESULT=");
+    if read.is_ok() && is_ours {
+        return Ok(());
+    }
+    Err(io::Error::other(
+        "it was there before, and this program did not write it: remove it, or set `dotenv` to another path",
+    ))
+}
+
+/// Writes a file of a name that cannot be guessed, and gives it the other one's place, mode and owner.
 fn write_beside(path: &Path, before: Option<&Metadata>, text: &[u8]) -> io::Result<()> {
     let directory = path
         .parent()
@@ -284,6 +376,17 @@ fn write_beside(path: &Path, before: Option<&Metadata>, text: &[u8]) -> io::Resu
         beside.as_file().set_permissions(before.permissions())?;
     }
     beside.as_file_mut().write_all(text)?;
+    #[cfg(unix)]
+    {
+        // A job in a container runs as root, while the one who reads the file owns the directory.
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let owner = before
+            .cloned()
+            .or_else(|| std::fs::metadata(directory).ok());
+        if let Some(owner) = owner {
+            let _ = fchown(beside.as_file(), Some(owner.uid()), Some(owner.gid()));
+        }
+    }
     beside.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 /// A body longer than this is not handed on: all outputs of a job together may be a megabyte. A usual one is 200 bytes.
 const LARGEST_STATS: usize = 512 * 1024;
+/// All outputs together stay under GitHub's mebibyte, with room for the first version.
+const LARGEST_OUTPUTS: usize = 1000 * 1000;
 
 /// Every output, as the runner's file format wants it.
 pub fn outputs_with(report: &Report, mut delimiter: impl FnMut() -> String) -> String {
@@ -18,7 +20,9 @@ pub fn outputs_with(report: &Report, mut delimiter: impl FnMut() -> String) -> S
         .filter(|raw| raw.len() <= LARGEST_STATS)
         .unwrap_or_default();
     entry(&mut text, "stats", stats, &mut delimiter);
-    entry(&mut text, "tasks", &json::tasks(report), &mut delimiter);
+    let room = LARGEST_OUTPUTS.saturating_sub(text.len());
+    let tasks = json::tasks_within(report, room);
+    entry(&mut text, "tasks", &tasks, &mut delimiter);
     text
 }
 
@@ -53,6 +57,32 @@ fn random_delimiter() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_of_tasks_fit() {
+        use crate::report::tests::long_wait;
+        use serde_json::Value;
+        for (n, truncated) in [(100, false), (3000, false), (20_000, true)] {
+            let mut report = long_wait(1);
+            report.tasks[0].history = Default::default();
+            let task = report.tasks.remove(0);
+            report.tasks = (0..n)
+                .map(|n| crate::report::TaskReport {
+                    id: crate::domain::TaskId::parse(&format!("{n:032x}")).unwrap(),
+                    ..task.clone()
+                })
+                .collect();
+            let text = outputs_with(&report, String::new);
+            assert!(text.len() < 1024 * 1024, "{n}: {}", text.len());
+            let (_, tasks) = text.rsplit_once("\ntasks=").unwrap();
+            let tasks: Vec<Value> = serde_json::from_str(tasks).unwrap();
+            let told = tasks.last().unwrap()["truncated"].as_u64();
+            let kept = tasks.len() - usize::from(told.is_some());
+            assert_eq!(told.is_some(), truncated, "{n}");
+            assert_eq!(kept as u64 + told.unwrap_or(0), n as u64);
+            assert!(tasks[0]["task-id"].is_string() && tasks[0]["result"].is_string());
+        }
+    }
 
     #[test]
     fn multiline_value_has_unique_delimiter() {

@@ -316,6 +316,55 @@ pub fn tasks(report: &Report) -> String {
     )
 }
 
+/// What each task's object has that can be had elsewhere: the other outputs, or the JSON report.
+const ELSEWHERE: [&str; 5] = [
+    "until",
+    "elapsed-seconds",
+    "polls",
+    "started-at",
+    "finished-at",
+];
+
+/// [`tasks`] in so many bytes. First it drops what can be had elsewhere, then the reasons, then the most advanced tasks; the
+/// last object then says how many are `truncated`.
+pub fn tasks_within(report: &Report, most: usize) -> String {
+    let whole = tasks(report);
+    if whole.len() <= most {
+        return whole;
+    }
+    let objects = |without_reason: bool| {
+        report.by_advance().into_iter().map(move |one| {
+            let mut value =
+                serde_json::to_value(task(report, one, Depth::Outputs)).unwrap_or_default();
+            if let Some(fields) = value.as_object_mut() {
+                fields.retain(|name, _| {
+                    let is_dropped = without_reason && name == "reason";
+                    !is_dropped && !ELSEWHERE.contains(&name.as_str())
+                });
+            }
+            to_line(&value)
+        })
+    };
+    let joined = |objects: &[String]| format!("[{}]", objects.join(","));
+    let brief: Vec<String> = objects(false).collect();
+    if brief.iter().map(|object| object.len() + 1).sum::<usize>() < most {
+        return joined(&brief);
+    }
+    let (mut kept, mut size) = (Vec::new(), "[{\"truncated\":1000000}]".len());
+    for object in objects(true) {
+        size += object.len() + 1;
+        if size > most {
+            break;
+        }
+        kept.push(object);
+    }
+    let truncated = report.tasks.len() - kept.len();
+    if truncated > 0 {
+        kept.push(format!("{{\"truncated\":{truncated}}}"));
+    }
+    joined(&kept)
+}
+
 /// The report without readings and events, on one line.
 pub fn line(report: &Report) -> String {
     to_line(&whole(report, Depth::Verdict))

@@ -74,7 +74,8 @@ impl<'a> Case<'a> {
         Self {
             name: "wait",
             time: seconds(view.report.elapsed),
-            kind: outcome.map(|outcome| outcome.consequence().junit),
+            // The first version stays where the process is killed: it must not pass.
+            kind: Some(outcome.map_or(JunitKind::Error, |outcome| outcome.consequence().junit)),
             result: view.result,
             reason: messages::reason(view.report),
             text: with_steps(view.verdict.clone(), &view.next_steps),
@@ -139,7 +140,7 @@ fn seconds(elapsed: Duration) -> String {
 mod tests {
     use super::super::tests::{fleet, hostile, long_wait, samples};
     use super::*;
-    use crate::outcome::Outcome;
+    use crate::outcome::{Internal, Outcome};
     use quick_xml::Reader;
     use quick_xml::events::Event;
 
@@ -219,7 +220,7 @@ mod tests {
         );
         // A bug after every task was ready.
         let (mut report, _) = samples().remove(0);
-        report.outcome = Some(Outcome::InternalError(String::new()));
+        report.outcome = Some(Outcome::InternalError(Internal::Bug(String::new())));
         assert!(
             elements(&self::report(&View::of(&report)))
                 .iter()

@@ -16,13 +16,14 @@ pub use format::{
 pub use log::{event, progress_line, renewal_failed, signed_in, time_to};
 pub use missing::missing;
 
-use self::missing::missing_keys;
+use self::missing::{missing_in_short, missing_keys};
 use super::chart::TimeSeries;
 use super::history::MOST_EVENTS;
 use super::{Report, TaskReport};
 use crate::domain::{Detail, Failure, FullSync, Goal, KeyLimit, Reading};
-use crate::outcome::Outcome;
+use crate::outcome::{Internal, Outcome};
 use crate::wait::Rules;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Why the wait ended as it did, with what was seen last, what was missing and what to change. Of several tasks it speaks
@@ -77,7 +78,7 @@ fn others(report: &Report, but: &TaskReport) -> Option<String> {
         .filter(|task| task.id != but.id)
         .filter_map(TaskReport::bad_end)
     {
-        let kind = kind(end, report);
+        let kind = kind(end, timeout_of(report));
         match kinds.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, count)) => *count += 1,
             None => kinds.push((kind, 1)),
@@ -96,16 +97,64 @@ fn others(report: &Report, but: &TaskReport) -> Option<String> {
     ))
 }
 
-/// The kind of a bad end, for a count of them.
-fn kind(end: &Outcome, report: &Report) -> String {
-    let kind = match end {
-        Outcome::TimedOut => {
-            let timeout = report
-                .rules
-                .as_ref()
-                .map_or(report.elapsed, |rules| rules.deadline);
-            return format!("had no end within {}", duration(timeout));
+/// Why a task has not reached the goal, in so few words that tasks can be grouped by them; empty where it has.
+pub fn why_in_short(report: &Report, task: &TaskReport) -> String {
+    let missing = || match &task.failing {
+        Some(error) => error.message.clone(),
+        None => missing_in_short(report, task).to_owned(),
+    };
+    match report.outcome_of(task) {
+        Some(Outcome::Ready) => String::new(),
+        Some(Outcome::TimedOut | Outcome::Stalled(_) | Outcome::Cancelled(_)) | None => missing(),
+        Some(outcome) => {
+            let cloud = task.cloud_reason.as_ref();
+            let cloud = cloud
+                .map(|reason| format!(": {reason}"))
+                .unwrap_or_default();
+            format!("{}{cloud}", kind(outcome, timeout_of(report)))
         }
+    }
+}
+
+/// What tells each id from the others: its beginning, eight characters or a few more, else its end; the same length for
+/// all.
+pub fn short_ids<'a>(ids: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, &'a str> {
+    const SHORT: usize = 8;
+    const STILL_SHORT: usize = 12;
+    let ids: Vec<&str> = ids.collect();
+    let longest = ids.iter().map(|id| id.len()).max().unwrap_or(SHORT);
+    let beginning = |id: &'a str, length: usize| id.get(..length).unwrap_or(id);
+    let end = |id: &'a str, length: usize| {
+        let from = id.len().saturating_sub(length);
+        id.get(from..).unwrap_or(id)
+    };
+    let is_unique = |cut: &dyn Fn(&'a str) -> &'a str| {
+        let names: BTreeSet<&str> = ids.iter().map(|&id| cut(id)).collect();
+        names.len() == ids.len()
+    };
+    let lengths = SHORT..=longest.clamp(SHORT, STILL_SHORT);
+    let short = lengths
+        .clone()
+        .find(|&length| is_unique(&|id| beginning(id, length)));
+    if let Some(length) = short {
+        return ids.iter().map(|&id| (id, beginning(id, length))).collect();
+    }
+    let length = lengths
+        .clone()
+        .find(|&length| is_unique(&|id| end(id, length)))
+        .unwrap_or(longest);
+    ids.iter().map(|&id| (id, end(id, length))).collect()
+}
+
+fn timeout_of(report: &Report) -> Duration {
+    let rules = report.rules.as_ref();
+    rules.map_or(report.elapsed, |rules| rules.deadline)
+}
+
+/// The kind of a bad end, for a count of them.
+pub fn kind(end: &Outcome, timeout: Duration) -> String {
+    let kind = match end {
+        Outcome::TimedOut => return format!("had no end within {}", duration(timeout)),
         Outcome::Failed(failure) => match failure {
             Failure::TaskFailed => "failed",
             Failure::TaskDeleted => "deleted",
@@ -232,10 +281,11 @@ pub fn headline(outcome: &Outcome, report: &Report, task: Option<&TaskReport>) -
         }
         Outcome::Cancelled(signal) => format!("cancelled by {}", signal.as_str()),
         Outcome::InvalidInput(problems) => format!("invalid input: {problems}"),
-        Outcome::InternalError(error) => format!(
+        Outcome::InternalError(Internal::Bug(error)) => format!(
             "internal error, which is a bug: {}",
             crate::escape::line(error)
         ),
+        Outcome::InternalError(Internal::Machine(limit)) => (*limit).to_owned(),
     }
 }
 

@@ -33,6 +33,8 @@ pub struct OutputSettings {
     pub reports: Vec<ReportFile>,
     /// Whether a live view can be drawn: a terminal, outside of CI, that understands more than text.
     pub on_terminal: bool,
+    /// Whether standard error shows colours.
+    pub has_colour: bool,
     /// Lines or JSON.
     pub log_format: LogFormat,
     /// What is logged.

@@ -1,11 +1,11 @@
-//! The live view on a terminal: three lines that stay where they are, below the log.
+//! The live view on a terminal, below the log: three lines for a task, and a line for each of several, as many as fit.
 //!
 //! Drawn by a thread of the library; nothing of it is there when the output is no terminal.
 
 use super::messages;
 use crate::clock::Clock;
 use crate::domain::TaskId;
-use crate::domain::{FullSync, Phase};
+use crate::domain::{FullSync, Goal, Phase};
 use crate::outcome::Outcome;
 use crate::wait::{ProgressKey, Rules, TaskWait};
 use console::Term;
@@ -24,60 +24,68 @@ pub struct ProgressView {
 /// What is to be seen; the lines are made again at each tick, since time passes between polls, too.
 struct View {
     rules: Rules,
-    tasks: BTreeMap<TaskId, Shown>,
-    next_look: Option<Duration>,
+    /// Every task, those without a poll so far, too.
+    tasks: BTreeMap<TaskId, Option<Shown>>,
+    next_poll: Option<Duration>,
 }
 
 /// What is to be seen of one task.
 #[derive(Clone)]
 struct Shown {
     phase: Phase,
-    first: String,
-    second: String,
-    failing: Option<String>,
+    /// How far it is: the full sync, or the offset.
+    progress: String,
+    /// What it waits for.
+    why: String,
+    keys: String,
+    is_failing: bool,
     outcome: Option<Outcome>,
     advance: ProgressKey,
 }
 
 /// Cells of the bar for the full sync.
-const BAR: usize = 20;
+const BAR: usize = 14;
+/// Lines of the window that are not for rows of tasks: the empty one, the counts, the times.
+const AROUND_ROWS: usize = 3;
 /// How often the lines are drawn again: a clock that jumps is hard to read.
 const TICK: Duration = Duration::from_millis(250);
 
 impl ProgressView {
-    /// Begins to draw on standard error.
-    pub fn start(rules: &Rules, clock: Clock) -> Self {
+    /// A view that is not drawn yet.
+    pub fn new(rules: &Rules, clock: Clock) -> Self {
         let view = View {
             rules: rules.clone(),
             tasks: BTreeMap::new(),
-            next_look: None,
+            next_poll: None,
         };
         let shared = Arc::new(Mutex::new(view));
-        let line = |number: usize| {
-            let shared = Arc::clone(&shared);
-            move |_: &ProgressState, out: &mut dyn fmt::Write| {
-                let view = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                let text = view
-                    .lines(clock.elapsed())
-                    .into_iter()
-                    .nth(number)
-                    .unwrap_or_default();
-                // A line that wraps cannot be drawn over; the spinner and a blank stand before the first.
-                let width = usize::from(Term::stderr().size().1).saturating_sub(3);
-                let _ = out.write_str(&cut(&text, width));
-            }
+        let for_lines = Arc::clone(&shared);
+        let lines = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+            let view = for_lines.lock().unwrap_or_else(PoisonError::into_inner);
+            let (height, width) = Term::stderr().size();
+            // A line that wraps cannot be drawn over; the spinner and a blank stand before the first.
+            let width = usize::from(width).saturating_sub(3);
+            let lines: Vec<String> = view
+                .lines(clock.elapsed(), usize::from(height))
+                .iter()
+                .map(|line| cut(line, width))
+                .collect();
+            let _ = out.write_str(&lines.join("\n  "));
         };
-        // No colours: the words carry everything.
-        let style = ProgressStyle::with_template("{spinner} {first}\n  {second}\n  {third}")
+        // No colours: the words carry everything. The first line is empty: the `^C` that a terminal writes at Ctrl-C moves
+        // the cursor a line down, so that the first line is left when the view is taken away.
+        let style = ProgressStyle::with_template(" \n{spinner} {lines}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner())
             .tick_chars("|/-\\ ")
-            .with_key("first", line(0))
-            .with_key("second", line(1))
-            .with_key("third", line(2));
+            .with_key("lines", lines);
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
             .with_style(style);
-        bar.enable_steady_tick(TICK);
         Self { bar, shared }
+    }
+
+    /// Begins to draw on standard error.
+    pub fn start(&self) {
+        self.bar.enable_steady_tick(TICK);
     }
 
     /// The drawn lines, for the code that writes other lines above them.
@@ -85,12 +93,20 @@ impl ProgressView {
         self.bar.clone()
     }
 
+    /// Shows tasks that have not been polled so far, too.
+    pub fn expect<'a>(&self, tasks: impl Iterator<Item = &'a TaskId>) {
+        let mut view = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        for task in tasks {
+            view.tasks.entry(task.clone()).or_insert(None);
+        }
+    }
+
     /// Takes a poll into account.
-    pub fn update(&self, task: &TaskWait, next_look: Option<Duration>) {
+    pub fn update(&self, task: &TaskWait, next_poll: Option<Duration>) {
         let mut view = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = Shown::of(task, &view.rules);
-        view.tasks.insert(task.id.clone(), shown);
-        view.next_look = next_look;
+        view.tasks.insert(task.id.clone(), Some(shown));
+        view.next_poll = next_poll.or(view.next_poll);
     }
 
     /// Leaves the screen as if it had never been there.
@@ -107,7 +123,7 @@ impl Shown {
             .map(|seen| seen.reading.clone())
             .unwrap_or_default();
         let phase = snapshot.phase;
-        let middle = match (reading.full_sync(), reading.full_migration_progress) {
+        let progress = match (reading.full_sync(), reading.full_migration_progress) {
             (FullSync::Incomplete, Some(percent)) => {
                 format!("{} {}", bar(percent), messages::percent(percent))
             }
@@ -126,38 +142,48 @@ impl Shown {
             FullSync::Incomplete => "full sync done".to_owned(),
             FullSync::Done | FullSync::Unknown => rules.condition.goal.to_string(),
         };
-        let to_goal = if snapshot.stable > 0 {
-            format!(
-                "goal met {} of {} times",
-                snapshot.stable, rules.stable_polls
-            )
-        } else {
-            messages::time_to(&goal, snapshot.rates.eta())
+        let why = match (snapshot.failing, snapshot.stable) {
+            (Some(error), _) => format!("request failed, retrying: {}", error.message),
+            (None, 0) => messages::time_to(&goal, snapshot.rates.eta()),
+            (None, stable) => format!("goal met {stable} of {} times", rules.stable_polls),
         };
         Self {
             phase,
-            first: format!("{}  {middle}", phase.as_str()),
-            second: format!(
-                "{to_goal}, keys {} -> {}",
+            progress,
+            why,
+            keys: format!(
+                "keys {} -> {}",
                 messages::known(reading.source_dbsize),
                 messages::known(reading.target_dbsize)
             ),
-            failing: snapshot
-                .failing
-                .map(|error| format!("request failed, retrying: {}", error.message)),
+            is_failing: snapshot.failing.is_some(),
             outcome: task.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
             advance: snapshot.progress_key,
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.outcome.as_ref().is_some_and(Outcome::is_ready)
+    }
+
+    /// Its state in a word; the states of several tasks are counted.
+    fn state(&self, goal: Goal) -> &'static str {
+        match &self.outcome {
+            Some(outcome) => outcome.word(Some(goal)),
+            None if self.is_failing => "not answering",
+            None => self.phase.as_str(),
         }
     }
 }
 
 impl View {
-    fn lines(&self, now: Duration) -> [String; 3] {
+    /// The lines for a window of so many.
+    fn lines(&self, now: Duration, height: usize) -> Vec<String> {
         let left = format!(
             "timeout in {}",
             messages::duration(whole_seconds(self.rules.deadline.saturating_sub(now)))
         );
-        let next = match self.next_look {
+        let next = match self.next_poll {
             Some(at) if at > now => {
                 format!(
                     "next poll in {}",
@@ -166,70 +192,103 @@ impl View {
             }
             Some(_) | None => "polling".to_owned(),
         };
-        let third = format!("{next}, {left}");
-        let waiting = self.tasks.values().filter(|shown| shown.outcome.is_none());
-        match self.tasks.len() {
-            0 => ["connecting".to_owned(), String::new(), third],
-            1 => {
-                let shown = self.tasks.values().next();
-                let second = shown.map(|shown| {
-                    shown
-                        .failing
-                        .clone()
-                        .unwrap_or_else(|| shown.second.clone())
-                });
-                [
-                    shown.map(|shown| shown.first.clone()).unwrap_or_default(),
-                    second.unwrap_or_default(),
-                    third,
-                ]
-            }
-            total => {
-                let ready = self
-                    .tasks
-                    .values()
-                    .filter(|shown| shown.outcome.as_ref().is_some_and(Outcome::is_ready));
-                let failing = waiting
-                    .clone()
-                    .filter(|shown| shown.failing.is_some())
-                    .count();
-                let failing = if failing > 0 {
-                    format!(", {failing} failing")
-                } else {
-                    String::new()
-                };
-                let counts: Vec<String> = [
-                    Phase::NotStarted,
-                    Phase::FullSync,
-                    Phase::Incremental,
-                    Phase::Stopping,
-                    Phase::Ended,
-                ]
-                .into_iter()
-                .map(|phase| {
-                    (
-                        phase,
-                        waiting.clone().filter(|shown| shown.phase == phase).count(),
-                    )
-                })
-                .filter(|&(_, count)| count > 0)
-                .map(|(phase, count)| format!("{count} {}", phase.as_str()))
-                .collect();
-                let first = format!(
-                    "{} of {total} tasks ready; {}{failing}",
-                    ready.count(),
-                    counts.join(", ")
-                );
-                let least = self
-                    .tasks
-                    .iter()
-                    .filter(|(_, shown)| shown.outcome.is_none());
-                let least = least.min_by(|a, b| a.1.advance.compare(&b.1.advance));
-                let second =
-                    least.map(|(id, shown)| format!("last is {}: {}", id.as_str(), shown.first));
-                [first, second.unwrap_or_default(), third]
-            }
+        let last = format!("{next}, {left}");
+        if let [shown] = self.tasks.values().collect::<Vec<_>>().as_slice() {
+            return match shown {
+                Some(shown) => {
+                    let second = if shown.is_failing {
+                        shown.why.clone()
+                    } else {
+                        format!("{}, {}", shown.why, shown.keys)
+                    };
+                    vec![
+                        format!("{}  {}", shown.phase.as_str(), shown.progress),
+                        second,
+                        last,
+                    ]
+                }
+                None => vec!["connecting".to_owned(), last],
+            };
         }
+        let mut lines = vec![self.counts()];
+        lines.extend(self.rows(height.saturating_sub(AROUND_ROWS)));
+        lines.push(last);
+        lines
+    }
+
+    /// How many tasks are in which state; the numbers add up.
+    fn counts(&self) -> String {
+        let goal = self.rules.condition.goal;
+        let mut states: BTreeMap<&str, usize> = BTreeMap::new();
+        for shown in self.tasks.values() {
+            let state = match shown {
+                Some(shown) if shown.is_ready() => continue,
+                Some(shown) => shown.state(goal),
+                None => "connecting",
+            };
+            *states.entry(state).or_default() += 1;
+        }
+        let ready = self
+            .tasks
+            .values()
+            .flatten()
+            .filter(|shown| shown.is_ready());
+        let states: Vec<String> = states
+            .iter()
+            .map(|(state, count)| format!(", {count} {state}"))
+            .collect();
+        format!(
+            "{} of {} tasks reached {goal}{}",
+            ready.count(),
+            self.tasks.len(),
+            states.concat()
+        )
+    }
+
+    /// The tasks that have not reached the goal: those that never will, then the least advanced.
+    fn rows(&self, most: usize) -> Vec<String> {
+        let ids = messages::short_ids(self.tasks.keys().map(TaskId::as_str));
+        let mut waiting: Vec<(&TaskId, &Shown)> = self
+            .tasks
+            .iter()
+            .filter_map(|(id, shown)| Some((id, shown.as_ref()?)))
+            .filter(|(_, shown)| !shown.is_ready())
+            .collect();
+        waiting.sort_by(|(_, a), (_, b)| {
+            let is_waiting = |shown: &Shown| shown.outcome.is_none();
+            is_waiting(a)
+                .cmp(&is_waiting(b))
+                .then_with(|| a.advance.compare(&b.advance))
+        });
+        let most = if waiting.len() > most {
+            most.saturating_sub(1)
+        } else {
+            most
+        };
+        let goal = self.rules.condition.goal;
+        let mut rows: Vec<String> = waiting
+            .iter()
+            .take(most)
+            .map(|(id, shown)| {
+                let short = ids.get(id.as_str()).copied().unwrap_or(id.as_str());
+                let why = if shown.outcome.is_some() {
+                    ""
+                } else {
+                    &shown.why
+                };
+                format!(
+                    "{short}  {:<13} {:<24} {why}",
+                    shown.state(goal),
+                    shown.progress
+                )
+                .trim_end()
+                .to_owned()
+            })
+            .collect();
+        if let more @ 1.. = waiting.len() - rows.len() {
+            rows.push(format!("and {more} more"));
+        }
+        rows
     }
 }
 

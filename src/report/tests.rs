@@ -2,7 +2,7 @@ use super::view::View;
 use super::*;
 use crate::api::Class;
 use crate::domain::{Condition, Failure, Missing, Phase, Status};
-use crate::outcome::Interrupt;
+use crate::outcome::{Internal, Interrupt};
 use crate::wait::{PollSettings, StatusCheck};
 
 fn error(class: Class, message: &str, advice: &str) -> ApiError {
@@ -254,7 +254,7 @@ pub(crate) fn samples() -> Vec<(Report, &'static str)> {
         (
             report(
                 Goal::InSync,
-                Outcome::InternalError("panic at src/x.rs:1".to_owned()),
+                Outcome::InternalError(Internal::Bug("panic at src/x.rs:1".to_owned())),
                 nothing(),
             ),
             "internal error",

@@ -14,7 +14,7 @@ use super::task::{Step, TaskPoller};
 use crate::api::{ApiError, CHECK_IAM, Class, Cloud, Page, SignedIn, Stats};
 use crate::clock::Clock;
 use crate::domain::{Detail, Goal, TaskId};
-use crate::outcome::Outcome;
+use crate::outcome::{Internal, Outcome};
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -305,9 +305,9 @@ impl<C: Cloud> Scheduler<C> {
         } = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                self.ends_all = Some(Outcome::InternalError(format!(
+                self.ends_all = Some(Outcome::InternalError(Internal::Bug(format!(
                     "a request's task broke: {error}"
-                )));
+                ))));
                 return;
             }
         };

@@ -3,6 +3,7 @@
 mod broken_files;
 mod hostile;
 mod logs;
+mod places;
 mod reports;
 mod secrets;
 mod streams;

@@ -3,6 +3,7 @@
 
 mod connecting;
 mod disks;
+mod limits;
 mod moments;
 
 use crate::ends::{NOISE, cancelled};

@@ -3,7 +3,7 @@
 use super::missing::{is_offset_missing, was_never_asked};
 use super::{count, sentence};
 use crate::domain::{Check, Detail, Failure, FullSync, Goal, Missing, UnconfirmedFailure};
-use crate::outcome::Outcome;
+use crate::outcome::{Internal, Outcome};
 use crate::report::{Report, TaskReport};
 use crate::wait::StatusCheck;
 
@@ -14,7 +14,9 @@ pub(super) fn change(
     task: Option<&TaskReport>,
 ) -> Option<String> {
     match outcome {
-        Outcome::Ready | Outcome::InvalidInput(_) => None,
+        Outcome::Ready
+        | Outcome::InvalidInput(_)
+        | Outcome::InternalError(Internal::Machine(_)) => None,
         Outcome::Denied(error) | Outcome::Rejected(error) | Outcome::UnknownTask(error) => error.advice.clone(),
         Outcome::Unreachable(_, error) => Some(
             error
@@ -48,7 +50,7 @@ pub(super) fn change(
             Some(of_failure.unwrap_or_else(|| change_in_time(outcome, report, task)))
         }
         Outcome::Cancelled(_) => Some("nothing was changed on the task; wait again when ready".to_owned()),
-        Outcome::InternalError(_) => Some("please report it".to_owned()),
+        Outcome::InternalError(Internal::Bug(_)) => Some("please report it".to_owned()),
     }
 }
 
@@ -119,30 +121,28 @@ fn change_in_time(outcome: &Outcome, report: &Report, task: Option<&TaskReport>)
     }
 }
 
-/// What to do next, for the summary: one step a line.
-pub fn next_steps(report: &Report) -> Vec<String> {
-    let Some(outcome) = &report.outcome else {
-        return Vec::new();
-    };
-    let steps: &[&str] = match (outcome, report.goal.unwrap_or(Goal::Completed)) {
+/// What to do after each end, as `docs/cutover.md` has it.
+fn steps_after(outcome: &Outcome, goal: Goal, has_begun: bool) -> &'static [&'static str] {
+    match (outcome, goal) {
         (Outcome::Ready, Goal::FullSync) => &[
             "Prepare the cutover: the increments are being followed now.",
             "Wait with `until: in-sync` before writers are stopped for good.",
         ],
         (Outcome::Ready, Goal::InSync) => &[
-            "Stop the writers on the source now, and wait with `until: in-sync` once more if they were still writing.",
-            "Then either switch the IP addresses (the task must still be running), or stop the task and wait with \
+            "Stop the writers on the source, unless they are stopped, and wait with `until: in-sync` again.",
+            "Compare both sides: keys minus expires (`info keyspace`), and some keys with an expiry.",
+            "Then switch the IP addresses while the task runs, or stop the task; start the writers only after \
              `until: completed`.",
-            "Compare keys minus expires on both sides (`info keyspace`) before users are let in.",
         ],
         (Outcome::Ready, Goal::Completed) => &[
-            "Compare keys minus expires on both sides (`info keyspace`).",
-            "Point the applications at the target; keep the source until you are sure.",
+            "Point the applications at the target, and compare both sides: keys minus expires (`info keyspace`), and some \
+             keys with an expiry.",
+            "Start the writers only then. Keep the source until you are sure.",
         ],
         (Outcome::Ready, Goal::Switched) => &[
             "Check that the applications reach the target under the source's address, and compare some keys, with and \
              without an expiry, on both sides.",
-            "Keep the source and the task until you are sure: a rollback needs both.",
+            "Start the writers only then. Keep the source and the task until you are sure: a rollback needs both.",
         ],
         (Outcome::Failed(Failure::AlreadySwitched), _) => &[
             "The target has the source's address: wait with `until: switched`, which confirms it.",
@@ -155,6 +155,15 @@ pub fn next_steps(report: &Report) -> Vec<String> {
             Outcome::TimedOut
             | Outcome::Stalled(_)
             | Outcome::Unreachable(..)
+            | Outcome::Cancelled(_),
+            Goal::Completed | Goal::Switched,
+        ) => &[
+            "Keep the applications on the source, and start no writer that was stopped: the goal was not met.",
+        ],
+        (
+            Outcome::TimedOut
+            | Outcome::Stalled(_)
+            | Outcome::Unreachable(..)
             | Outcome::Cancelled(_)
             | Outcome::Denied(_)
             | Outcome::Rejected(_)
@@ -162,7 +171,7 @@ pub fn next_steps(report: &Report) -> Vec<String> {
             | Outcome::InternalError(_),
             _,
         ) => &["Keep the applications on the source: the goal was not met."],
-        (Outcome::InvalidInput(_), _) if report.rules.is_some() => &[
+        (Outcome::InvalidInput(_), _) if has_begun => &[
             "Keep the applications on the source: the goal was not met.",
             "Check in the console which tasks exist, and set `task-id` to those that you wait for.",
         ],
@@ -170,7 +179,16 @@ pub fn next_steps(report: &Report) -> Vec<String> {
             "Keep the applications on the source: the goal was not met.",
             "Fix the inputs above and run again; no API request was sent.",
         ],
+    }
+}
+
+/// What to do next, for the summary: one step a line.
+pub fn next_steps(report: &Report) -> Vec<String> {
+    let Some(outcome) = &report.outcome else {
+        return Vec::new();
     };
+    let goal = report.goal.unwrap_or(Goal::Completed);
+    let steps = steps_after(outcome, goal, report.rules.is_some());
     let mut steps: Vec<String> = steps.iter().map(|&step| step.to_owned()).collect();
     let has_failed = |task: &TaskReport| matches!(task.outcome, Some(Outcome::Failed(_)));
     if report.tasks.iter().any(has_failed) && !matches!(outcome, Outcome::Failed(_)) {

@@ -159,8 +159,8 @@ fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
 
 fn status(rules: &Rules, task: &TaskReport) -> Condition {
     let wanted = match rules.status_check {
-        StatusCheck::Auto => "confirms it, where it can be read",
-        StatusCheck::Require => "confirms it",
+        StatusCheck::Auto => "confirms, if known",
+        StatusCheck::Require => "confirms",
         StatusCheck::Off => "not asked (`status-check`)",
     };
     let (seen, met) = match (&task.detail, task.check) {
@@ -179,7 +179,7 @@ fn status(rules: &Rules, task: &TaskReport) -> Condition {
             ("not read".to_owned(), Met::NotAsked)
         }
         (None, _) if task.status_unavailable => {
-            ("could not be read, not confirmed".to_owned(), Met::Unknown)
+            ("not readable, not confirmed".to_owned(), Met::Unknown)
         }
         (None, _) => ("not read, not confirmed".to_owned(), Met::Unknown),
     };
@@ -195,7 +195,7 @@ fn status(rules: &Rules, task: &TaskReport) -> Condition {
 fn keys(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
     let limit = rules.condition.max_missing_keys;
     let seen = format!(
-        "{} in the source, {} in the target",
+        "source {}, target {}",
         known(reading.source_dbsize),
         known(reading.target_dbsize)
     );

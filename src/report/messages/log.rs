@@ -7,8 +7,8 @@ use crate::wait::{Eta, Event, Range, Rules, TaskWait};
 use std::time::Duration;
 
 /// When something will be reached, or that this is not known.
-pub fn time_to(what: &str, outlook: Eta) -> String {
-    match outlook {
+pub fn time_to(what: &str, eta: Eta) -> String {
+    match eta {
         Eta::Unknown => format!("time to {what} unknown"),
         Eta::NotConverging => format!("{what}: not converging at the present rate"),
         Eta::Within(Range {

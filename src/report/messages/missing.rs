@@ -98,6 +98,40 @@ fn not_yet(missing: Missing, report: &Report, task: &TaskReport, rules: &Rules) 
     }
 }
 
+/// The same in so few words, and without numbers, that tasks can be grouped by them.
+pub(super) fn missing_in_short(report: &Report, task: &TaskReport) -> &'static str {
+    match task.check {
+        None if was_never_asked(report, task) => "not polled: request limit reached",
+        None => "no reading at all",
+        Some(Check::Met) => "seen in sync too few times",
+        Some(Check::Failed(_)) => "failed",
+        Some(Check::NotYet(missing)) => match missing {
+            Missing::MigratingUnknown => "`is_migrating` unknown",
+            Missing::StillMigrating => "still migrating",
+            Missing::FullSyncIncomplete => "full sync under 100 %",
+            Missing::FullSyncUnknown => "full sync unknown",
+            Missing::OffsetOpen => "offset over `max-offset`",
+            Missing::OffsetUnknown => "offset unknown",
+            Missing::NotStarted => "not configured",
+            Missing::StatusUnread => "status not read",
+            Missing::StatusDisagrees => "status does not show the goal",
+            Missing::Unconfirmed(UnconfirmedFailure::Short) => "stopped short, unconfirmed",
+            Missing::Unconfirmed(UnconfirmedFailure::OutOfSync) => {
+                "stopped out of sync, unconfirmed"
+            }
+            Missing::Unconfirmed(UnconfirmedFailure::StoppedInSync) => "not migrating",
+            Missing::NotSwitched => "not switched",
+            Missing::Switching => "being switched",
+            Missing::SwitchUnknown => "IP switch unknown",
+            Missing::RolledBack => "rolled back",
+            Missing::KeysMissing | Missing::Unconfirmed(UnconfirmedFailure::KeysMissing) => {
+                "keys missing"
+            }
+            Missing::Emptied(_) => "keys gone",
+        },
+    }
+}
+
 /// How many keys the target lacks, against what it may lack.
 pub(super) fn missing_keys(report: &Report, reading: &Reading) -> String {
     let limit = report

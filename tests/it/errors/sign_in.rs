@@ -142,7 +142,7 @@ fn github_gives_the_jobs_token() {
         "RequestTokenOfTheJob",
     ] {
         assert!(
-            run.stdout.contains(&format!("::add-mask::{secret}\n")),
+            run.stderr.contains(&format!("::add-mask::{secret}\n")),
             "{secret}\n{}",
             run.transcript()
         );

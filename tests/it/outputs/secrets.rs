@@ -148,10 +148,16 @@ fn json_log_masks_on_github() {
         .run();
     run.ended("completed", 0);
     assert!(
-        run.stdout.contains(&format!("::add-mask::{TOKEN}\n")),
+        run.stderr.contains(&format!("::add-mask::{TOKEN}\n")),
         "{}",
         run.transcript()
     );
+    for line in run.stdout.lines() {
+        assert!(
+            serde_json::from_str::<serde_json::Value>(line).is_ok(),
+            "{line}"
+        );
+    }
 }
 
 #[test]

@@ -76,7 +76,14 @@ pub(crate) fn dotenv(text: &str) -> Result<Values, String> {
 /// Whether a runner would take something in the line for a command: `::x::` at its start (the runner trims it first),
 /// `##[x]` anywhere.
 pub(crate) fn holds_command(line: &str) -> bool {
-    line.trim_start().starts_with("::") || line.contains("##[")
+    let in_line = line.match_indices('#').any(|(at, _)| {
+        let word = line[at..].strip_prefix("##");
+        word.is_some_and(|word| {
+            word.trim_start_matches(|c: char| c.is_ascii_alphabetic())
+                .starts_with('[')
+        })
+    });
+    line.trim_start().starts_with("::") || in_line
 }
 
 /// A table of Markdown below the comment `<!-- ci: NAME -->`: its rows, without header and rule, cell by cell.

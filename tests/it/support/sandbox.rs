@@ -450,6 +450,10 @@ impl Run {
         serde_json::from_str(self.output("tasks")).unwrap()
     }
 
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.sandbox.path(name)
+    }
+
     pub(crate) fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.sandbox.path(name))
             .unwrap_or_else(|error| panic!("{name}: {error}\n{}", self.transcript()))
