@@ -124,6 +124,11 @@ impl TaskReport {
         }
     }
 
+    /// A full migration, which has no offset. A task whose method is unknown is none.
+    pub fn is_full_only(&self) -> bool {
+        self.detail.as_ref().is_some_and(Detail::is_full_only)
+    }
+
     /// Its own end, where that is not the goal.
     pub fn bad_end(&self) -> Option<&Outcome> {
         self.outcome.as_ref().filter(|outcome| !outcome.is_ready())

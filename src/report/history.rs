@@ -2,7 +2,7 @@
 
 use super::{chart, messages};
 use crate::api::{ApiError, SignedIn};
-use crate::domain::{Reading, TaskId};
+use crate::domain::{IpSwitch, Reading, TaskId};
 use crate::wait::{Event, Observer, TaskWait};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,8 @@ pub const MOST_READINGS: usize = 1000;
 /// would fill the memory with more than any report shows.
 const MOST_READINGS_OF_ALL: usize = 50_000;
 const LEAST_READINGS: usize = 40;
-/// Events that are kept from the beginning; of those after that, the newest [`MOST_EVENTS`].
+/// Events that are kept from the beginning; of those after that, the newest [`MOST_EVENTS`]. The same for what a chart
+/// marks.
 pub const MOST_EVENTS: usize = 100;
 
 /// The readings and events of one task's wait.
@@ -28,6 +29,25 @@ pub struct History {
     pub events: Vec<(Duration, String)>,
     /// How many events in the middle are left out.
     pub omitted_events: u64,
+    /// What a chart marks with a line, in order.
+    pub marks: Vec<(Duration, Mark)>,
+    /// From the first failed poll to the next good one; the last has no end while polls fail.
+    pub failing: Vec<(Duration, Option<Duration>)>,
+    /// How many marks, and spans in which polls failed, are left out in the middle.
+    pub omitted_marks: u64,
+    /// The IP switch as it was seen last: a mark is made where it changes.
+    ip_switch: Option<IpSwitch>,
+}
+
+/// What changes how a chart has to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// The data set is copied again, from the start.
+    FullSyncRestarted,
+    /// The IP switch is another one than before.
+    IpSwitch(IpSwitch),
+    /// `is_migrating` was true and is false.
+    Stopped,
 }
 
 impl History {
@@ -38,6 +58,14 @@ impl History {
 
     /// Adds a reading of one of so many tasks.
     fn add_reading_of(&mut self, n_tasks: usize, at: Duration, reading: &Reading) {
+        let was_migrating = self
+            .readings
+            .iter()
+            .rev()
+            .find_map(|(_, before)| before.is_migrating);
+        if was_migrating == Some(true) && reading.is_migrating == Some(false) {
+            self.add_mark(at, Mark::Stopped);
+        }
         let most = (MOST_READINGS_OF_ALL / n_tasks.max(1)).clamp(LEAST_READINGS, MOST_READINGS);
         self.readings.push((at, reading.clone()));
         self.total_readings += 1;
@@ -48,12 +76,43 @@ impl History {
 
     /// Adds an event.
     pub fn add_event(&mut self, at: Duration, text: String) {
-        if self.events.len() >= 2 * MOST_EVENTS {
-            self.events.remove(MOST_EVENTS);
-            self.omitted_events += 1;
-        }
-        self.events.push((at, text));
+        self.omitted_events += add(&mut self.events, (at, text));
     }
+
+    /// Adds a mark.
+    pub fn add_mark(&mut self, at: Duration, mark: Mark) {
+        self.omitted_marks += add(&mut self.marks, (at, mark));
+    }
+
+    /// Notes whether polls fail since a poll that ended at that time.
+    pub fn note_failing(&mut self, at: Duration, is_failing: bool) {
+        match self.failing.last_mut() {
+            Some((_, until @ None)) if !is_failing => *until = Some(at),
+            Some((_, Some(_))) | None if is_failing => {
+                self.omitted_marks += add(&mut self.failing, (at, None));
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// Notes the IP switch; what it is at first is no change, unless there is one.
+    fn note_ip_switch(&mut self, at: Duration, ip_switch: IpSwitch) {
+        if self.ip_switch.unwrap_or(IpSwitch::None) != ip_switch {
+            self.ip_switch = Some(ip_switch);
+            self.add_mark(at, Mark::IpSwitch(ip_switch));
+            self.add_event(at, messages::ip_switch(ip_switch).to_owned());
+        }
+    }
+}
+
+/// Adds something to a list that keeps the first and the newest. How many it leaves out for that.
+fn add<T>(list: &mut Vec<T>, new: T) -> u64 {
+    let is_full = list.len() >= 2 * MOST_EVENTS;
+    if is_full {
+        list.remove(MOST_EVENTS);
+    }
+    list.push(new);
+    is_full.into()
 }
 
 /// Keeps the history of every task.
@@ -87,8 +146,15 @@ impl Observer for Recorder {
         if let Some(seen) = task.snapshot().seen.filter(|seen| seen.evaluated_at == now) {
             history.add_reading_of(n_tasks, now, &seen.reading);
         }
+        history.note_failing(now, task.snapshot().failing.is_some());
         for event in events {
+            if matches!(event, Event::Regressed(..)) {
+                history.add_mark(now, Mark::FullSyncRestarted);
+            }
             history.add_event(now, messages::event(event));
+        }
+        if let Some(detail) = task.snapshot().detail {
+            history.note_ip_switch(now, detail.ip_switch());
         }
     }
 

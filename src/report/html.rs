@@ -121,6 +121,11 @@ pub fn report(view: &View<'_>) -> String {
     page.render().unwrap_or_default() + "\n"
 }
 
+/// Whether only the first of so many tasks is printed in full: a page or two each is more than anybody reads on paper.
+fn is_shortened_in_print(sections: usize) -> bool {
+    sections > 4
+}
+
 /// A sign for the end that fonts have everywhere; the pictures of a summary are missing on many a server. The words
 /// beside it say the same.
 fn sign(outcome: Option<&Outcome>) -> &'static str {

@@ -189,7 +189,7 @@ fn offset_chart(series: &TimeSeries, max_offset: i64) -> Option<Captioned> {
     let top = line.iter().copied().fold(limit, f64::max).ceil().max(1.0);
     let bottom = line.iter().copied().fold(0.0, f64::min).floor();
     let mut lines = vec![line];
-    let mut note = "Scale: 0 is an offset of 0, 1 is 9, 2 is 99, 3 is 999 and so on.".to_owned();
+    let mut note = scale_in_words(top);
     if series.offsets.len() > 1 {
         note.push_str(" Only since the last start of the full sync.");
     }
@@ -201,13 +201,28 @@ fn offset_chart(series: &TimeSeries, max_offset: i64) -> Option<Captioned> {
         note.push_str(&format!(" Offset: {numbers}."));
     }
     let chart = Mermaid {
-        title: "Offset, on a logarithmic scale",
+        title: "Offset",
         x_axis,
-        y_axis: "log10(1 + offset)",
+        y_axis: "offset: 1 is 9, 2 is 99, 3 is 999",
         y_range: (bottom, top),
         lines,
     };
     Some(chart.with_note(note))
+}
+
+/// The axis of the offset in words, up to its end: Mermaid cannot write other numbers beside it.
+fn scale_in_words(top: f64) -> String {
+    let at = |step: u32| messages::count(10_i64.checked_pow(step).unwrap_or(i64::MAX) - 1);
+    let mut steps: Vec<u32> = (1..=3).collect();
+    steps.extend(Some(top as u32).filter(|&top| top > 3));
+    let steps: Vec<String> = steps
+        .into_iter()
+        .map(|step| format!("{step} is {}", at(step)))
+        .collect();
+    format!(
+        "Each step up the axis is about ten times the offset: 0 is 0, {}.",
+        steps.join(", ")
+    )
 }
 
 #[cfg(test)]

@@ -6,21 +6,23 @@ mod advice;
 mod conditions;
 mod format;
 mod log;
+mod marks;
 mod missing;
 
 pub use advice::next_steps;
 pub use conditions::{Condition, Met, conditions};
 pub use format::{
-    count, duration, instant, known, known_percent, percent, plural, sentence, yes_no,
+    count, duration, instant, known, known_offset, known_percent, percent, plural, sentence, yes_no,
 };
 pub use log::{event, progress_line, renewal_failed, signed_in, time_to};
+pub use marks::{Marked, ip_switch, label};
 pub use missing::missing;
 
 use self::missing::{missing_in_short, missing_keys};
 use super::chart::TimeSeries;
 use super::history::MOST_EVENTS;
 use super::{Report, TaskReport};
-use crate::domain::{Detail, Failure, FullSync, Goal, KeyLimit, Reading};
+use crate::domain::{Failure, FullSync, Goal, KeyLimit, Reading};
 use crate::outcome::{Internal, Outcome};
 use crate::wait::Rules;
 use std::collections::{BTreeMap, BTreeSet};
@@ -293,7 +295,8 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
     let reading = task
         .and_then(|task| task.reading.clone())
         .unwrap_or_default();
-    let offset = known(reading.offset);
+    let is_full_only = task.is_some_and(TaskReport::is_full_only);
+    let offset = known_offset(reading.offset, is_full_only);
     let copied = known_percent(reading.full_migration_progress);
     let outstanding = reading.offset.filter(|&offset| offset > 0).is_some();
     let polls = report.rules.as_ref().map_or(1, |rules| rules.stable_polls);
@@ -319,10 +322,7 @@ fn ready(report: &Report, task: Option<&TaskReport>) -> String {
             count(report.max_offset())
         ),
         Goal::InSync => {
-            let full_only = task
-                .and_then(|task| task.detail.as_ref())
-                .is_some_and(Detail::is_full_only);
-            let caveat = if full_only {
+            let caveat = if is_full_only {
                 " (a full migration, which follows no writes: its offset tells little)"
             } else {
                 ""
@@ -409,12 +409,13 @@ pub fn seen(task: &TaskReport) -> Option<String> {
         "{}{ago}",
         values(
             reading,
+            task.is_full_only(),
             task.detail.as_ref().map(|detail| detail.status.word())
         )
     ))
 }
 
-fn values(reading: &Reading, status: Option<&str>) -> String {
+fn values(reading: &Reading, is_full_only: bool, status: Option<&str>) -> String {
     let migrating = reading
         .is_migrating
         .map_or_else(|| "unknown".to_owned(), |is| is.to_string());
@@ -424,7 +425,7 @@ fn values(reading: &Reading, status: Option<&str>) -> String {
         .unwrap_or_default();
     format!(
         "is_migrating {migrating}, full sync {copied}, offset {}{status}",
-        known(reading.offset)
+        known_offset(reading.offset, is_full_only)
     )
 }
 

@@ -89,6 +89,18 @@ pub(super) mod html {
         Ok(messages::duration(*duration))
     }
 
+    /// A share, as a percentage to a hundredth.
+    #[askama::filter_fn]
+    pub fn share(value: impl Borrow<f64>, _: &dyn Values) -> Result<String> {
+        Ok(super::super::chart::decimal(100.0 * *value.borrow(), 2) + "%")
+    }
+
+    /// The same to a tenth, for what is shown to a pointer only: a page can have thousands of these.
+    #[askama::filter_fn]
+    pub fn rough_share(value: impl Borrow<f64>, _: &dyn Values) -> Result<String> {
+        Ok(super::super::chart::decimal(100.0 * *value.borrow(), 1) + "%")
+    }
+
     /// A coordinate, to a tenth.
     #[askama::filter_fn]
     pub fn tenth(value: impl Borrow<f64>, _: &dyn Values) -> Result<String> {

@@ -5,7 +5,7 @@
 use super::messages;
 use crate::clock::Clock;
 use crate::domain::TaskId;
-use crate::domain::{FullSync, Goal, Phase};
+use crate::domain::{Detail, FullSync, Goal, Phase};
 use crate::outcome::Outcome;
 use crate::wait::{ProgressKey, Rules, TaskWait};
 use console::Term;
@@ -135,7 +135,11 @@ impl Shown {
                 let rate = rate
                     .map(|rate| format!(" ({rate:+.0}/s)"))
                     .unwrap_or_default();
-                format!("offset {}{rate}", messages::known(reading.offset))
+                {
+                    let is_full_only = snapshot.detail.is_some_and(Detail::is_full_only);
+                    let offset = messages::known_offset(reading.offset, is_full_only);
+                    format!("offset {offset}{rate}")
+                }
             }
         };
         let goal = match reading.full_sync() {

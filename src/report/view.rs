@@ -1,7 +1,7 @@
 //! What people read about a wait, put into words once: the job summary, the HTML page and the JUnit report lay it out.
 
 use super::chart::TimeSeries;
-use super::messages::{self, Condition};
+use super::messages::{self, Condition, Marked};
 use super::{Report, TaskReport};
 use crate::domain::Goal;
 use crate::outcome::Outcome;
@@ -57,7 +57,7 @@ pub struct TaskView<'a> {
     pub conditions: Vec<Condition>,
     /// The newest full sync, or "unknown".
     pub full_sync: String,
-    /// The newest offset, or "unknown".
+    /// The newest offset, "unknown", or that a full migration has none.
     pub offset: String,
     /// The newest status, or nothing.
     pub status: &'a str,
@@ -65,6 +65,8 @@ pub struct TaskView<'a> {
     pub keys: Option<String>,
     /// The full sync and the offset over time.
     pub series: TimeSeries,
+    /// What happened that changes how the two are to be read.
+    pub marked: Marked,
 }
 
 impl<'a> View<'a> {
@@ -136,13 +138,17 @@ impl<'a> TaskView<'a> {
             full_sync: messages::known_percent(
                 reading.and_then(|reading| reading.full_migration_progress),
             ),
-            offset: messages::known(reading.and_then(|reading| reading.offset)),
+            offset: messages::known_offset(
+                reading.and_then(|reading| reading.offset),
+                task.is_full_only(),
+            ),
             status: task
                 .detail
                 .as_ref()
                 .map_or("", |detail| detail.status.word()),
             keys: reading.map(messages::keys),
             series: TimeSeries::of(task),
+            marked: Marked::of(&task.history),
         }
     }
 }

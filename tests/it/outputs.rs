@@ -10,7 +10,7 @@ mod streams;
 mod summary;
 mod values;
 
-use crate::support::cloud::{REDIS_PASSWORD, detail};
+use crate::support::cloud::{REDIS_PASSWORD, detail, switch};
 use crate::support::formats::holds_command;
 use crate::support::sandbox::{BINARY, BOUND};
 use crate::support::{

@@ -1,7 +1,8 @@
 //! The charts of the HTML report, as SVG.
 
 use super::super::chart::{self, TimeSeries};
-use super::super::messages;
+use super::super::history::Mark;
+use super::super::messages::{self, Marked};
 use super::super::templates::html as filters;
 use super::super::view::{Happened, TaskView, View};
 use super::Limits;
@@ -35,7 +36,7 @@ pub(super) fn mini(series: &TimeSeries) -> String {
         drawing = value.is_some();
     }
     if path.is_empty() {
-        return "<span class=\"soft\">none</span>".to_owned();
+        return "<span class=\"soft\">no values</span>".to_owned();
     }
     format!(
         "<svg class=\"mini\" viewBox=\"0 0 96 22\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
@@ -43,35 +44,48 @@ pub(super) fn mini(series: &TimeSeries) -> String {
     )
 }
 
-const WIDTH: f64 = 800.0;
-const LEFT: f64 = 72.0;
-const RIGHT: f64 = 730.0;
+/// In pixels. Only heights are: across, everything is a share of the width that there is, so that the text has the same
+/// size on a phone and on paper. What is beside the axes is in the margins that the style leaves.
 const COPY_TOP: f64 = 28.0;
 const COPY_BOTTOM: f64 = 108.0;
 const OFFSET_TOP: f64 = 148.0;
 const OFFSET_BOTTOM: f64 = 318.0;
 /// Room for the axis of time.
 const BELOW: f64 = 48.0;
+/// The height of a row of labels above the picture, and how many rows there are at most.
+const LABEL_ROW: f64 = 16.0;
+const MOST_LABEL_ROWS: usize = 6;
+/// A character of a label as a share of the width between the axes on a narrow phone, which is 230 pixels.
+const CHARACTER: f64 = 7.0 / 230.0;
+/// The width of a path's own coordinates.
+const PATH_WIDTH: f64 = 1000.0;
 
 /// One picture: the full sync above, the offset below, on one axis of time. The values of `templates/chart.svg`.
 #[derive(Debug, Template)]
 #[template(path = "chart.svg", config = "src/report/templates/askama.toml")]
 pub(super) struct Chart {
     id: String,
+    /// Room above for the labels of marks.
+    above: f64,
     height: f64,
     /// Where the axis of time is.
     floor: f64,
     has_offsets: bool,
+    is_full_only: bool,
     /// The picture in a sentence, for people who do not see it.
     description: String,
     labels: Vec<Label>,
     lines: Vec<Line>,
     /// While the data set was copied: from where, and how wide.
     copying: Vec<(f64, f64)>,
+    /// While polls failed: the same.
+    failing: Vec<(f64, f64)>,
     /// `max-offset`: where it is, and the number.
     limit: Option<(f64, String)>,
     paths: [Path; 2],
-    marks: Option<Vec<Mark>>,
+    marks: Vec<Labelled>,
+    marked: Marked,
+    events: Option<Vec<Moment>>,
     values: Vec<Value>,
 }
 
@@ -79,6 +93,8 @@ pub(super) struct Chart {
 struct Label {
     x: f64,
     y: f64,
+    /// Pixels beside `x`.
+    beside: f64,
     anchor: &'static str,
     class: &'static str,
     text: String,
@@ -91,9 +107,19 @@ struct Line {
     to: (f64, f64),
 }
 
+/// A mark, and its label where there is room for one.
+#[derive(Debug)]
+struct Labelled {
+    x: f64,
+    /// How high the line is, above the upper edge.
+    top: f64,
+    label: Option<Label>,
+    title: String,
+}
+
 /// What happened at one moment.
 #[derive(Debug)]
-struct Mark {
+struct Moment {
     x: f64,
     text: String,
 }
@@ -128,7 +154,12 @@ impl Path {
 
     fn to(&mut self, x: f64, y: f64, label: String) {
         let step = if self.drawing { 'L' } else { 'M' };
-        let _ = write!(self.data, "{step}{} {}", tenth(x), tenth(y));
+        let _ = write!(
+            self.data,
+            "{step}{} {}",
+            chart::decimal(x * PATH_WIDTH, 1),
+            chart::decimal(y, 1)
+        );
         // A point without neighbours would not be seen.
         if !self.drawing {
             self.data.push_str("h.1");
@@ -151,8 +182,9 @@ impl Chart {
         limits: Limits,
     ) -> Self {
         let series = &task.series;
+        let history = &task.task.history;
         let scale = Scale::of(series, view.report.max_offset());
-        let readings = chart::thin(&task.task.history.readings, limits.spans);
+        let readings = chart::thin(&history.readings, limits.spans);
         let has_offsets = scale.has_offsets;
         let decades = if has_offsets {
             scale.decades()
@@ -162,30 +194,42 @@ impl Chart {
         let ticks = ticks(series.until);
         let copying: &[_] = if has_offsets { &series.copying } else { &[] };
         let max_offset = view.report.max_offset();
+        let marks = scale.marks(&history.marks);
+        let above = marks.iter().map(|mark| mark.top).fold(0.0, f64::max);
+        let failing = history.failing.iter();
+        let is_full_only = task.task.is_full_only();
         Self {
             id: task.id.to_owned(),
-            height: scale.floor + BELOW,
+            above,
+            height: above + scale.floor + BELOW,
             floor: scale.floor,
             has_offsets,
-            description: description(series),
+            is_full_only,
+            description: description(task),
             labels: scale.labels(&decades, &ticks),
             lines: scale.lines(&decades, &ticks),
             copying: copying
                 .iter()
-                .map(|&(from, until)| (scale.x(from), scale.x(until) - scale.x(from)))
+                .map(|&(from, until)| scale.span(from, until))
+                .collect(),
+            failing: failing
+                .map(|&(from, until)| scale.span(from, until.unwrap_or(series.until)))
                 .collect(),
             limit: (max_offset > 0 && has_offsets).then(|| {
                 let y = scale.offset_y(chart::scaled(max_offset));
                 (y, messages::count(max_offset))
             }),
             paths: scale.paths(&readings),
-            marks: (events.len() <= limits.marks).then(|| scale.marks(events)),
-            values: scale.values(&readings),
+            marks,
+            marked: task.marked.clone(),
+            events: (events.len() <= limits.marks).then(|| scale.moments(events)),
+            values: scale.values(&readings, is_full_only),
         }
     }
 }
 
-fn description(series: &TimeSeries) -> String {
+fn description(task: &TaskView<'_>) -> String {
+    let series = &task.series;
     let mut text = format!("From the start to {}.", messages::duration(series.until));
     if let (Some((_, from)), Some((_, until))) = (series.copied.first(), series.copied.last()) {
         text.push_str(&format!(
@@ -196,6 +240,10 @@ fn description(series: &TimeSeries) -> String {
     }
     if let Some(numbers) = messages::offset_summary(series) {
         text.push_str(&format!(" Offset: {numbers}."));
+    }
+    let marked = task.marked.in_words();
+    if !marked.is_empty() {
+        text.push_str(&format!(" {}", messages::sentence(&marked)));
     }
     text.push_str(" The table of numbers follows.");
     text
@@ -234,13 +282,19 @@ impl Scale {
         }
     }
 
+    /// A share of the width.
     fn x(&self, at: Duration) -> f64 {
         let until = self.until.as_secs_f64();
-        LEFT + if until > 0.0 {
-            (RIGHT - LEFT) * at.as_secs_f64() / until
+        if until > 0.0 {
+            (at.as_secs_f64() / until).min(1.0)
         } else {
             0.0
         }
+    }
+
+    /// Where a span of time begins, and how wide it is.
+    fn span(&self, from: Duration, until: Duration) -> (f64, f64) {
+        (self.x(from), self.x(until) - self.x(from))
     }
 
     fn copy_y(percent: f64) -> f64 {
@@ -252,13 +306,19 @@ impl Scale {
             - (OFFSET_BOTTOM - OFFSET_TOP) * (scaled - self.bottom) / (self.top - self.bottom)
     }
 
+    /// How many orders of magnitude there are from line to line: with many, every second or third one has room.
+    fn stride(&self) -> u32 {
+        self.steps() / 7 + 1
+    }
+
+    fn steps(&self) -> u32 {
+        (self.top.max(-self.bottom) as u32).min(19)
+    }
+
     /// Offsets worth a line: zero and powers of ten, with their places on the scale.
     fn decades(&self) -> Vec<(f64, i64)> {
-        let steps = (self.top.max(-self.bottom) as u32).min(19);
-        // With many orders of magnitude, every second or third one has room.
-        let stride = (steps / 7 + 1) as usize;
-        let powers = (0..steps)
-            .step_by(stride)
+        let powers = (0..self.steps())
+            .step_by(self.stride() as usize)
             .filter_map(|power| 10_i64.checked_pow(power));
         let both = powers.flat_map(|offset| [offset, -offset]).chain([0]);
         let placed = both.map(|offset| (chart::scaled(offset), offset));
@@ -270,18 +330,29 @@ impl Scale {
             .collect()
     }
 
+    /// The axis in words, for people who have never seen such a scale.
+    fn offset_heading(&self) -> String {
+        let times = messages::count(10_i64.checked_pow(self.stride()).unwrap_or(i64::MAX));
+        format!("Offset: each line is {times} times more")
+    }
+
     fn labels(&self, decades: &[(f64, i64)], ticks: &[Duration]) -> Vec<Label> {
         let label = |(x, y), anchor, class, text: &str| Label {
             x,
             y,
+            beside: 0.0,
             anchor,
             class,
             text: text.to_owned(),
         };
-        let beside = |y: f64, text: &str| label((LEFT - 8.0, y + 4.0), "end", "", text);
-        let mut labels = vec![label((LEFT, COPY_TOP - 12.0), "start", "name", "Full sync")];
+        let beside = |y: f64, text: &str| Label {
+            beside: -8.0,
+            ..label((0.0, y + 4.0), "end", "", text)
+        };
+        let mut labels = vec![label((0.0, COPY_TOP - 12.0), "start", "name", "Full sync")];
         if self.has_offsets {
-            labels.push(label((LEFT, OFFSET_TOP - 12.0), "start", "name", "Offset"));
+            let heading = self.offset_heading();
+            labels.push(label((0.0, OFFSET_TOP - 12.0), "start", "name", &heading));
         }
         labels.extend(
             [0.0, 50.0, 100.0]
@@ -290,26 +361,23 @@ impl Scale {
         labels.extend(
             decades
                 .iter()
-                .map(|&(scaled, offset)| beside(self.offset_y(scaled), &short(offset))),
+                .map(|&(scaled, offset)| beside(self.offset_y(scaled), &power(offset))),
         );
-        labels.extend(ticks.iter().map(|&tick| {
+        labels.extend(ticks.iter().enumerate().map(|(n, &tick)| {
             let place = (self.x(tick), self.floor + 24.0);
-            label(place, "middle", "", &messages::duration(tick))
+            let class = if n % 2 == 1 { "second" } else { "" };
+            label(place, "middle", class, &tick_label(tick))
         }));
-        labels.push(label(
-            (RIGHT, self.floor + 42.0),
-            "end",
-            "",
-            "time since the start",
-        ));
+        let what = (1.0, self.floor + 42.0);
+        labels.push(label(what, "end", "", "time since the start"));
         labels
     }
 
     fn lines(&self, decades: &[(f64, i64)], ticks: &[Duration]) -> Vec<Line> {
         let across = |class, y| Line {
             class,
-            from: (LEFT, y),
-            to: (RIGHT, y),
+            from: (0.0, y),
+            to: (1.0, y),
         };
         let mut lines: Vec<Line> = [50.0, 100.0]
             .map(|percent| across("grid", Self::copy_y(percent)))
@@ -344,7 +412,43 @@ impl Scale {
         [copy, offset]
     }
 
-    fn marks(&self, events: &[Happened]) -> Vec<Mark> {
+    /// Each mark with its label in the lowest row where that hides no other. A label begins at its line, or ends there
+    /// where the line is on the right.
+    fn marks(&self, marks: &[(Duration, Mark)]) -> Vec<Labelled> {
+        let mut ends = [f64::NEG_INFINITY; MOST_LABEL_ROWS];
+        let mut labelled = |&(at, mark): &(Duration, Mark)| {
+            let text = messages::label(mark);
+            let x = self.x(at);
+            let width = (text.len() as f64 + 2.0) * CHARACTER;
+            let is_left = x + width <= 1.1;
+            let (from, until) = if is_left {
+                (x, x + width)
+            } else {
+                (x - width, x)
+            };
+            let row = ends.iter_mut().enumerate().find(|(_, end)| **end <= from);
+            let label = row.map(|(row, end)| {
+                *end = until;
+                Label {
+                    x,
+                    y: -LABEL_ROW * row as f64,
+                    beside: if is_left { 4.0 } else { -4.0 },
+                    anchor: if is_left { "start" } else { "end" },
+                    class: "strong",
+                    text: text.to_owned(),
+                }
+            });
+            Labelled {
+                x,
+                top: label.as_ref().map_or(0.0, |label| LABEL_ROW - label.y),
+                label,
+                title: format!("{}: {text}", messages::duration(at)),
+            }
+        };
+        marks.iter().map(&mut labelled).collect()
+    }
+
+    fn moments(&self, events: &[Happened]) -> Vec<Moment> {
         let moments = events.chunk_by(|(a, _), (b, _)| a == b);
         moments
             .filter_map(|moment| {
@@ -353,7 +457,7 @@ impl Scale {
                     .iter()
                     .map(|(_, what)| what.replace('`', ""))
                     .collect();
-                Some(Mark {
+                Some(Moment {
                     x: self.x(*at),
                     text: format!("{}: {}", messages::duration(*at), what.join("; ")),
                 })
@@ -362,7 +466,7 @@ impl Scale {
     }
 
     /// A column for each reading, half-way to its neighbours.
-    fn values(&self, readings: &[(Duration, Reading)]) -> Vec<Value> {
+    fn values(&self, readings: &[(Duration, Reading)], is_full_only: bool) -> Vec<Value> {
         let places: Vec<f64> = readings.iter().map(|(at, _)| self.x(*at)).collect();
         let value = |(n, (at, reading)): (usize, &(Duration, Reading))| {
             let x = self.x(*at);
@@ -370,8 +474,8 @@ impl Scale {
                 neighbour.map_or(end, |there| f64::midpoint(x, *there))
             };
             let before = n.checked_sub(1).and_then(|before| places.get(before));
-            let left = half_way(before, x - 4.0);
-            let right = half_way(places.get(n + 1), x + 4.0);
+            let left = half_way(before, x - 0.005);
+            let right = half_way(places.get(n + 1), x + 0.005);
             let does_count = chart::counts(reading);
             let copied = reading.full_migration_progress;
             let copy_dot = copied.map(|percent| ("copy", Self::copy_y(percent)));
@@ -387,7 +491,7 @@ impl Scale {
                     "{}: full sync {}, offset {}{}, keys {} → {}",
                     messages::duration(*at),
                     messages::known_percent(copied),
-                    messages::known(reading.offset),
+                    messages::known_offset(reading.offset, is_full_only),
                     if does_count || reading.offset.is_none() {
                         ""
                     } else {
@@ -403,9 +507,18 @@ impl Scale {
     }
 }
 
-/// A coordinate, to a tenth.
-fn tenth(value: f64) -> String {
-    chart::decimal(value, 1)
+/// A power of ten beside an axis, as a number that people read.
+pub(super) fn power(offset: i64) -> String {
+    const UNITS: [(u64, i64, &str); 3] = [
+        (1_000_000_000_000, 1_000_000_000_000, "trillion"),
+        (1_000_000_000, 1_000_000_000, "billion"),
+        (10_000_000, 1_000_000, "million"),
+    ];
+    let size = offset.unsigned_abs();
+    match UNITS.iter().find(|&&(least, ..)| size >= least) {
+        Some((_, unit, name)) => format!("{} {name}", messages::count(offset / unit)),
+        None => messages::count(offset),
+    }
 }
 
 /// A number that fits beside an axis.
@@ -429,6 +542,15 @@ pub(super) fn short(offset: i64) -> String {
         _ => 1e15,
     };
     format!("{}{unit}", chart::decimal(offset as f64 / divisor, 1))
+}
+
+/// A round time beside an axis, where there is no room for two units of it.
+fn tick_label(tick: Duration) -> String {
+    if tick.subsec_millis() == 0 {
+        messages::duration(tick)
+    } else {
+        format!("{}s", chart::decimal(tick.as_secs_f64(), 2))
+    }
 }
 
 /// Round times for an axis that ends at `until`, at most eight steps apart.

@@ -1,9 +1,7 @@
 //! The conditions of the goal, one by one: what was wanted against what was seen.
 
-use super::{count, key_limit, known, known_percent, yes_no};
-use crate::domain::{
-    Check, Detail, Failure, FullSync, Goal, KeyLimit, Missing, OffsetState, Reading,
-};
+use super::{count, key_limit, known, known_offset, known_percent, yes_no};
+use crate::domain::{Check, Failure, FullSync, Goal, KeyLimit, Missing, OffsetState, Reading};
 use crate::report::{Report, TaskReport};
 use crate::wait::{Rules, StatusCheck};
 
@@ -130,7 +128,7 @@ fn full_sync(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
 
 fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
     let max_offset = rules.condition.max_offset;
-    let is_full_only = task.detail.as_ref().is_some_and(Detail::is_full_only);
+    let is_full_only = task.is_full_only();
     let (wanted, met) = match (rules.condition.goal, reading.offset_state(max_offset)) {
         (Goal::FullSync | Goal::Switched, _) => ("any".to_owned(), Met::NotAsked),
         (Goal::Completed, OffsetState::Unknown) if is_full_only => {
@@ -152,7 +150,7 @@ fn offset(rules: &Rules, task: &TaskReport, reading: &Reading) -> Condition {
     Condition {
         name: "Offset",
         wanted,
-        seen: known(reading.offset),
+        seen: known_offset(reading.offset, is_full_only),
         met,
     }
 }

@@ -61,6 +61,14 @@ pub fn known(number: Option<i64>) -> String {
     number.map_or_else(|| "unknown".to_owned(), count)
 }
 
+/// An offset, "unknown", or that a full migration has none.
+pub fn known_offset(offset: Option<i64>, is_full_only: bool) -> String {
+    match offset {
+        None if is_full_only => "none in a full migration".to_owned(),
+        offset => known(offset),
+    }
+}
+
 /// A percentage or "unknown".
 pub fn known_percent(value: Option<f64>) -> String {
     value.map_or_else(|| "unknown".to_owned(), percent)

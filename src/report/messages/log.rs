@@ -1,8 +1,8 @@
 //! Lines of the log and of the live view.
 
-use super::{count, duration, known, percent, plural};
+use super::{count, duration, known, known_offset, percent, plural};
 use crate::api::{ApiError, Class, SignedIn};
-use crate::domain::{Phase, Restart, StatusClass};
+use crate::domain::{Detail, Phase, Restart, StatusClass};
 use crate::wait::{Eta, Event, Range, Rules, TaskWait};
 use std::time::Duration;
 
@@ -74,7 +74,11 @@ pub fn progress_line(task: &TaskWait, rules: &Rules) -> String {
             let rate = rate
                 .map(|rate| format!(" ({rate:+.0}/s)"))
                 .unwrap_or_default();
-            parts.push(format!("offset {}{rate}", known(reading.offset)));
+            let is_full_only = snapshot.detail.is_some_and(Detail::is_full_only);
+            parts.push(format!(
+                "offset {}{rate}",
+                known_offset(reading.offset, is_full_only)
+            ));
         }
     }
     parts.push(format!(

@@ -35,6 +35,9 @@ fn not_yet(missing: Missing, report: &Report, task: &TaskReport, rules: &Rules) 
         Missing::FullSyncIncomplete => "the full sync is under 100 %".to_owned(),
         Missing::FullSyncUnknown => "the full sync's percentage is unknown".to_owned(),
         Missing::OffsetOpen => open_offset(&reading, max_offset),
+        Missing::OffsetUnknown if task.is_full_only() && reading.offset.is_none() => {
+            "a full migration has no offset".to_owned()
+        }
         Missing::OffsetUnknown => "the offset is unknown".to_owned(),
         Missing::NotStarted => "the task has not started: it waits to be configured".to_owned(),
         Missing::StatusUnread => {

@@ -82,3 +82,46 @@ fn invalid_inputs_have_a_report() {
     let report: serde_json::Value = serde_json::from_str(&run.file("out.json")).unwrap();
     assert_eq!(report["result"], "invalid-input");
 }
+
+#[test]
+fn reports_name_restart_outage_switch() {
+    let reading = |is_migrating, percent, offset: &str| {
+        json_reply(
+            200,
+            &format!(
+                r#"{{"is_migrating":{is_migrating},"full_migration_progress":{percent},"offset":{offset}}}"#
+            ),
+        )
+    };
+    let cloud = FakeCloud::start().life([
+        (reading(true, 80, "null"), switch("FULLMIGRATING", "")),
+        (refusal(503, "APIG.0201"), status("FULLMIGRATING")),
+        (reading(true, 10, "null"), switch("FULLMIGRATING", "")),
+        (reading(true, 100, "0"), switch("INCRMIGEATING", "")),
+        (
+            reading(true, 100, "0"),
+            switch("INCRMIGEATING", "\"EXCHANGING\""),
+        ),
+        (
+            reading(false, 100, "0"),
+            switch("SUCCESS", "\"EXCHANGE_SUCCESS\""),
+        ),
+    ]);
+    let run = Sandbox::waiting_on(&cloud)
+        .on_github()
+        .set("DCS_UNTIL", "switched")
+        .set("DCS_REPORT", "out.html")
+        .run();
+    run.ended("switched", 0);
+    for text in [&run.summary, &run.file("out.html")] {
+        for wanted in [
+            "polls failed from ",
+            "full sync restarted at ",
+            "IP switch started at ",
+            "no longer migrating at ",
+            "IP switch done at ",
+        ] {
+            assert!(text.contains(wanted), "{wanted}: {text}");
+        }
+    }
+}

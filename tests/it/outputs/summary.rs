@@ -33,7 +33,8 @@ fn redacted(text: &str, cloud: &FakeCloud) -> String {
             line if line.starts_with("<sub>dcs-migration-wait") => {
                 "<sub>[version]</sub>".to_owned()
             }
-            line if line.starts_with("<sub>Scale: ") => "<sub>[scale]</sub>".to_owned(),
+            line if line.starts_with("<sub>Each step ") => "<sub>[scale]</sub>".to_owned(),
+            line if line.starts_with("Over time: ") => "Over time: [marks]".to_owned(),
             line if line.contains(is_block) => {
                 let cell = |cell: &str| {
                     if cell.contains(is_block) {
