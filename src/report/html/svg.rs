@@ -55,6 +55,8 @@ const BELOW: f64 = 48.0;
 /// The height of a row of labels above the picture, and how many rows there are at most.
 const LABEL_ROW: f64 = 16.0;
 const MOST_LABEL_ROWS: usize = 6;
+/// Labels with the same words: of more marks, the sentence below has the number.
+const MOST_SAME_LABELS: usize = 3;
 /// A character of a label as a share of the width between the axes on a narrow phone, which is 230 pixels.
 const CHARACTER: f64 = 7.0 / 230.0;
 /// The width of a path's own coordinates.
@@ -416,7 +418,9 @@ impl Scale {
     /// where the line is on the right.
     fn marks(&self, marks: &[(Duration, Mark)]) -> Vec<Labelled> {
         let mut ends = [f64::NEG_INFINITY; MOST_LABEL_ROWS];
-        let mut labelled = |&(at, mark): &(Duration, Mark)| {
+        let labelled = |(n, &(at, mark)): (usize, &(Duration, Mark))| {
+            let before = marks.iter().take(n).filter(|(_, other)| *other == mark);
+            let is_labelled = before.count() < MOST_SAME_LABELS;
             let text = messages::label(mark);
             let x = self.x(at);
             let width = (text.len() as f64 + 2.0) * CHARACTER;
@@ -426,7 +430,8 @@ impl Scale {
             } else {
                 (x - width, x)
             };
-            let row = ends.iter_mut().enumerate().find(|(_, end)| **end <= from);
+            let mut rows = ends.iter_mut().enumerate();
+            let row = rows.find(|(_, end)| is_labelled && **end <= from);
             let label = row.map(|(row, end)| {
                 *end = until;
                 Label {
@@ -445,7 +450,7 @@ impl Scale {
                 title: format!("{}: {text}", messages::duration(at)),
             }
         };
-        marks.iter().map(&mut labelled).collect()
+        marks.iter().enumerate().map(labelled).collect()
     }
 
     fn moments(&self, events: &[Happened]) -> Vec<Moment> {

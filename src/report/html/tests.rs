@@ -103,6 +103,14 @@ fn chart_marks_what_happened() {
         assert!(!plain.contains(absent), "{absent}");
     }
     let mut wait = eventful();
+    let restarts = &mut wait.tasks[0].history;
+    for n in 0..9 {
+        restarts.add_mark(Duration::from_secs(60 * n), Mark::FullSyncRestarted);
+    }
+    let page = report(&View::of(&wait));
+    assert_eq!(page.matches("class=\"mark\" x1=").count(), 9 + 1);
+    assert_eq!(page.matches(">full sync restarted</text>").count(), 3);
+    let mut wait = eventful();
     let history = &mut wait.tasks[0].history;
     history.note_failing(Duration::from_secs(300), true);
     history.note_failing(Duration::from_secs(340), false);
