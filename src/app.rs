@@ -76,9 +76,11 @@ async fn dispatch(
         Invocation::Demo(demo, flags) => {
             match demo::prepare_demo(&environment, &demo, &mut problems).await {
                 Some((simulator, environment)) => {
-                    drop(tokio::spawn(
-                        simulator.serve(|served| debug!("simulator: {served}")),
-                    ));
+                    let tell_acts = demo::tell_operator_acts();
+                    drop(tokio::spawn(simulator.serve(move |served| {
+                        debug!("simulator: {served}");
+                        tell_acts(served);
+                    })));
                     let (output, config) = config::resolve(&environment, flags, problems);
                     let config = config.map(|mut config| {
                         config.connection.proxies = api::Proxies::default();

@@ -3,8 +3,10 @@
 use crate::config::cli::{DemoFlags, SimulateFlags};
 use crate::config::{Environment, Problems};
 use crate::escape;
-use crate::simulator::{self, Auth, Options, Scenario, Simulator};
+use crate::simulator::{self, Auth, Options, Scenario, ServedRequest, Simulator};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tracing::info;
 
 /// Starts a simulator for one wait, and makes the environment in which to wait on it. The user's own credentials and
 /// inputs are not part of it. `None` where something is wrong; `problems` then says what.
@@ -40,6 +42,23 @@ pub(crate) async fn prepare_demo(
         ..Environment::default()
     };
     Some((simulator, demo))
+}
+
+/// Says what the simulated operator does at the moment when the task shows it: in a real migration that is the user's
+/// part, and without it a full + incremental task never ends.
+pub(crate) fn tell_operator_acts() -> impl Fn(&ServedRequest) + Send + Sync + 'static {
+    let told = AtomicUsize::new(0);
+    move |served| {
+        let Some((scenario, elapsed)) = served.task else {
+            return;
+        };
+        let acts = scenario.operator_acts();
+        let next = acts.get(told.load(Ordering::Relaxed));
+        if let Some((_, act)) = next.filter(|(at, _)| *at <= elapsed) {
+            told.fetch_add(1, Ordering::Relaxed);
+            info!("simulation: the operator {act}");
+        }
+    }
 }
 
 /// The user's variables that say where results go and in which format.

@@ -69,7 +69,7 @@ pub fn banner(address: SocketAddr, options: &Options) -> String {
          Point dcs-migration-wait at it:\n\n",
         humantime::format_duration(Duration::from_millis(a_second)),
     );
-    let example = Scenario::Incremental;
+    let example = options.scenario.unwrap_or(Scenario::Incremental);
     let credentials = options.auth.variables(&base);
     let credentials = credentials.iter().map(|(name, value)| {
         let shown = value.public();

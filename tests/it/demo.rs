@@ -131,6 +131,23 @@ fn wait_flags_work_in_demo() {
 }
 
 #[test]
+fn exports_are_of_the_scenario() {
+    for scenario in [Scenario::Failed, Scenario::Switch, Scenario::EmptyRestart] {
+        let simulator = Simulator::start(&["--scenario", scenario.as_str()]);
+        assert_eq!(simulator.variable("DCS_TASK_ID"), scenario.task_id());
+        assert_eq!(simulator.variable("DCS_UNTIL"), scenario.goal());
+    }
+}
+
+#[test]
+fn demo_shows_the_operators_part() {
+    let run = Sandbox::new().args(&["demo", "--speed", "300"]).run();
+    let log = run.log();
+    let told = log.matches("the operator stops the task").count();
+    assert_eq!(told, 1, "{log}");
+}
+
+#[test]
 fn wrong_demo_settings_are_refused() {
     let rows = [
         ("--scenario", "succes", "stopped-short"),

@@ -1,6 +1,7 @@
 //! The scenarios, by name.
 
 use super::definition::{self, Definition};
+use super::stage::IpSwitch;
 use std::time::Duration;
 
 /// One way in which a migration can go. [`Scenario::describe`] says which.
@@ -75,6 +76,30 @@ impl Scenario {
         self.definition().description
     }
 
+    /// What the operator does in it, in simulated time since the start of the task.
+    pub fn operator_acts(self) -> Vec<(Duration, &'static str)> {
+        let stages = self.definition().stages;
+        let begins = std::iter::once(0).chain(stages.iter().map(|stage| stage.until));
+        let mut switch = IpSwitch::None;
+        begins
+            .zip(stages)
+            .filter_map(|(begin, stage)| {
+                let is_new = std::mem::replace(&mut switch, stage.ip_switch) != stage.ip_switch;
+                let act = match stage.ip_switch {
+                    _ if stage.status == "TERMINATING" => "stops the task, as you would now",
+                    IpSwitch::Switching if is_new => "switches the IP addresses, as you would now",
+                    IpSwitch::RollingBack if is_new => "rolls the switch back",
+                    IpSwitch::None
+                    | IpSwitch::Switching
+                    | IpSwitch::Switched
+                    | IpSwitch::RollingBack
+                    | IpSwitch::RolledBack => return None,
+                };
+                Some((Duration::from_secs(begin), act))
+            })
+            .collect()
+    }
+
     /// The id of the scenario's own task.
     pub fn task_id(self) -> &'static str {
         self.definition().task_id
@@ -106,6 +131,15 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_operators_acts_are_known() {
+        let stops = Scenario::Incremental.operator_acts();
+        assert_eq!(stops.len(), 1);
+        assert_eq!(stops[0].0, Duration::from_secs(850));
+        assert_eq!(Scenario::Rollback.operator_acts().len(), 2);
+        assert_eq!(Scenario::InSync.operator_acts(), []);
+    }
 
     #[test]
     fn names_and_ids_are_unique() {

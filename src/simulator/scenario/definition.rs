@@ -84,7 +84,8 @@ pub(super) const IN_SYNC: Definition = Definition {
 
 pub(super) const FULL: Definition = Definition {
     name: "full",
-    description: "A full sync without an incremental phase: copies everything and succeeds; its offset stays unknown.",
+    description: "A full migration, without an incremental phase: it copies everything once, ends by itself and has no \
+                  offset.",
     task_id: "dc500000-0000-4000-8000-000000000003",
     source_keys: 356_118.0,
     method: "full_amount_migration",
