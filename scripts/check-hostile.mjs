@@ -162,11 +162,13 @@ const isElement = (node) => node.tagName !== undefined;
  */
 function shape(node) {
     const inner = (node.childNodes ?? []).filter((child) => child.nodeName !== "#text").map(shape);
-    const children = inner.filter((child, n) => child !== inner[n - 1]).join("");
+    const isDrawn = node.namespaceURI === "http://www.w3.org/2000/svg";
+    // Which of its labels and marks have room in a picture depends on the time, too: there each shape counts once.
+    const neighbours = inner.filter((child, n) => child !== inner[n - 1]);
+    const children = (isDrawn ? [...new Set(inner)].sort() : neighbours).join("");
     if (!isElement(node)) {
         return node.nodeName.startsWith("#document") ? children : `<${node.nodeName}>`;
     }
-    const isDrawn = node.namespaceURI === "http://www.w3.org/2000/svg";
     const attributes = node.attrs.map(({ name, value }) => (isDrawn ? name : `${name}=${JSON.stringify(value)}`));
     if (isDrawn && ["title", "desc", "text"].includes(node.tagName)) {
         return `<${[node.tagName, ...attributes].join(" ")}>${children}`;
